@@ -1,0 +1,373 @@
+//! Kafka's configuration keys with Kafka's defaults, typed.
+//!
+//! One table a scope; a scenario, `klamm serve` and the book read the same one. Values come in as text by key and leave
+//! as typed fields. Source: the configuration reference of Apache Kafka 4.1, see kafka-map.md section 1.5.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use crate::time::Span;
+
+/// Who a key configures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Scope {
+    /// A broker or controller (`server.properties`).
+    Server,
+    /// A topic.
+    Topic,
+    /// A producer.
+    Producer,
+    /// A consumer.
+    Consumer,
+}
+
+/// A key, for validation and for the book.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Kafka's name of it.
+    pub name: &'static str,
+    /// Whom it configures.
+    pub scope: Scope,
+    /// What a value looks like: `milliseconds`, `bytes`, `number`, `true or false`, `text`.
+    pub kind: &'static str,
+    /// The default, as text.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+/// Why a setting was refused.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ConfigError {
+    /// There is no such key in this scope.
+    #[error("unknown config '{key}'")]
+    UnknownKey {
+        /// The key.
+        key: String,
+    },
+    /// The value does not parse or is out of bounds.
+    #[error("config '{key}' can't be '{value}': expected {expected}")]
+    BadValue {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// What would be right.
+        expected: String,
+    },
+}
+
+/// A value of a config key.
+trait Value: Sized {
+    const KIND: &'static str;
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Value for i64 {
+    const KIND: &'static str = "number";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+impl Value for i32 {
+    const KIND: &'static str = "number";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+impl Value for i16 {
+    const KIND: &'static str = "number";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+impl Value for u64 {
+    const KIND: &'static str = "bytes";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+impl Value for bool {
+    const KIND: &'static str = "true or false";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+impl Value for String {
+    const KIND: &'static str = "text";
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+impl Value for Span {
+    const KIND: &'static str = "milliseconds";
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::millis)
+    }
+}
+
+/// Kafka's `acks`, which is written as a number or as `all`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acks(pub i16);
+
+impl Value for Acks {
+    const KIND: &'static str = "0, 1 or all";
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "0" => Some(Self(0)),
+            "1" => Some(Self(1)),
+            "all" | "-1" => Some(Self(-1)),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident ($scope:ident) {$(
+            $(#[doc = $field_doc:literal])+
+            $field:ident: $type:ty = $key:literal, $default:literal;
+        )+}
+    )+) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, PartialEq, Eq, Debug)]
+            pub struct $name {$(
+                $(#[doc = $field_doc])+
+                #[doc = concat!("`", $key, "`, default ", $default, ".")]
+                pub $field: $type,
+            )+}
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self {$(
+                        $field: <$type as Value>::parse($default).expect("a default in the table parses"),
+                    )+}
+                }
+            }
+
+            impl $name {
+                /// Sets one key from its text.
+                ///
+                /// # Errors
+                /// An unknown key, or a value of the wrong kind.
+                pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+                    match key {
+                        $($key => {
+                            self.$field = <$type as Value>::parse(value.trim()).ok_or_else(|| ConfigError::BadValue {
+                                key: key.to_owned(),
+                                value: value.to_owned(),
+                                expected: <$type as Value>::KIND.to_owned(),
+                            })?;
+                        })+
+                        _ => return Err(ConfigError::UnknownKey { key: key.to_owned() }),
+                    }
+                    Ok(())
+                }
+
+                /// The defaults with these keys set.
+                ///
+                /// # Errors
+                /// The first unknown key or wrong value, in key order.
+                pub fn from_map(map: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+                    let mut config = Self::default();
+                    for (key, value) in map {
+                        config.set(key, value)?;
+                    }
+                    Ok(config)
+                }
+            }
+        )+
+
+        /// Every key of every scope.
+        pub const KEYS: &[Key] = &[$($(
+            Key {
+                name: $key,
+                scope: Scope::$scope,
+                kind: <$type as Value>::KIND,
+                default: $default,
+                doc: concat!($($field_doc),+),
+            },
+        )+)+];
+    };
+}
+
+settings! {
+    /// Brokers and controllers.
+    ServerConfig (Server) {
+        /// How long a follower may lag before it leaves the ISR.
+        replica_lag_time_max: Span = "replica.lag.time.max.ms", "30000";
+        /// How long a follower's fetch waits for data.
+        replica_fetch_wait_max: Span = "replica.fetch.wait.max.ms", "500";
+        /// The least data a follower's fetch waits for.
+        replica_fetch_min_bytes: i32 = "replica.fetch.min.bytes", "1";
+        /// The most data of one partition in a follower's fetch.
+        replica_fetch_max_bytes: i32 = "replica.fetch.max.bytes", "1048576";
+        /// The most data in a follower's fetch.
+        replica_fetch_response_max_bytes: i32 = "replica.fetch.response.max.bytes", "10485760";
+        /// How long a fetcher waits after an error.
+        replica_fetch_backoff: Span = "replica.fetch.backoff.ms", "1000";
+        /// How long a follower waits for its leader's answer.
+        replica_socket_timeout: Span = "replica.socket.timeout.ms", "30000";
+        /// How often high watermarks are written to their checkpoint.
+        replica_high_watermark_checkpoint_interval: Span = "replica.high.watermark.checkpoint.interval.ms", "5000";
+        /// The most data that a fetch may ask for.
+        fetch_max_bytes: i32 = "fetch.max.bytes", "57671680";
+        /// The least size of the ISR for acks=all.
+        min_insync_replicas: i32 = "min.insync.replicas", "1";
+        /// Partitions of a topic that is created without a number.
+        num_partitions: i32 = "num.partitions", "1";
+        /// Replicas of a topic that is created without a number.
+        default_replication_factor: i16 = "default.replication.factor", "1";
+        /// Whether asking for a topic creates it.
+        auto_create_topics_enable: bool = "auto.create.topics.enable", "true";
+        /// Whether a replica outside the ISR may lead when nobody else can.
+        unclean_leader_election_enable: bool = "unclean.leader.election.enable", "false";
+        /// The largest batch a broker accepts.
+        message_max_bytes: i32 = "message.max.bytes", "1048588";
+        /// The largest segment of a log.
+        log_segment_bytes: u64 = "log.segment.bytes", "1073741824";
+        /// Bytes between two index entries.
+        log_index_interval_bytes: u64 = "log.index.interval.bytes", "4096";
+        /// Records after which a log is synced; Kafka leaves that to replication and the system.
+        log_flush_interval_messages: i64 = "log.flush.interval.messages", "9223372036854775807";
+        /// The largest request.
+        socket_request_max_bytes: i32 = "socket.request.max.bytes", "104857600";
+        /// How long a silent connection stays open.
+        connections_max_idle: Span = "connections.max.idle.ms", "600000";
+        /// How long a request to another node may take.
+        request_timeout: Span = "request.timeout.ms", "30000";
+        /// How often a broker tells the controller that it lives.
+        broker_heartbeat_interval: Span = "broker.heartbeat.interval.ms", "2000";
+        /// How long the controller waits for that before it fences the broker.
+        broker_session_timeout: Span = "broker.session.timeout.ms", "9000";
+        /// How long a starting broker tries to register.
+        initial_broker_registration_timeout: Span = "initial.broker.registration.timeout.ms", "60000";
+        /// The least time a voter waits for a vote before it tries again; drawn up to twice this.
+        controller_quorum_election_timeout: Span = "controller.quorum.election.timeout.ms", "1000";
+        /// How long a voter does without a successful fetch before it stands for election.
+        controller_quorum_fetch_timeout: Span = "controller.quorum.fetch.timeout.ms", "2000";
+        /// The longest backoff between two elections.
+        controller_quorum_election_backoff_max: Span = "controller.quorum.election.backoff.max.ms", "1000";
+        /// How long the quorum leader gathers records before it writes them.
+        controller_quorum_append_linger: Span = "controller.quorum.append.linger.ms", "25";
+        /// How long a request within the quorum may take.
+        controller_quorum_request_timeout: Span = "controller.quorum.request.timeout.ms", "2000";
+        /// How long a node waits before it asks the quorum again.
+        controller_quorum_retry_backoff: Span = "controller.quorum.retry.backoff.ms", "20";
+        /// How often an idle active controller writes a NoOp record; 0 for never.
+        metadata_max_idle_interval: Span = "metadata.max.idle.interval.ms", "500";
+        /// Whether a controlled shutdown moves leaders away first.
+        controlled_shutdown_enable: bool = "controlled.shutdown.enable", "true";
+    }
+
+    /// A topic's own settings; what is not set comes from the broker.
+    TopicConfig (Topic) {
+        /// The least size of the ISR for acks=all.
+        min_insync_replicas: i32 = "min.insync.replicas", "1";
+        /// Whether a replica outside the ISR may lead when nobody else can.
+        unclean_leader_election_enable: bool = "unclean.leader.election.enable", "false";
+        /// The largest batch.
+        max_message_bytes: i32 = "max.message.bytes", "1048588";
+        /// The largest segment.
+        segment_bytes: u64 = "segment.bytes", "1073741824";
+        /// Bytes between two index entries.
+        index_interval_bytes: u64 = "index.interval.bytes", "4096";
+        /// Records after which the log is synced.
+        flush_messages: i64 = "flush.messages", "9223372036854775807";
+        /// CreateTime keeps the producer's stamps, LogAppendTime sets the broker's.
+        message_timestamp_type: String = "message.timestamp.type", "CreateTime";
+    }
+
+    /// Producers.
+    ProducerConfig (Producer) {
+        /// Who must have a record before it is acknowledged.
+        acks: Acks = "acks", "all";
+        /// How long a batch waits for more records.
+        linger: Span = "linger.ms", "5";
+        /// The size at which a batch is sent at once.
+        batch_size: i32 = "batch.size", "16384";
+        /// How long a send may take in all, retries included.
+        delivery_timeout: Span = "delivery.timeout.ms", "120000";
+        /// How long one request may take.
+        request_timeout: Span = "request.timeout.ms", "30000";
+        /// The least wait before a retry.
+        retry_backoff: Span = "retry.backoff.ms", "100";
+        /// The longest wait before a retry.
+        retry_backoff_max: Span = "retry.backoff.max.ms", "1000";
+        /// How many requests may be unanswered on one connection.
+        max_in_flight: i32 = "max.in.flight.requests.per.connection", "5";
+        /// How long metadata is trusted.
+        metadata_max_age: Span = "metadata.max.age.ms", "300000";
+        /// none, gzip, snappy, lz4 or zstd.
+        compression_type: String = "compression.type", "none";
+        /// The least wait before a reconnect.
+        reconnect_backoff: Span = "reconnect.backoff.ms", "50";
+        /// The longest wait before a reconnect.
+        reconnect_backoff_max: Span = "reconnect.backoff.max.ms", "1000";
+        /// How long a connect may take.
+        socket_connection_setup_timeout: Span = "socket.connection.setup.timeout.ms", "10000";
+    }
+
+    /// Consumers.
+    ConsumerConfig (Consumer) {
+        /// The least data a fetch waits for.
+        fetch_min_bytes: i32 = "fetch.min.bytes", "1";
+        /// How long a fetch waits for it.
+        fetch_max_wait: Span = "fetch.max.wait.ms", "500";
+        /// The most data in a fetch.
+        fetch_max_bytes: i32 = "fetch.max.bytes", "52428800";
+        /// The most data of one partition in a fetch.
+        max_partition_fetch_bytes: i32 = "max.partition.fetch.bytes", "1048576";
+        /// Where to go on when the position is out of range: earliest, latest or none.
+        auto_offset_reset: String = "auto.offset.reset", "latest";
+        /// How long one request may take.
+        request_timeout: Span = "request.timeout.ms", "30000";
+        /// The least wait before a retry.
+        retry_backoff: Span = "retry.backoff.ms", "100";
+        /// The longest wait before a retry.
+        retry_backoff_max: Span = "retry.backoff.max.ms", "1000";
+        /// How long metadata is trusted.
+        metadata_max_age: Span = "metadata.max.age.ms", "300000";
+        /// The least wait before a reconnect.
+        reconnect_backoff: Span = "reconnect.backoff.ms", "50";
+        /// The longest wait before a reconnect.
+        reconnect_backoff_max: Span = "reconnect.backoff.max.ms", "1000";
+        /// How long a connect may take.
+        socket_connection_setup_timeout: Span = "socket.connection.setup.timeout.ms", "10000";
+    }
+}
+
+/// The keys of one scope.
+pub fn keys(scope: Scope) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.scope == scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_parses_and_is_kafkas() {
+        let server = ServerConfig::default();
+        assert_eq!(server.replica_lag_time_max, Span::secs(30));
+        assert_eq!(server.broker_session_timeout, Span::secs(9));
+        assert_eq!(TopicConfig::default().max_message_bytes, 1_048_588);
+        assert_eq!(ProducerConfig::default().acks, Acks(-1));
+        assert_eq!(ConsumerConfig::default().auto_offset_reset, "latest");
+    }
+
+    #[test]
+    fn a_wrong_key_and_a_wrong_value_say_what_is_wrong() {
+        let mut config = ServerConfig::default();
+        let unknown = config.set("replica.lag.max", "1").expect_err("unknown");
+        assert_eq!(unknown.to_string(), "unknown config 'replica.lag.max'");
+        let bad = config.set("replica.lag.time.max.ms", "-5").expect_err("negative");
+        assert_eq!(
+            bad.to_string(),
+            "config 'replica.lag.time.max.ms' can't be '-5': expected milliseconds"
+        );
+    }
+}

@@ -1,0 +1,313 @@
+//! A disk in memory with page-cache semantics: the model behind the world's disks and the rooms' tests.
+//!
+//! Each file knows which prefix of its bytes is durable, and which durable bytes an un-synced truncation took away.
+//! [`MemoryDisk::lose_power`] brings back a state that a real disk could hold after a power cut.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{Disk, DiskError, DiskResult, FileId};
+use crate::rng::Stream;
+
+/// The unit in which a power cut tears what was not synced.
+const PAGE: usize = 4096;
+
+#[derive(Clone, Debug, Default)]
+struct File {
+    bytes: Vec<u8>,
+    /// How many leading bytes are on the platter as they are here.
+    durable: usize,
+    /// What the platter holds after those, because a truncation was not synced.
+    cut_away: Vec<u8>,
+}
+
+/// What a power failure does to bytes that were not synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// Everything un-synced is gone.
+    Whole,
+    /// Each file keeps a random part: a torn tail, and sometimes a later page without an earlier one.
+    Part,
+}
+
+/// What a power failure took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lost {
+    /// Files that changed or vanished.
+    pub files: u32,
+    /// Un-synced bytes that are gone or garbled.
+    pub bytes: u64,
+}
+
+/// A disk in memory. Cloning it copies every byte.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDisk {
+    files: BTreeMap<FileId, File>,
+    names: BTreeMap<String, FileId>,
+    durable_names: BTreeMap<String, FileId>,
+    next: u32,
+}
+
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cuts the power: un-synced bytes and names are lost, wholly or in part.
+    pub fn lose_power(&mut self, loss: Loss, dice: &mut Stream) -> Lost {
+        let mut lost = Lost::default();
+        let mut names = self.durable_names.clone();
+        if loss == Loss::Part {
+            // A journalling file system writes names in order: a random prefix of the new ones made it.
+            let fresh: Vec<_> =
+                self.names.iter().filter(|(name, id)| names.get(*name) != Some(id)).collect();
+            for (name, id) in fresh.iter().take(dice.index(fresh.len() + 1)) {
+                names.insert((*name).clone(), **id);
+            }
+        }
+        let kept: std::collections::BTreeSet<FileId> = names.values().copied().collect();
+        self.files.retain(|id, file| {
+            let keep = kept.contains(id);
+            if !keep {
+                lost.files += 1;
+                lost.bytes += file.bytes.len() as u64;
+            }
+            keep
+        });
+        for file in self.files.values_mut() {
+            let gone = file.lose_power(loss, dice);
+            lost.bytes += gone;
+            lost.files += u32::from(gone > 0);
+        }
+        self.names = names.clone();
+        self.durable_names = names;
+        lost
+    }
+
+    /// Forgets everything: a new, empty disk in place of the old.
+    pub fn wipe(&mut self) {
+        *self = Self { next: self.next, ..Self::default() };
+    }
+
+    /// How many bytes of a file are durable as they stand.
+    pub fn durable_len(&self, path: &str) -> u64 {
+        self.names.get(path).and_then(|id| self.files.get(id)).map_or(0, |file| file.durable as u64)
+    }
+
+    /// Bytes held by all named files.
+    pub fn used(&self) -> u64 {
+        self.names
+            .values()
+            .filter_map(|id| self.files.get(id))
+            .map(|file| file.bytes.len() as u64)
+            .sum()
+    }
+
+    /// Bytes written but not yet durable, over all files.
+    pub fn dirty(&self) -> u64 {
+        self.files.values().map(|file| (file.bytes.len() - file.durable) as u64).sum()
+    }
+
+    /// Flips bits of one stored byte; false if there is no such byte.
+    pub fn rot(&mut self, path: &str, at: u64, mask: u8) -> bool {
+        let file = self.names.get(path).and_then(|id| self.files.get_mut(id));
+        let byte = file.zip(usize::try_from(at).ok()).and_then(|(file, at)| file.bytes.get_mut(at));
+        byte.map(|byte| *byte ^= mask).is_some()
+    }
+
+    fn file(&mut self, id: FileId) -> DiskResult<&mut File> {
+        self.files
+            .get_mut(&id)
+            .ok_or_else(|| DiskError::Io(format!("file handle {} is closed", id.0)))
+    }
+}
+
+impl File {
+    fn lose_power(&mut self, loss: Loss, dice: &mut Stream) -> u64 {
+        let unsynced = self.bytes.len() - self.durable;
+        if unsynced == 0 && self.cut_away.is_empty() {
+            return 0;
+        }
+        let keep = match loss {
+            Loss::Whole => 0,
+            Loss::Part => dice.index(unsynced + 1),
+        };
+        let mut gone = (unsynced - keep) as u64;
+        self.bytes.truncate(self.durable + keep);
+        if keep == 0 {
+            // The truncation did not reach the platter either.
+            let cut_away = std::mem::take(&mut self.cut_away);
+            self.bytes.extend_from_slice(&cut_away);
+        } else if keep > 2 * PAGE && dice.per_million(250_000) {
+            // A later page made it, an earlier one did not.
+            let hole = self.durable + dice.index(keep / PAGE - 1) * PAGE;
+            self.bytes[hole..hole + PAGE].fill(0);
+            gone += PAGE as u64;
+        }
+        self.cut_away.clear();
+        self.durable = self.bytes.len();
+        gone
+    }
+}
+
+impl Disk for MemoryDisk {
+    fn open(&mut self, path: &str, create: bool) -> DiskResult<FileId> {
+        if let Some(id) = self.names.get(path) {
+            return Ok(*id);
+        }
+        if !create {
+            return Err(DiskError::NotFound(path.to_owned()));
+        }
+        let id = FileId(self.next);
+        self.next += 1;
+        self.files.insert(id, File::default());
+        self.names.insert(path.to_owned(), id);
+        Ok(id)
+    }
+
+    fn len(&mut self, file: FileId) -> DiskResult<u64> {
+        Ok(self.file(file)?.bytes.len() as u64)
+    }
+
+    fn read(&mut self, file: FileId, at: u64, len: usize) -> DiskResult<Bytes> {
+        let bytes = &self.file(file)?.bytes;
+        let from = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+        let to = from.saturating_add(len).min(bytes.len());
+        Ok(Bytes::copy_from_slice(&bytes[from..to]))
+    }
+
+    fn append(&mut self, file: FileId, bytes: &[u8]) -> DiskResult<u64> {
+        let file = self.file(file)?;
+        let at = file.bytes.len() as u64;
+        file.bytes.extend_from_slice(bytes);
+        Ok(at)
+    }
+
+    fn truncate(&mut self, file: FileId, len: u64) -> DiskResult<()> {
+        let file = self.file(file)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len < file.durable {
+            let mut cut_away = file.bytes[len..file.durable].to_vec();
+            cut_away.append(&mut file.cut_away);
+            file.cut_away = cut_away;
+            file.durable = len;
+        }
+        file.bytes.truncate(len);
+        Ok(())
+    }
+
+    fn sync(&mut self, file: FileId) -> DiskResult<()> {
+        let file = self.file(file)?;
+        file.durable = file.bytes.len();
+        file.cut_away.clear();
+        Ok(())
+    }
+
+    fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
+        let inside = |name: &str| name.rsplit_once('/').map_or("", |(parent, _)| parent) == dir;
+        self.durable_names.retain(|name, _| !inside(name));
+        let now = self.names.iter().filter(|(name, _)| inside(name));
+        self.durable_names.extend(now.map(|(name, id)| (name.clone(), *id)));
+        Ok(())
+    }
+
+    fn list(&mut self, dir: &str) -> DiskResult<Vec<String>> {
+        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        let mut found: Vec<String> = self
+            .names
+            .range(prefix.clone()..)
+            .map_while(|(name, _)| name.strip_prefix(&prefix))
+            .map(|rest| {
+                rest.split_once('/').map_or_else(|| rest.to_owned(), |(sub, _)| format!("{sub}/"))
+            })
+            .collect();
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn remove(&mut self, path: &str) -> DiskResult<()> {
+        let below = format!("{path}/");
+        self.names.retain(|name, _| name != path && !name.starts_with(&below));
+        Ok(())
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> DiskResult<()> {
+        if let Some(id) = self.names.remove(from) {
+            self.names.insert(to.to_owned(), id);
+            return Ok(());
+        }
+        let below = format!("{from}/");
+        let moved: Vec<String> =
+            self.names.keys().filter(|name| name.starts_with(&below)).cloned().collect();
+        if moved.is_empty() {
+            return Err(DiskError::NotFound(from.to_owned()));
+        }
+        for name in moved {
+            if let Some(id) = self.names.remove(&name) {
+                self.names.insert(format!("{to}/{}", &name[below.len()..]), id);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Purpose;
+
+    fn dice() -> Stream {
+        Stream::new(1, Purpose::PowerLoss, 0, 0)
+    }
+
+    #[test]
+    fn what_was_synced_survives_and_the_rest_does_not() {
+        let mut disk = MemoryDisk::new();
+        let file = disk.open("a/log", true).expect("created");
+        disk.append(file, b"kept").expect("written");
+        disk.sync(file).expect("synced");
+        disk.sync_dir("a").expect("synced");
+        disk.append(file, b"lost").expect("written");
+        let lost = disk.lose_power(Loss::Whole, &mut dice());
+        assert_eq!(lost, Lost { files: 1, bytes: 4 });
+        assert_eq!(disk.read_whole("a/log").expect("readable").as_deref(), Some(&b"kept"[..]));
+    }
+
+    #[test]
+    fn a_name_that_was_not_synced_vanishes_with_its_bytes() {
+        let mut disk = MemoryDisk::new();
+        let file = disk.open("a/log", true).expect("created");
+        disk.append(file, b"synced bytes, unsynced name").expect("written");
+        disk.sync(file).expect("synced");
+        disk.lose_power(Loss::Whole, &mut dice());
+        assert_eq!(disk.read_whole("a/log"), Ok(None));
+    }
+
+    #[test]
+    fn an_unsynced_truncation_comes_undone() {
+        let mut disk = MemoryDisk::new();
+        let file = disk.open("log", true).expect("created");
+        disk.append(file, b"0123456789").expect("written");
+        disk.sync(file).expect("synced");
+        disk.sync_dir("").expect("synced");
+        disk.truncate(file, 6).expect("cut");
+        disk.truncate(file, 4).expect("cut");
+        disk.append(file, b"xy").expect("written");
+        disk.lose_power(Loss::Whole, &mut dice());
+        assert_eq!(disk.read_whole("log").expect("readable").as_deref(), Some(&b"0123456789"[..]));
+    }
+
+    #[test]
+    fn replace_is_atomic_and_durable() {
+        let mut disk = MemoryDisk::new();
+        disk.replace("d/state", b"one").expect("replaced");
+        disk.replace("d/state", b"two").expect("replaced");
+        disk.lose_power(Loss::Whole, &mut dice());
+        assert_eq!(disk.read_whole("d/state").expect("readable").as_deref(), Some(&b"two"[..]));
+        assert_eq!(disk.list("d").expect("listed"), ["state"]);
+        assert_eq!(disk.list("").expect("listed"), ["d/"]);
+    }
+}

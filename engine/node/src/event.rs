@@ -1,0 +1,249 @@
+//! The vocabulary of observable events: the one thing that everything downstream reads.
+//!
+//! An event is a fact in the field's words. It carries what is needed to rebuild the state that it changes and names its
+//! cause. Checkers, transcripts, the View, the desktop program and the book read events and nothing else.
+//!
+//! The vocabulary is declared once, in [`vocabulary`](self::EventKind), and yields the enum, its text form, its fields
+//! and the [`CATALOGUE`] from which the book's page is made.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
+use serde::{Deserialize, Serialize};
+
+use crate::effects::{CloseReason, FrameRole};
+use crate::id::{
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, Incarnation, IncarnationId, LeaderEpoch,
+    NodeId, Offset, PartitionEpoch, RecordId, Seq, TopicId, TopicName, TopicPartition,
+};
+use crate::time::{Span, Time};
+
+mod vocabulary;
+
+pub use vocabulary::{CATALOGUE, EventKind};
+
+/// A recorded event.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place in the trace, from 1.
+    pub seq: Seq,
+    /// When, on the world's clock.
+    pub time: Time,
+    /// Where: the node that observed it, or that it happened to.
+    pub node: NodeId,
+    /// The event that led to it; none only for what the scenario itself does first.
+    pub cause: Option<Seq>,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// The part of the lab that an event speaks of; a scenario names the rooms that its transcript shows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Room {
+    /// The scenario's own steps and expectations.
+    Scenario,
+    /// Processes, links, disks, clocks and the faults done to them.
+    World,
+    /// Connections and frames.
+    Network,
+    /// The metadata quorum.
+    Raft,
+    /// The active controller's decisions.
+    Controller,
+    /// What a node learnt from the committed metadata log.
+    Metadata,
+    /// A broker's own life.
+    Broker,
+    /// Replicas, ISR, high watermark.
+    Replica,
+    /// Partition logs.
+    Log,
+    /// Producers, consumers, admin clients.
+    Client,
+}
+
+impl Room {
+    /// Every room, in the order of the book.
+    pub const ALL: [Self; 10] = [
+        Self::Scenario,
+        Self::World,
+        Self::Network,
+        Self::Raft,
+        Self::Controller,
+        Self::Metadata,
+        Self::Broker,
+        Self::Replica,
+        Self::Log,
+        Self::Client,
+    ];
+
+    /// The room's name in text forms and scenario files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scenario => "scenario",
+            Self::World => "world",
+            Self::Network => "network",
+            Self::Raft => "raft",
+            Self::Controller => "controller",
+            Self::Metadata => "metadata",
+            Self::Broker => "broker",
+            Self::Replica => "replica",
+            Self::Log => "log",
+            Self::Client => "client",
+        }
+    }
+}
+
+impl Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A short fixed word in an event: a state, a reason.
+pub type Word = Cow<'static, str>;
+
+/// A value in an event's text form.
+pub trait Field {
+    /// Writes the value as it stands after `key=`: no spaces unless quoted.
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result;
+}
+
+macro_rules! shown_as_displayed {
+    ($($name:ty),* $(,)?) => {$(
+        impl Field for $name {
+            fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+    )*};
+}
+
+shown_as_displayed!(
+    BrokerEpoch,
+    BrokerId,
+    CloseReason,
+    ConnectionId,
+    CorrelationId,
+    Incarnation,
+    IncarnationId,
+    LeaderEpoch,
+    NodeId,
+    Offset,
+    PartitionEpoch,
+    RecordId,
+    Span,
+    TopicId,
+    TopicName,
+    TopicPartition,
+    bool,
+    i16,
+    i32,
+    i64,
+    u16,
+    u32,
+    u64,
+    Word,
+);
+
+impl Field for Seq {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+impl Field for FrameRole {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        })
+    }
+}
+
+/// Free text, quoted.
+impl Field for String {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        match self {
+            Some(value) => value.show(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        f.write_char('[')?;
+        for (i, value) in self.iter().enumerate() {
+            if i > 0 {
+                f.write_char(',')?;
+            }
+            value.show(f)?;
+        }
+        f.write_char(']')
+    }
+}
+
+/// One kind of event, for the book and the coverage tests.
+#[derive(Clone, Copy, Debug)]
+pub struct EventInfo {
+    /// The variant's name.
+    pub name: &'static str,
+    /// The room that it speaks of.
+    pub room: Room,
+    /// What it says, in a sentence.
+    pub doc: &'static [&'static str],
+    /// Its fields, in the order of the text form.
+    pub fields: &'static [&'static str],
+}
+
+/// `BatchAppended partition=orders-0 base_offset=3 …`: verb and fields, without the envelope.
+impl Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        let mut result = Ok(());
+        self.visit(&mut |key, value| {
+            if result.is_ok() {
+                result = write!(f, " {key}=").and_then(|()| value.show(f));
+            }
+        });
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_prints_its_fields_in_order() {
+        let kind = EventKind::IsrProposed {
+            partition: TopicPartition::new("orders", 0),
+            isr: vec![BrokerId(1), BrokerId(2)],
+            leader_epoch: LeaderEpoch(3),
+            partition_epoch: PartitionEpoch(7),
+            reason: "lag".into(),
+        };
+        assert_eq!(
+            kind.to_string(),
+            "IsrProposed partition=orders-0 isr=[1,2] leader_epoch=3 partition_epoch=7 reason=lag"
+        );
+        assert_eq!(kind.room(), Room::Replica);
+    }
+
+    #[test]
+    fn the_catalogue_has_no_name_twice_and_no_kind_without_a_sentence() {
+        let mut names: Vec<_> = CATALOGUE.iter().map(|info| info.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(CATALOGUE.iter().all(|info| !info.doc.is_empty()));
+    }
+}
