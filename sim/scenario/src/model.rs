@@ -1,0 +1,440 @@
+//! The typed scenario: what the reader produces and the drivers run. Plain data, already validated: every name in it
+//! refers to something that exists.
+//!
+//! Format version 1. The reader (`parse`) turns RON text into this; the format's page in the book lists every field.
+
+use std::collections::BTreeMap;
+
+use klamm_node::{BrokerId, Offset, Room, Span, Time, TopicName, TopicPartition};
+
+/// A whole scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scenario {
+    /// The file's name, for messages and for the trace.
+    pub file: String,
+    /// The file's text: with the seed it reproduces the run.
+    pub text: String,
+    /// One line: what happens.
+    pub title: String,
+    /// The question that the scenario answers, in one sentence.
+    pub question: String,
+    /// The seed that is used when none is given.
+    pub seed: u64,
+    /// How long the run lasts in virtual time.
+    pub duration: Span,
+    /// The machines.
+    pub cluster: Cluster,
+    /// Topics that exist from the start (created through the admin client, with retries, before the clients start).
+    pub topics: Vec<Topic>,
+    /// Producers and consumers.
+    pub clients: Vec<Client>,
+    /// What happens, in file order.
+    pub steps: Vec<Step>,
+    /// What must hold when the run ends.
+    pub expect: Vec<Expectation>,
+    /// What the transcript reports.
+    pub show: Show,
+}
+
+/// The cluster's machines and settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cluster {
+    /// Brokers, by id from 1; `broker-1` is the host of broker 1.
+    pub brokers: Vec<Broker>,
+    /// How many controllers; `controller-1` is the host of the voter with node id 3001.
+    pub controllers: u16,
+    /// Kafka settings of every broker and controller, by key.
+    pub config: BTreeMap<String, String>,
+    /// The network, unless a step changes it.
+    pub network: Network,
+    /// The disks, unless a step changes them.
+    pub disk: Disk,
+}
+
+/// A broker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broker {
+    /// Its node id.
+    pub id: BrokerId,
+    /// Its rack.
+    pub rack: Option<String>,
+}
+
+/// Properties of every link, per direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    /// The least one-way latency.
+    pub latency_low: Span,
+    /// The greatest one-way latency.
+    pub latency_high: Span,
+    /// Bytes a second; 0 is unlimited.
+    pub bandwidth: u64,
+}
+
+impl Default for Network {
+    /// Half a millisecond to a millisecond, unlimited: machines in one data centre.
+    fn default() -> Self {
+        Self { latency_low: Span::micros(500), latency_high: Span::millis(1), bandwidth: 0 }
+    }
+}
+
+/// Properties of every disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Disk {
+    /// How long a read takes (page cache).
+    pub read: Span,
+    /// How long an append takes (page cache).
+    pub write: Span,
+    /// How long a sync takes.
+    pub sync: Span,
+}
+
+impl Default for Disk {
+    /// A page cache in microseconds, a sync in two milliseconds: a data-centre SSD.
+    fn default() -> Self {
+        Self { read: Span::micros(5), write: Span::micros(10), sync: Span::millis(2) }
+    }
+}
+
+/// A topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions.
+    pub partitions: i32,
+    /// How many replicas each.
+    pub replication_factor: i16,
+    /// Kafka topic settings, by key.
+    pub config: BTreeMap<String, String>,
+    /// Replicas per partition, preferred leader first; empty leaves the choice to the controller.
+    pub assignments: Vec<Vec<BrokerId>>,
+}
+
+/// A client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Client {
+    /// A producer with a workload.
+    Producer(Producer),
+    /// A consumer by assignment.
+    Consumer(Consumer),
+}
+
+impl Client {
+    /// The client's name, which is also its host name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Producer(producer) => &producer.name,
+            Self::Consumer(consumer) => &consumer.name,
+        }
+    }
+}
+
+/// A producer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Producer {
+    /// Its name.
+    pub name: String,
+    /// Kafka producer settings, by key.
+    pub config: BTreeMap<String, String>,
+    /// What it sends by itself; steps may add records.
+    pub workload: Option<Workload>,
+}
+
+/// Records that come at a rate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Workload {
+    /// Where to.
+    pub topic: TopicName,
+    /// A fixed partition, or the partitioner's choice.
+    pub partition: Option<i32>,
+    /// The time between two records.
+    pub every: Span,
+    /// How many in all; none for no end.
+    pub count: Option<u64>,
+    /// When the first comes.
+    pub start: Time,
+    /// When the last may come.
+    pub stop: Option<Time>,
+    /// The keys.
+    pub keys: Keys,
+    /// The least and the greatest value size in bytes.
+    pub value_size: (u32, u32),
+}
+
+/// How a workload chooses keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Keys {
+    /// No keys.
+    None,
+    /// `key-0`, `key-1`, … in turn.
+    Cycle(u32),
+    /// One of `key-0` … `key-(n-1)` at random.
+    Random(u32),
+    /// One of these in turn.
+    Of(Vec<String>),
+}
+
+/// A consumer by assignment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Consumer {
+    /// Its name.
+    pub name: String,
+    /// Kafka consumer settings, by key.
+    pub config: BTreeMap<String, String>,
+    /// The partitions it reads; every partition of a topic is spelt out here.
+    pub partitions: Vec<TopicPartition>,
+    /// Where it starts.
+    pub from: From,
+    /// When it starts.
+    pub start: Time,
+}
+
+/// Where a consumer starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum From {
+    /// At the first record.
+    Earliest,
+    /// At the end.
+    Latest,
+    /// At an offset.
+    Offset(Offset),
+}
+
+/// One step: a moment, and what is done or expected then.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The source line, from 1.
+    pub line: u32,
+    /// When.
+    pub trigger: Trigger,
+    /// What is done, in order. May be empty for a step that only tells or expects.
+    pub actions: Vec<Action>,
+    /// What must become true from then on, within a time.
+    pub expect: Vec<Expectation>,
+    /// What a teacher says at this moment.
+    pub say: Option<String>,
+}
+
+/// When a step happens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// At a time of the run.
+    At(Time),
+    /// As soon as a condition holds, once the step before in the file has happened; then after a delay.
+    When {
+        /// The condition.
+        condition: Condition,
+        /// The delay once it holds.
+        after: Span,
+    },
+    /// A delay after the step before in the file.
+    After(Span),
+}
+
+/// Who a step acts on: by name, or by the part it plays at that moment.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Target {
+    /// `broker-1`, `controller-2`, or a client's name.
+    Node(String),
+    /// The leader of a partition at that moment (as the cluster's metadata says).
+    LeaderOf(TopicPartition),
+    /// The n-th replica (from 0) that does not lead the partition at that moment.
+    FollowerOf(TopicPartition, u32),
+    /// The active controller at that moment.
+    ActiveController,
+    /// The node that a target resolved to when step number n (from 0) ran: `Same(3)` is what step 3 acted on first.
+    Same(u32),
+}
+
+/// Something that an operator, or fate, does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// The process dies; its disk's page cache survives.
+    Crash(Target),
+    /// The machines lose power at one instant: un-synced data is lost, wholly or in part.
+    PowerOff {
+        /// The machines.
+        targets: Vec<Target>,
+        /// True if a random part of the un-synced data survives.
+        partial: bool,
+    },
+    /// The process starts again (also after `Stop`, `PowerOff`).
+    Restart(Target),
+    /// The process stops in an orderly way (controlled shutdown).
+    Stop(Target),
+    /// The process freezes.
+    Pause(Target),
+    /// A frozen process goes on.
+    Resume(Target),
+    /// Nothing passes from one group to the other.
+    Cut {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+        /// True: both directions; false: only `from` → `to`.
+        both_ways: bool,
+    },
+    /// Traffic passes again between the groups; both empty: everywhere.
+    Heal {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+    },
+    /// Links between the groups get another latency (both ways).
+    SlowLink {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+        /// The latency range from now on.
+        network: Network,
+        /// True: both directions; false: only `from` → `to`.
+        both_ways: bool,
+    },
+    /// A disk gets another speed.
+    SlowDisk {
+        /// Whose.
+        target: Target,
+        /// Its speed from now on.
+        disk: Disk,
+    },
+    /// A node's wall clock jumps and its timers drift.
+    SkewClock {
+        /// Whose.
+        target: Target,
+        /// Wall-clock offset in milliseconds from now on.
+        offset_ms: i64,
+        /// Drift in parts per million from now on.
+        drift_ppm: i32,
+    },
+    /// A stopped node gets a new, empty disk.
+    WipeDisk(Target),
+    /// A producer sends these records.
+    Produce {
+        /// The producer's name.
+        client: String,
+        /// Where to.
+        topic: TopicName,
+        /// A fixed partition, or the partitioner's choice.
+        partition: Option<i32>,
+        /// Keys and values, in order.
+        records: Vec<(Option<String>, String)>,
+    },
+    /// A topic is created.
+    CreateTopic(Topic),
+    /// A client's workload stops.
+    StopWorkload {
+        /// The producer's name.
+        client: String,
+    },
+}
+
+/// Something that can be true of the cluster at a moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// The partition's leader is this broker.
+    LeaderIs(TopicPartition, Target),
+    /// The partition has a leader, and it is not the one it had when the step before happened.
+    LeaderChanged(TopicPartition),
+    /// The partition has a leader.
+    HasLeader(TopicPartition),
+    /// The partition has no leader.
+    NoLeader(TopicPartition),
+    /// The ISR is exactly these brokers.
+    IsrIs(TopicPartition, Vec<BrokerId>),
+    /// The ISR has this many members.
+    IsrSize(TopicPartition, u32),
+    /// The leader epoch is at least this.
+    LeaderEpochAtLeast(TopicPartition, i32),
+    /// Every partition's ISR holds all its replicas.
+    AllInSync,
+    /// The leader's high watermark is at least this.
+    HighWatermarkAtLeast(TopicPartition, Offset),
+    /// A replica's log end equals the leader's.
+    CaughtUp(TopicPartition, BrokerId),
+    /// The broker is fenced.
+    Fenced(BrokerId),
+    /// The broker is registered and not fenced.
+    Unfenced(BrokerId),
+    /// The metadata quorum has an active controller.
+    ControllerActive,
+    /// The active controller is not the one it was when the step before happened.
+    ControllerChanged,
+    /// At least this many records have been acknowledged, to one producer or to all.
+    Acknowledged {
+        /// The producer; none for all.
+        client: Option<String>,
+        /// How many.
+        count: u64,
+    },
+    /// At least this many records were given up, by one producer or by all.
+    Failed {
+        /// The producer; none for all.
+        client: Option<String>,
+        /// How many.
+        count: u64,
+    },
+    /// At least this many records have been read, by one consumer or by all.
+    Read {
+        /// The consumer; none for all.
+        client: Option<String>,
+        /// How many.
+        count: u64,
+    },
+    /// The log ends of two replicas (or of all live replicas) of the partition are equal.
+    LogsEqual(TopicPartition),
+    /// The partition's log end at its leader equals this.
+    LogEndIs(TopicPartition, Offset),
+    /// A replica has cut off part of its log since the step before happened.
+    Truncated(TopicPartition, BrokerId),
+    /// Every acknowledged record of the topic (of every topic if none) is in its partition's leader's log, unless the
+    /// promise it was given did not cover what happened since.
+    AcknowledgedReadable(Option<TopicName>),
+    /// At least one acknowledged record was lost, and that was permitted by the promise it was given.
+    PermittedLoss {
+        /// The producer that was promised; none for any.
+        client: Option<String>,
+    },
+    /// No acknowledged record was lost, permitted or not.
+    NothingLost {
+        /// The producer that was promised; none for all.
+        client: Option<String>,
+    },
+    /// Every record that a consumer read with a key came in the order in which the producer sent that key.
+    KeyOrder(TopicName),
+    /// All records with the same key are in the same partition.
+    KeysTogether(TopicName),
+    /// Not this.
+    Not(Box<Condition>),
+    /// All of these.
+    All(Vec<Condition>),
+    /// One of these.
+    Any(Vec<Condition>),
+}
+
+/// A condition that must hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// The source line, from 1.
+    pub line: u32,
+    /// What.
+    pub condition: Condition,
+    /// At a step: how long it may take to become true; zero for at once. At the end of the run: ignored.
+    pub within: Span,
+}
+
+/// What the transcript reports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Show {
+    /// The rooms whose events it shows.
+    pub rooms: Vec<Room>,
+    /// Only events about these partitions and the events about none; empty for all.
+    pub partitions: Vec<TopicPartition>,
+    /// Event kinds to leave out, by name.
+    pub hide: Vec<String>,
+    /// Whether a line of state per partition follows each step.
+    pub states: bool,
+}
