@@ -670,6 +670,8 @@ vocabulary! {
             record: RecordId,
             /// Its partition.
             partition: TopicPartition,
+            /// Its key, as text (lossy if it is not UTF-8).
+            key: Option<String>,
         }
         /// A producer sent a batch.
         BatchSent {
