@@ -1,7 +1,9 @@
 //! The typed scenario: what the reader produces and the drivers run. Plain data, already validated: every name in it
 //! refers to something that exists.
 //!
-//! Format version 1. The reader (`parse`) turns RON text into this; the format's page in the book lists every field.
+//! Format version 1. `scenarios/lessons/*.ron` are the canonical examples of its syntax: the reader accepts exactly the
+//! spelling used there (rates as `rate: "50/s"` or `every: "20ms"`, a bare condition or `(condition, within: "5s")` as an
+//! expectation, targets as a string or `LeaderOf("orders-0")`, `topic:` or `partitions: [...]` for a consumer). The reader (`parse`) turns RON text into this; the format's page in the book lists every field.
 
 use std::collections::BTreeMap;
 
