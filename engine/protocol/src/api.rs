@@ -1,0 +1,120 @@
+//! The one table of APIs: what this engine serves, in which versions, on which listener.
+//!
+//! It drives the decoding of requests, the ApiVersions response, the routers and the book's list. An API is in the table
+//! only if it is really implemented.
+
+use kafka_protocol::messages::ApiKey;
+
+/// Which of a process's listeners a connection came in by.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Listener {
+    /// Clients and followers.
+    Broker,
+    /// The metadata quorum and brokers that speak to the active controller.
+    Controller,
+}
+
+/// One API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ApiInfo {
+    /// The crate's name of the key.
+    pub api: ApiKey,
+    /// The number on the wire.
+    pub key: i16,
+    /// Kafka's name.
+    pub name: &'static str,
+    /// The lowest version served.
+    pub min: i16,
+    /// The highest version served.
+    pub max: i16,
+    /// The lowest version told to clients; lower than `min` only for Produce (KAFKA-18659).
+    pub advertised_min: i16,
+    /// Served on the broker listener.
+    pub on_broker: bool,
+    /// Served on the controller listener.
+    pub on_controller: bool,
+}
+
+const B: (bool, bool) = (true, false);
+const C: (bool, bool) = (false, true);
+const BC: (bool, bool) = (true, true);
+
+const fn row(
+    api: ApiKey,
+    name: &'static str,
+    min: i16,
+    max: i16,
+    (on_broker, on_controller): (bool, bool),
+) -> ApiInfo {
+    ApiInfo { api, key: api as i16, name, min, max, advertised_min: min, on_broker, on_controller }
+}
+
+/// Every API that is served, by key.
+pub const APIS: &[ApiInfo] = &[
+    // KAFKA-18659: librdkafka before 2.11 needs to see version 0, although 0 to 2 are not served any more.
+    ApiInfo { advertised_min: 0, ..row(ApiKey::Produce, "Produce", 3, 13, B) },
+    row(ApiKey::Fetch, "Fetch", 4, 18, BC),
+    row(ApiKey::ListOffsets, "ListOffsets", 1, 10, B),
+    row(ApiKey::Metadata, "Metadata", 0, 13, B),
+    row(ApiKey::ApiVersions, "ApiVersions", 0, 4, BC),
+    row(ApiKey::CreateTopics, "CreateTopics", 2, 7, BC),
+    row(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4, B),
+    row(ApiKey::Vote, "Vote", 0, 2, C),
+    row(ApiKey::BeginQuorumEpoch, "BeginQuorumEpoch", 0, 1, C),
+    row(ApiKey::EndQuorumEpoch, "EndQuorumEpoch", 0, 1, C),
+    row(ApiKey::AlterPartition, "AlterPartition", 2, 3, C),
+    row(ApiKey::DescribeCluster, "DescribeCluster", 0, 2, B),
+    row(ApiKey::BrokerRegistration, "BrokerRegistration", 0, 4, C),
+    row(ApiKey::BrokerHeartbeat, "BrokerHeartbeat", 0, 1, C),
+];
+
+impl ApiInfo {
+    /// Whether a listener serves this API.
+    pub fn served_on(&self, listener: Listener) -> bool {
+        match listener {
+            Listener::Broker => self.on_broker,
+            Listener::Controller => self.on_controller,
+        }
+    }
+}
+
+/// The API of a key, if it is served at all.
+pub fn info(key: i16) -> Option<&'static ApiInfo> {
+    APIS.binary_search_by_key(&key, |api| api.key).ok().and_then(|at| APIS.get(at))
+}
+
+/// The APIs of a listener, by key.
+pub fn served_on(listener: Listener) -> impl Iterator<Item = &'static ApiInfo> {
+    APIS.iter().filter(move |api| api.served_on(listener))
+}
+
+/// Kafka's name of a key, for events and texts; `api-77` for one that is not in the table.
+pub fn name(key: i16) -> std::borrow::Cow<'static, str> {
+    match info(key) {
+        Some(api) => api.name.into(),
+        None => format!("api-{key}").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_within_what_the_codec_knows() {
+        assert!(APIS.is_sorted_by_key(|api| api.key));
+        for api in APIS {
+            let known = api.api.valid_versions();
+            assert!(known.min <= api.min && api.max <= known.max, "{} {known}", api.name);
+            assert_eq!(info(api.key), Some(api));
+        }
+    }
+
+    #[test]
+    fn produce_is_advertised_from_zero_and_nothing_else_is_bent() {
+        for api in APIS {
+            let bent = api.advertised_min != api.min;
+            assert_eq!(bent, api.api == ApiKey::Produce, "{}", api.name);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Connections with requests and responses on them: the side that answers and the side that asks.
+//!
+//! *Flows in*: what the driver says of connections. *Flows out*: typed requests with a token to answer them by, typed
+//! outcomes of own requests, and the effects (connect, send, close) that belong to them.
+//! *Must never*: know what a request means. Each side is plain data that its owner keeps and calls.
+
+mod client;
+mod server;
+
+pub use client::{
+    Call, Client, ClientSettings, Completed, NegotiatedVersions, RpcError, Software,
+};
+pub use server::{RequestToken, Server, ServerSettings};
