@@ -1,0 +1,95 @@
+//! What a run came to, and what one step of it did.
+
+use klamm_node::{NodeId, Time};
+
+/// What one step of the world did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// The world's clock.
+    pub time: Time,
+    /// How many events the step recorded.
+    pub recorded: usize,
+    /// How many events the trace has now.
+    pub events: usize,
+}
+
+/// An expectation and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExpectationReport {
+    /// Its index: those of steps in file order, then those of the end of the run.
+    pub index: u32,
+    /// Its source line.
+    pub line: u32,
+    /// What was expected.
+    pub text: String,
+    /// Whether it was met; none if it was never asked because its step never happened.
+    pub met: Option<bool>,
+    /// What was found instead; empty if it was met.
+    pub found: String,
+    /// When that was decided.
+    pub at: Time,
+}
+
+/// A fault and what it changed. A fault that never bit is a hole in the scenario.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FaultReport {
+    /// The step that ordered it, from 0.
+    pub step: Option<u32>,
+    /// The step's source line.
+    pub line: u32,
+    /// What was done: `crash broker-1`.
+    pub text: String,
+    /// When.
+    pub at: Time,
+    /// What it changed, in the fault's own unit: frames caught, bytes lost, inputs delayed.
+    pub bites: u64,
+    /// The unit.
+    pub unit: &'static str,
+}
+
+/// A step that never happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StepReport {
+    /// Its index, from 0.
+    pub step: u32,
+    /// Its source line.
+    pub line: u32,
+    /// What it waited for.
+    pub text: String,
+}
+
+/// What a run came to.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Outcome {
+    /// The world's clock at the end.
+    pub end: Time,
+    /// How many events the trace has.
+    pub events: usize,
+    /// The trace's hash.
+    pub hash: u64,
+    /// Every expectation.
+    pub expectations: Vec<ExpectationReport>,
+    /// Invariants that were violated, as sentences.
+    pub violations: Vec<String>,
+    /// Every fault that was done.
+    pub faults: Vec<FaultReport>,
+    /// Steps that never happened.
+    pub missed_steps: Vec<StepReport>,
+    /// Nodes that panicked: a bug in the engine, and a finding.
+    pub panics: Vec<(NodeId, String)>,
+}
+
+impl Outcome {
+    /// True if every expectation was met, no invariant was violated, every step happened and nothing panicked.
+    pub fn passed(&self) -> bool {
+        self.violations.is_empty()
+            && self.missed_steps.is_empty()
+            && self.panics.is_empty()
+            && self.expectations.iter().all(|expectation| expectation.met == Some(true))
+    }
+
+    /// Faults that changed nothing.
+    pub fn idle_faults(&self) -> impl Iterator<Item = &FaultReport> {
+        self.faults.iter().filter(|fault| fault.bites == 0)
+    }
+}
