@@ -1,0 +1,193 @@
+//! The command line: what may be said, and the help that a newcomer can live with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A deterministic laboratory for the Kafka system.
+#[derive(Parser, Debug)]
+#[command(
+    name = "klamm",
+    version,
+    about,
+    long_about = "A deterministic laboratory for the Kafka system: a full Kafka engine on a simulated network, clock and \
+                  disk. A scenario file scripts what happens; a seed fixes everything else; the same two give the same \
+                  run, byte for byte.",
+    after_help = "Exit status: 0 everything held, 1 an expectation or invariant did not, 2 the input or usage was wrong.\n\
+                  Environment: NO_COLOR turns colour off; KLAMM_LOG filters the drivers' own diagnostics (try 'debug').",
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+
+    /// Print only what went wrong.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Show the drivers' own diagnostics on stderr (repeat for more). What the cluster does is told by events.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// When colour is used.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a scenario and tell what happens.
+    Run(Run),
+    /// Check scenario files without running them.
+    Check(Check),
+    /// Read a recorded trace: its timeline, a moment of it, or why something happened.
+    Replay(Replay),
+    /// Measure how fast the lab is, as ratios within one run.
+    Bench(Bench),
+    /// Serve the same engine on real TCP and files, to unmodified Kafka clients.
+    Serve(Serve),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// `klamm run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The scenario file.
+    pub(crate) scenario: PathBuf,
+    /// The seed; the scenario's own if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Stop at this virtual time, e.g. 12s or 1500ms.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Write the recorded run to a file that `klamm replay` reads.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// What drives the nodes; the host where madsim exists, the plain world elsewhere.
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub(crate) driver: Option<Driver>,
+    /// Show the events of these rooms instead of those that the scenario names.
+    #[arg(long, value_name = "ROOM", value_delimiter = ',')]
+    pub(crate) show: Vec<String>,
+    /// Show every event.
+    #[arg(long, conflicts_with = "show")]
+    pub(crate) all: bool,
+}
+
+/// The forms of output.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+    /// One line: the hash of the trace.
+    Hash,
+}
+
+/// What drives the nodes.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Driver {
+    /// The world inside a madsim runtime.
+    Host,
+    /// The world alone.
+    Plain,
+    /// Every node a madsim node over madsim's own network: a second opinion, with its own hash.
+    Node,
+}
+
+/// `klamm check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The scenario files.
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
+    pub(crate) format: TextOrJson,
+}
+
+/// Text for people, or JSON for machines.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TextOrJson {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `klamm replay`.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The trace file.
+    pub(crate) trace: PathBuf,
+    /// Stop at a time (12s, 1500ms) or at an event (its number) and show the state there.
+    #[arg(long, value_name = "TIME|SEQ")]
+    pub(crate) at: Option<String>,
+    /// Walk from an event back to what caused it.
+    #[arg(long, value_name = "SEQ", conflicts_with = "at")]
+    pub(crate) why: Option<u64>,
+    /// List the events, one a line, instead of the transcript.
+    #[arg(long, conflicts_with_all = ["at", "why"])]
+    pub(crate) events: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
+    pub(crate) format: TextOrJson,
+    /// Show the events of these rooms instead of those that the scenario names.
+    #[arg(long, value_name = "ROOM", value_delimiter = ',')]
+    pub(crate) show: Vec<String>,
+}
+
+/// `klamm bench`.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Only these workloads: S0, S1, S3, L.
+    #[arg(value_name = "WORKLOAD")]
+    pub(crate) workloads: Vec<String>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
+    pub(crate) format: TextOrJson,
+    /// How long each measurement lasts at least, in wall seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    pub(crate) seconds: u64,
+}
+
+/// `klamm serve`.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The port for clients; 0 takes a free one and prints it.
+    #[arg(long, default_value_t = 9092)]
+    pub(crate) port: u16,
+    /// Where the data lives.
+    #[arg(long, value_name = "DIR", default_value = "klamm-data")]
+    pub(crate) data: PathBuf,
+    /// The host name that clients are told to connect to.
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    pub(crate) advertise: String,
+    /// A Kafka broker setting; repeat for more.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+}
