@@ -1,0 +1,189 @@
+//! How the types of fields are written in flexible messages (KIP-482).
+
+use klamm_node::{
+    BrokerEpoch, BrokerId, DirectoryId, IncarnationId, LeaderEpoch, PartitionEpoch, TopicId,
+};
+
+use crate::cursor::{Cursor, Malformed, put_uvarint};
+
+/// A value of a field.
+pub(super) trait FieldType: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed>;
+}
+
+macro_rules! numbers {
+    ($($type:ty, $get:ident;)*) => {$(
+        impl FieldType for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_be_bytes());
+            }
+            fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+                cursor.$get()
+            }
+        }
+    )*};
+}
+
+numbers! {
+    i8, i8;
+    i16, i16;
+    u16, u16;
+    i64, i64;
+}
+
+macro_rules! newtypes {
+    ($($type:ident, $get:ident;)*) => {$(
+        impl FieldType for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.0.to_be_bytes());
+            }
+            fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+                cursor.$get().map($type)
+            }
+        }
+    )*};
+}
+
+newtypes! {
+    BrokerId, i32;
+    LeaderEpoch, i32;
+    PartitionEpoch, i32;
+    BrokerEpoch, i64;
+    TopicId, u128;
+    DirectoryId, u128;
+    IncarnationId, u128;
+}
+
+/// A partition's index, and only that.
+impl FieldType for i32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_be_bytes());
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        cursor.i32()
+    }
+}
+
+impl FieldType for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        Ok(cursor.i8()? != 0)
+    }
+}
+
+impl FieldType for String {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_compact_length(out, Some(self.len()));
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let at = cursor.at();
+        Option::get(cursor)?.ok_or(Malformed { at, expected: "a string that is not null" })
+    }
+}
+
+impl FieldType for Option<String> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            None => put_compact_length(out, None),
+            Some(text) => text.put(out),
+        }
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let Some(length) = get_compact_length(cursor)? else { return Ok(None) };
+        let at = cursor.at();
+        let bytes = cursor.take(length, "as many bytes as the string's length says")?;
+        match str::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text.to_owned())),
+            Err(_) => Err(Malformed { at, expected: "UTF-8" }),
+        }
+    }
+}
+
+impl<T: FieldType> FieldType for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_compact_length(out, Some(self.len()));
+        for element in self {
+            element.put(out);
+        }
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let at = cursor.at();
+        Option::get(cursor)?.ok_or(Malformed { at, expected: "an array that is not null" })
+    }
+}
+
+impl<T: FieldType> FieldType for Option<Vec<T>> {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            None => put_compact_length(out, None),
+            Some(elements) => elements.put(out),
+        }
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        let Some(count) = get_compact_length(cursor)? else { return Ok(None) };
+        // Every element takes at least a byte; room is made as elements really come.
+        if count > cursor.remaining() {
+            return cursor.fail("as many elements as the array says");
+        }
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(T::get(cursor)?);
+        }
+        Ok(Some(elements))
+    }
+}
+
+fn put_compact_length(out: &mut Vec<u8>, length: Option<usize>) {
+    let plus_one = length.map_or(0, |length| length + 1);
+    put_uvarint(out, u32::try_from(plus_one).expect("metadata fields stay far below 4 GiB"));
+}
+
+fn get_compact_length(cursor: &mut Cursor<'_>) -> Result<Option<usize>, Malformed> {
+    Ok((cursor.uvarint()? as usize).checked_sub(1))
+}
+
+/// Writes tagged fields, which must come in the order of their tags.
+pub(super) fn put_tagged(out: &mut Vec<u8>, mut tagged: Vec<(u32, Vec<u8>)>) {
+    tagged.sort_by_key(|(tag, _)| *tag);
+    put_uvarint(out, u32::try_from(tagged.len()).expect("a record has few fields"));
+    for (tag, bytes) in tagged {
+        put_uvarint(out, tag);
+        put_uvarint(out, u32::try_from(bytes.len()).expect("metadata fields stay far below 4 GiB"));
+        out.extend_from_slice(&bytes);
+    }
+}
+
+/// Reads tagged fields; tags ascend, and each is handed over with its bytes and where they lie.
+pub(super) fn get_tagged<'a>(
+    cursor: &mut Cursor<'a>,
+    mut each: impl FnMut(u32, &'a [u8], usize) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut last = None;
+    for _ in 0..cursor.uvarint()? {
+        let at = cursor.at();
+        let tag = cursor.uvarint()?;
+        if last.is_some_and(|last| last >= tag) {
+            return Err(Malformed { at, expected: "tags in ascending order" });
+        }
+        last = Some(tag);
+        let size = cursor.uvarint()? as usize;
+        let from = cursor.at();
+        each(tag, cursor.take(size, "as many bytes as the tagged field's size says")?, from)?;
+    }
+    Ok(())
+}
+
+/// Reads one tagged field's bytes, all of them.
+pub(super) fn get_whole<T: FieldType>(bytes: &[u8], at: usize) -> Result<T, Malformed> {
+    let mut cursor = Cursor::new(bytes);
+    let value = T::get(&mut cursor)
+        .map_err(|malformed| Malformed { at: at + malformed.at, expected: malformed.expected })?;
+    if cursor.remaining() > 0 {
+        return Err(Malformed { at: at + cursor.at(), expected: "the tagged field to end" });
+    }
+    Ok(value)
+}
