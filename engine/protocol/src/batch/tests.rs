@@ -362,7 +362,7 @@ proptest! {
         let records: Vec<oracle::Record> = contents.iter().zip(0..).map(|((timestamp, key, value, headers), place)| oracle::Record {
             transactional: false,
             control,
-            delete_horizon: None,
+            delete_horizon: false,
             partition_leader_epoch: 4,
             producer_id: -1,
             producer_epoch: -1,
