@@ -1,0 +1,83 @@
+//! Who is in the quorum, and how long everything may take.
+
+use std::collections::BTreeMap;
+
+use klamm_node::config::ServerConfig;
+use klamm_node::{BrokerId, DirectoryId, Endpoint, Span};
+
+/// A member's settings. A node that is not among the voters is an observer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RaftConfig {
+    /// This node (`node.id`).
+    pub id: BrokerId,
+    /// The voters and where they listen (`controller.quorum.voters`).
+    pub voters: BTreeMap<BrokerId, Endpoint>,
+    /// The cluster's id; a request with another is refused.
+    pub cluster_id: String,
+    /// The identity of this node's metadata log directory.
+    pub directory_id: DirectoryId,
+    /// The least time without a leader before an election; drawn up to twice this.
+    pub election_timeout: Span,
+    /// How long a follower does without a successful fetch.
+    pub fetch_timeout: Span,
+    /// The longest backoff between successors of a leader that resigned.
+    pub backoff_max: Span,
+    /// How long a request may take.
+    pub request_timeout: Span,
+    /// How long after a failed request the same member is left alone.
+    pub retry_backoff: Span,
+    /// How long the leader holds a fetch that finds nothing new. A constant in Kafka too.
+    pub fetch_max_wait: Span,
+    /// The most that a fetch returns, and the largest batch (Kafka's constant, 8 MiB).
+    pub max_batch_bytes: usize,
+}
+
+impl RaftConfig {
+    /// From a node's settings.
+    pub fn new(
+        id: BrokerId,
+        voters: BTreeMap<BrokerId, Endpoint>,
+        cluster_id: impl Into<String>,
+        directory_id: DirectoryId,
+        settings: &ServerConfig,
+    ) -> Self {
+        Self {
+            id,
+            voters,
+            cluster_id: cluster_id.into(),
+            directory_id,
+            election_timeout: settings.controller_quorum_election_timeout,
+            fetch_timeout: settings.controller_quorum_fetch_timeout,
+            backoff_max: settings.controller_quorum_election_backoff_max,
+            request_timeout: settings.controller_quorum_request_timeout,
+            retry_backoff: settings.controller_quorum_retry_backoff,
+            fetch_max_wait: Span::millis(500),
+            max_batch_bytes: 8 << 20,
+        }
+    }
+
+    /// Whether this node votes.
+    pub fn is_voter(&self) -> bool {
+        self.voters.contains_key(&self.id)
+    }
+
+    /// How many voters a majority needs.
+    pub fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    /// The voters without this node.
+    pub fn other_voters(&self) -> impl Iterator<Item = BrokerId> + '_ {
+        self.voters.keys().copied().filter(|voter| *voter != self.id)
+    }
+
+    /// How long a leader goes on without fetches of a majority (KAFKA-15489): one and a half fetch timeouts.
+    pub fn check_quorum_timeout(&self) -> Span {
+        Span(self.fetch_timeout.0.saturating_add(self.fetch_timeout.0 / 2))
+    }
+
+    /// How often a leader calls on voters that don't fetch from it.
+    pub fn begin_epoch_interval(&self) -> Span {
+        Span(self.fetch_timeout.0 / 2)
+    }
+}
