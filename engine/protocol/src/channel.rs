@@ -6,8 +6,8 @@
 
 mod client;
 mod server;
+#[cfg(test)]
+mod tests;
 
-pub use client::{
-    Call, Client, ClientSettings, Completed, NegotiatedVersions, RpcError, Software,
-};
+pub use client::{Call, Client, ClientSettings, Completed, NegotiatedVersions, RpcError, Software};
 pub use server::{RequestToken, Server, ServerSettings};

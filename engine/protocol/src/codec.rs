@@ -123,9 +123,10 @@ fn framed<E: std::fmt::Display>(
 ) -> Result<Bytes, WireError> {
     let mut frame = BytesMut::new();
     frame.put_i32(0);
-    write(&mut frame).map_err(|error| WireError::new(4, format!("what fits the version: {error}")))?;
-    let size = i32::try_from(frame.len() - 4)
-        .map_err(|_| WireError::new(0, "a frame below 2 GiB"))?;
+    write(&mut frame)
+        .map_err(|error| WireError::new(4, format!("what fits the version: {error}")))?;
+    let size =
+        i32::try_from(frame.len() - 4).map_err(|_| WireError::new(0, "a frame below 2 GiB"))?;
     frame[..4].copy_from_slice(&size.to_be_bytes());
     Ok(frame.freeze())
 }
@@ -133,7 +134,6 @@ fn framed<E: std::fmt::Display>(
 macro_rules! kinds {
     ($($name:ident)*) => {
         /// The API key of a request; `None` for an API that this engine does not speak.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the codec crate's enum is open and far larger than our table")]
         pub fn key_of(request: &RequestKind) -> Option<ApiKey> {
             match request {
                 $(RequestKind::$name(_) => Some(ApiKey::$name),)*
@@ -142,7 +142,6 @@ macro_rules! kinds {
         }
 
         /// The API key of a response; `None` for an API that this engine does not speak.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the codec crate's enum is open and far larger than our table")]
         pub fn key_of_response(response: &ResponseKind) -> Option<ApiKey> {
             match response {
                 $(ResponseKind::$name(_) => Some(ApiKey::$name),)*

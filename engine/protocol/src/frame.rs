@@ -48,12 +48,9 @@ impl FrameDecoder {
     pub fn pop(&mut self) -> Result<Option<Bytes>, WireError> {
         let Some(prefix) = self.buffered.first_chunk::<4>() else { return Ok(None) };
         let claimed = i32::from_be_bytes(*prefix);
-        let size = usize::try_from(claimed)
-            .ok()
-            .filter(|size| *size <= self.max_size)
-            .ok_or_else(|| {
-                WireError::new(0, format!("a frame of 0 to {} bytes, not {claimed}", self.max_size))
-            })?;
+        let size = usize::try_from(claimed).ok().filter(|size| *size <= self.max_size).ok_or_else(
+            || WireError::new(0, format!("a frame of 0 to {} bytes, not {claimed}", self.max_size)),
+        )?;
         if self.buffered.len() < 4 + size {
             return Ok(None);
         }

@@ -46,23 +46,22 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8], WireError> {
-        let taken = self
-            .bytes
-            .get(self.at..)
-            .and_then(|rest| rest.get(..count))
-            .ok_or_else(|| self.error(format!("{what} of {count} bytes, {} left", self.left())))?;
+        let taken =
+            self.bytes.get(self.at..).and_then(|rest| rest.get(..count)).ok_or_else(|| {
+                self.error(format!("{what} of {count} bytes, {} left", self.left()))
+            })?;
         self.at += count;
         Ok(taken)
+    }
+
+    pub(crate) fn skip(&mut self, count: usize, what: &str) -> Result<(), WireError> {
+        self.take(count, what).map(|_| ())
     }
 
     fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], WireError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N, what)?);
         Ok(array)
-    }
-
-    pub(crate) fn int8(&mut self, what: &str) -> Result<i8, WireError> {
-        Ok(i8::from_be_bytes(self.array(what)?))
     }
 
     pub(crate) fn int16(&mut self, what: &str) -> Result<i16, WireError> {
@@ -122,8 +121,8 @@ impl RequestHeader {
             Err(_) if length == -1 => None,
             Err(_) => return Err(cursor.error("a client id of length -1 or more")),
         };
-        let flexible = ApiKey::try_from(api_key)
-            .is_ok_and(|api| api.request_header_version(api_version) >= 2);
+        let flexible =
+            ApiKey::try_from(api_key).is_ok_and(|api| api.request_header_version(api_version) >= 2);
         if flexible {
             cursor.skip_tagged()?;
         }

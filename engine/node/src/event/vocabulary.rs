@@ -34,7 +34,7 @@ macro_rules! vocabulary {
             /// Calls `f` with each field's name and value, in order.
             pub fn visit(&self, f: &mut dyn FnMut(&'static str, &dyn Field)) {
                 match self {$($(
-                    Self::$name { $($field,)* } => { let _ = &f; $( f(stringify!($field), $field); )* }
+                    Self::$name { $($field,)* } => { $( f(stringify!($field), $field); )* }
                 )+)+}
             }
         }

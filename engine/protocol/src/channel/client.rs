@@ -390,12 +390,19 @@ impl<T> Client<T> {
         }
         let correlation = peer.next_correlation();
         let request = RequestKind::ApiVersions(request);
-        match codec::encode_request(version, correlation, Some(&self.settings.client_id), &request) {
+        match codec::encode_request(version, correlation, Some(&self.settings.client_id), &request)
+        {
             Ok(bytes) => {
                 let api = ApiKey::ApiVersions;
                 cx.out.send(connection, bytes, note(api, version, correlation));
                 let deadline = cx.now + self.settings.connect_timeout;
-                peer.in_flight.push_back(InFlight { correlation, api, version, deadline, tag: None });
+                peer.in_flight.push_back(InFlight {
+                    correlation,
+                    api,
+                    version,
+                    deadline,
+                    tag: None,
+                });
             }
             Err(error) => self.malformed(cx, to, connection, &error),
         }
@@ -421,10 +428,8 @@ impl<T> Client<T> {
         };
         let Some(sent) = peer.in_flight.pop_front() else { return };
         debug_assert_eq!(sent.correlation, got, "responses come in the order of the requests");
-        let version = match sent.api {
-            ApiKey::ApiVersions if says_unsupported_version(&frame) => 0,
-            _ => sent.version,
-        };
+        let refused = sent.api == ApiKey::ApiVersions && says_unsupported_version(&frame);
+        let version = if refused { 0 } else { sent.version };
         match codec::decode_response(sent.api, version, frame) {
             Ok((_, response)) => match sent.tag {
                 Some(tag) => {
@@ -538,9 +543,10 @@ impl<T> Peer<T> {
         let state = match self.state {
             State::Backoff { until } if !self.queue.is_empty() => Some(until),
             State::Connecting { deadline, .. } => Some(deadline),
-            State::Idle | State::Backoff { .. } | State::Negotiating { .. } | State::Open { .. } => {
-                None
-            }
+            State::Idle
+            | State::Backoff { .. }
+            | State::Negotiating { .. }
+            | State::Open { .. } => None,
         };
         let sent = self.in_flight.iter().map(|sent| sent.deadline).min();
         let queued = self.queue.iter().map(|queued| queued.deadline).min();

@@ -212,7 +212,8 @@ impl Server {
 
     /// Closes connections on which nothing was said for too long.
     pub fn handle_timers(&mut self, cx: &mut Context<'_>) {
-        while let Some((at, connection)) = self.idle.first().copied().filter(|(at, _)| *at <= cx.now)
+        while let Some((at, connection)) =
+            self.idle.first().copied().filter(|(at, _)| *at <= cx.now)
         {
             self.idle.remove(&(at, connection));
             self.connections.remove(&connection);
