@@ -163,9 +163,8 @@ mod tests {
     #[test]
     fn an_epoch_ends_where_the_next_known_one_starts() {
         let cache = cache(&[(2, 10), (3, 20), (6, 30)]);
-        let end = |epoch| {
-            cache.end_offset_for(LeaderEpoch(epoch), Offset(100)).map(|(e, o)| (e.0, o.0))
-        };
+        let end =
+            |epoch| cache.end_offset_for(LeaderEpoch(epoch), Offset(100)).map(|(e, o)| (e.0, o.0));
         assert_eq!(end(6), Some((6, 100)), "the newest ends at the log end");
         assert_eq!(end(3), Some((3, 30)));
         assert_eq!(end(5), Some((3, 30)), "an epoch without records: the one before it");
@@ -210,7 +209,8 @@ mod tests {
         let log = cache(&[(0, 0), (7, 12)]);
         assert_eq!(log.encode(), "0\n2\n0 0\n7 12\n");
         assert_eq!(EpochCache::decode(log.encode().as_bytes()), Ok(log));
-        for broken in ["", "1\n0\n", "0\n2\n0 0\n", "0\n2\n3 0\n2 5\n", "0\n1\nx 0\n", "0\n1\n1\n"] {
+        for broken in ["", "1\n0\n", "0\n2\n0 0\n", "0\n2\n3 0\n2 5\n", "0\n1\nx 0\n", "0\n1\n1\n"]
+        {
             assert!(EpochCache::decode(broken.as_bytes()).is_err(), "{broken:?}");
         }
     }

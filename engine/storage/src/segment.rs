@@ -93,7 +93,7 @@ impl Segment {
         let mut walk = Walk::new(self, from);
         loop {
             match walk.next(disk, false)? {
-                Step::Batch { position, header, .. } => {
+                Step::Batch { position, header } => {
                     let entry = self.entry(position, &header);
                     let size = header.size() as u64;
                     if let Some(entry) = self.index.note_again(entry, size, interval) {
@@ -120,7 +120,7 @@ impl Segment {
         let mut walk = Walk::new(self, 0);
         let end = loop {
             match walk.next(disk, true)? {
-                Step::Batch { position, header, .. } => {
+                Step::Batch { position, header } => {
                     let entry = self.entry(position, &header);
                     let _ = self.index.note(entry, header.size() as u64, interval);
                     self.next = header.next_offset();
@@ -151,7 +151,7 @@ impl Segment {
     ) -> DiskResult<Offset> {
         let (from, _) = self.index.locate(self.relative(target));
         let mut walk = Walk::new(self, from);
-        while let Step::Batch { position, header, .. } = walk.next(disk, false)? {
+        while let Step::Batch { position, header } = walk.next(disk, false)? {
             if header.last_offset() < target {
                 continue;
             }
@@ -176,8 +176,8 @@ impl Segment {
 /// What a walk met.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// A batch; with its bytes, and its CRC verified, if that was asked for.
-    Batch { position: u64, header: BatchHeader, batch: Option<Batch> },
+    /// A batch; with its CRC verified, if that was asked for.
+    Batch { position: u64, header: BatchHeader },
     /// The end of the segment, behind a whole batch.
     End,
     /// No good batch begins here.
@@ -208,8 +208,8 @@ impl Walk {
         }
     }
 
-    /// The next batch; `whole` reads and verifies its bytes.
-    pub(crate) fn next(&mut self, disk: &mut dyn Disk, whole: bool) -> DiskResult<Step> {
+    /// The next batch; `verify` reads its bytes and holds them against the CRC.
+    pub(crate) fn next(&mut self, disk: &mut dyn Disk, verify: bool) -> DiskResult<Step> {
         let position = self.at;
         if position >= self.size {
             return Ok(Step::End);
@@ -222,17 +222,15 @@ impl Walk {
         if !in_order || position + size as u64 > self.size {
             return Ok(Step::Broken { position });
         }
-        let batch = if whole {
-            match Batch::parse(&self.bytes(disk, size)?) {
-                Ok(batch) if batch.verify_crc().is_ok() => Some(batch),
-                Ok(_) | Err(_) => return Ok(Step::Broken { position }),
+        if verify {
+            let batch = Batch::parse(&self.bytes(disk, size)?);
+            if !batch.is_ok_and(|batch| batch.verify_crc().is_ok()) {
+                return Ok(Step::Broken { position });
             }
-        } else {
-            None
-        };
+        }
         self.at += size as u64;
         self.least = header.next_offset();
-        Ok(Step::Batch { position, header, batch })
+        Ok(Step::Batch { position, header })
     }
 
     /// The next `len` bytes, or fewer at the end of the file.

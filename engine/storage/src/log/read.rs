@@ -222,7 +222,7 @@ impl Log {
                 match walk.next(disk, false)? {
                     Step::Batch { header, .. } if header.last_offset() < self.log_start => {}
                     Step::Batch { header, .. } if header.base_offset >= end => return Ok(()),
-                    Step::Batch { position, header, .. } => {
+                    Step::Batch { position, header } => {
                         let mut load = || {
                             let bytes = disk.read(segment.log, position, header.size())?;
                             Batch::parse(&bytes).map_err(|_| self.corrupt(segment, position))

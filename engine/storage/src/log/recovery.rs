@@ -123,8 +123,8 @@ impl Log {
             }
             let mut segment = Segment::open(disk, &self.dir, *base)?;
             // The segment that holds the recovery point may be torn, and all behind it.
-            let trusted =
-                opening.clean || bases.get(n + 1).is_some_and(|next| *next <= opening.recovery_point);
+            let trusted = opening.clean
+                || bases.get(n + 1).is_some_and(|next| *next <= opening.recovery_point);
             if trusted && segment.load(disk, interval)? {
                 match &on_disk {
                     Some(known) => carry_over(known, &segment, &mut epochs),
