@@ -81,7 +81,9 @@ impl MetadataRecord {
         put_uvarint(&mut out, FRAME_VERSION);
         put_uvarint(&mut out, u32::from(self.key()));
         put_uvarint(&mut out, u32::from(version.unsigned_abs()));
-        self.write(version, &mut out);
+        let mut writer = field::Writer::new(version);
+        self.write(&mut writer);
+        out.append(&mut writer.into_bytes());
         out.into()
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm_node::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
-use super::record::{Parts, put};
+use super::record::put;
 use super::{
     CONTROL, CRC_AT, CRC_FROM, HEADER_SIZE, LOG_APPEND_TIME, LOG_OVERHEAD, MAGIC, TRANSACTIONAL,
     TimestampType,
@@ -99,7 +99,7 @@ impl BatchBuilder {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let offset_delta = self.count;
         let timestamp_delta = timestamp.0.wrapping_sub(self.base_timestamp.0);
-        put(&mut self.records, Parts { timestamp_delta, offset_delta, key, value, headers });
+        put(&mut self.records, timestamp_delta, offset_delta, (key, value), headers);
         self.count += 1;
         offset_delta
     }

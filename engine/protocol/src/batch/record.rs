@@ -131,27 +131,23 @@ fn parse(
     })
 }
 
-/// What a record is made of, before it has an offset.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Parts<'a> {
-    pub(super) timestamp_delta: i64,
-    pub(super) offset_delta: i32,
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) value: Option<&'a [u8]>,
-    pub(super) headers: &'a [(Bytes, Option<Bytes>)],
-}
-
-pub(super) fn put(out: &mut Vec<u8>, parts: Parts<'_>) {
-    let mut body = Vec::with_capacity(
-        parts.key.map_or(0, <[u8]>::len) + parts.value.map_or(0, <[u8]>::len) + 24,
-    );
+/// Writes a record.
+pub(super) fn put(
+    out: &mut Vec<u8>,
+    timestamp_delta: i64,
+    offset_delta: i32,
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    headers: &[(Bytes, Option<Bytes>)],
+) {
+    let mut body =
+        Vec::with_capacity(key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + 24);
     body.push(0);
-    put_varlong(&mut body, parts.timestamp_delta);
-    put_varint(&mut body, parts.offset_delta);
-    put_nullable(&mut body, parts.key);
-    put_nullable(&mut body, parts.value);
-    put_varint(&mut body, length_of(parts.headers.len()));
-    for (key, value) in parts.headers {
+    put_varlong(&mut body, timestamp_delta);
+    put_varint(&mut body, offset_delta);
+    put_nullable(&mut body, key);
+    put_nullable(&mut body, value);
+    put_varint(&mut body, length_of(headers.len()));
+    for (key, value) in headers {
         put_nullable(&mut body, Some(key));
         put_nullable(&mut body, value.as_deref());
     }

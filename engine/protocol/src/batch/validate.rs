@@ -6,7 +6,7 @@ use bytes::Bytes;
 use klamm_node::Timestamp;
 use thiserror::Error;
 
-use super::{Batch, BatchHeader, Record, TimestampType, batches, put_timestamps};
+use super::{Batch, BatchError, BatchHeader, Record, TimestampType, batches, put_timestamps};
 use crate::compression::Compression;
 use crate::error::ErrorCode;
 
@@ -146,11 +146,16 @@ pub fn validate_from_client(
 fn only_batch(sent: &Bytes, rules: &ProduceRules) -> Result<Batch, InvalidBatch> {
     let mut all = batches(sent);
     let first = all.next().unwrap_or_else(|| Batch::parse(sent)).map_err(|error| match error {
-        super::BatchError::Cut { .. } => InvalidBatch::new(
+        BatchError::Cut { .. } => InvalidBatch::new(
             ErrorCode::INVALID_RECORD,
             "a request must hold one batch per partition, and holds none",
         ),
-        other => InvalidBatch::new(other.code(), other.to_string()),
+        other @ (BatchError::Length { .. }
+        | BatchError::Magic { .. }
+        | BatchError::Crc { .. }
+        | BatchError::UnknownCompression { .. }
+        | BatchError::Compression(_)
+        | BatchError::Record(_)) => InvalidBatch::new(other.code(), other.to_string()),
     })?;
     let codec = first
         .header()

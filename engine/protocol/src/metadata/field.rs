@@ -146,44 +146,110 @@ fn get_compact_length(cursor: &mut Cursor<'_>) -> Result<Option<usize>, Malforme
     Ok((cursor.uvarint()? as usize).checked_sub(1))
 }
 
-/// Writes tagged fields, which must come in the order of their tags.
-pub(super) fn put_tagged(out: &mut Vec<u8>, mut tagged: Vec<(u32, Vec<u8>)>) {
-    tagged.sort_by_key(|(tag, _)| *tag);
-    put_uvarint(out, u32::try_from(tagged.len()).expect("a record has few fields"));
-    for (tag, bytes) in tagged {
-        put_uvarint(out, tag);
-        put_uvarint(out, u32::try_from(bytes.len()).expect("metadata fields stay far below 4 GiB"));
-        out.extend_from_slice(&bytes);
-    }
+/// A message being written.
+pub(super) struct Writer {
+    version: i16,
+    out: Vec<u8>,
+    tagged: Vec<(u32, Vec<u8>)>,
 }
 
-/// Reads tagged fields; tags ascend, and each is handed over with its bytes and where they lie.
-pub(super) fn get_tagged<'a>(
-    cursor: &mut Cursor<'a>,
-    mut each: impl FnMut(u32, &'a [u8], usize) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut last = None;
-    for _ in 0..cursor.uvarint()? {
-        let at = cursor.at();
-        let tag = cursor.uvarint()?;
-        if last.is_some_and(|last| last >= tag) {
-            return Err(Malformed { at, expected: "tags in ascending order" });
+impl Writer {
+    pub(super) fn new(version: i16) -> Self {
+        Self { version, out: Vec::new(), tagged: Vec::new() }
+    }
+
+    pub(super) fn has(&self, since: i16) -> bool {
+        self.version >= since
+    }
+
+    pub(super) fn put(&mut self, value: &impl FieldType) {
+        value.put(&mut self.out);
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    pub(super) fn put_tagged(&mut self, tag: u32, value: &impl FieldType) {
+        let mut bytes = Vec::new();
+        value.put(&mut bytes);
+        self.tagged.push((tag, bytes));
+    }
+
+    /// Writes the tagged fields, in the order of their tags.
+    pub(super) fn end_message(&mut self) {
+        let mut tagged = std::mem::take(&mut self.tagged);
+        tagged.sort_by_key(|(tag, _)| *tag);
+        let length = |n: usize| u32::try_from(n).expect("metadata fields stay far below 4 GiB");
+        put_uvarint(&mut self.out, length(tagged.len()));
+        for (tag, bytes) in tagged {
+            put_uvarint(&mut self.out, tag);
+            put_uvarint(&mut self.out, length(bytes.len()));
+            self.out.extend_from_slice(&bytes);
         }
-        last = Some(tag);
-        let size = cursor.uvarint()? as usize;
-        let from = cursor.at();
-        each(tag, cursor.take(size, "as many bytes as the tagged field's size says")?, from)?;
     }
-    Ok(())
 }
 
-/// Reads one tagged field's bytes, all of them.
-pub(super) fn get_whole<T: FieldType>(bytes: &[u8], at: usize) -> Result<T, Malformed> {
-    let mut cursor = Cursor::new(bytes);
-    let value = T::get(&mut cursor)
-        .map_err(|malformed| Malformed { at: at + malformed.at, expected: malformed.expected })?;
-    if cursor.remaining() > 0 {
-        return Err(Malformed { at: at + cursor.at(), expected: "the tagged field to end" });
+/// A message being read.
+pub(super) struct Reader<'r, 'a> {
+    version: i16,
+    cursor: &'r mut Cursor<'a>,
+}
+
+impl<'r, 'a> Reader<'r, 'a> {
+    pub(super) fn new(version: i16, cursor: &'r mut Cursor<'a>) -> Self {
+        Self { version, cursor }
     }
-    Ok(value)
+
+    pub(super) fn get<T: FieldType>(&mut self, since: i16) -> Result<Option<T>, Malformed> {
+        if self.version < since { Ok(None) } else { T::get(self.cursor).map(Some) }
+    }
+
+    /// Reads the tagged fields, whose tags must ascend.
+    pub(super) fn tagged(&mut self) -> Result<Tagged<'a>, Malformed> {
+        let cursor = &mut *self.cursor;
+        let mut fields: Vec<(u32, &'a [u8], usize)> = Vec::new();
+        for _ in 0..cursor.uvarint()? {
+            let at = cursor.at();
+            let tag = cursor.uvarint()?;
+            if fields.last().is_some_and(|(last, _, _)| *last >= tag) {
+                return Err(Malformed { at, expected: "tags in ascending order" });
+            }
+            let size = cursor.uvarint()? as usize;
+            let from = cursor.at();
+            let bytes = cursor.take(size, "as many bytes as the tagged field's size says")?;
+            fields.push((tag, bytes, from));
+        }
+        Ok(Tagged { version: self.version, fields })
+    }
+}
+
+/// The tagged fields of a message; those that nobody asks for are passed over.
+pub(super) struct Tagged<'a> {
+    version: i16,
+    fields: Vec<(u32, &'a [u8], usize)>,
+}
+
+impl Tagged<'_> {
+    pub(super) fn get<T: FieldType>(&self, since: i16, tag: u32) -> Result<Option<T>, Malformed> {
+        if self.version < since {
+            return Ok(None);
+        }
+        let Some((_, bytes, at)) = self.fields.iter().find(|(found, _, _)| *found == tag) else {
+            return Ok(None);
+        };
+        let mut cursor = Cursor::new(bytes);
+        let value = T::get(&mut cursor).map_err(|malformed| Malformed {
+            at: at + malformed.at,
+            expected: malformed.expected,
+        })?;
+        if cursor.remaining() > 0 {
+            return Err(Malformed { at: at + cursor.at(), expected: "the tagged field to end" });
+        }
+        Ok(Some(value))
+    }
+
+    pub(super) fn end_message<T>(&self, message: T) -> Result<T, Malformed> {
+        Ok(message)
+    }
 }

@@ -5,38 +5,36 @@ use klamm_node::{
 };
 
 use super::MetadataError;
-use super::field::{FieldType, get_tagged, get_whole, put_tagged};
+use super::field::{FieldType, Reader, Writer};
 use crate::cursor::{Cursor, Malformed};
 
 /// Writes a field: untagged ones in order, tagged ones only when they differ from the default.
 macro_rules! put_field {
-    ($value:expr, $default:expr, $out:ident, $tagged:ident) => {
-        $value.put($out);
+    ($writer:ident, $value:expr, $default:expr) => {
+        $writer.put(&$value);
     };
-    ($value:expr, $default:expr, $out:ident, $tagged:ident, $tag:literal) => {
+    ($writer:ident, $value:expr, $default:expr, $tag:literal) => {
         if $value != $default {
-            let mut bytes = Vec::new();
-            $value.put(&mut bytes);
-            $tagged.push(($tag, bytes));
+            $writer.put_tagged($tag, &$value);
         }
     };
 }
 
-/// Reads a field that is not tagged.
+/// Reads a field that is not tagged into a variable of its name.
+macro_rules! get_untagged {
+    ($reader:ident, $field:ident, $default:expr, $since:literal) => {
+        let $field = $reader.get($since)?.unwrap_or_else(|| $default);
+    };
+    ($reader:ident, $field:ident, $default:expr, $since:literal, $tag:literal) => {};
+}
+
+/// A field's value once the tagged fields are there.
 macro_rules! get_field {
-    ($place:expr, $cursor:ident) => {
-        $place = FieldType::get($cursor)?;
+    ($tagged:ident, $field:ident, $default:expr, $since:literal) => {
+        $field
     };
-    ($place:expr, $cursor:ident, $tag:literal) => {};
-}
-
-/// Whether a tagged field is the one with this tag; then reads it.
-macro_rules! get_if_tagged {
-    ($place:expr, $known:expr, $tag_read:ident, $bytes:ident, $at:ident) => {};
-    ($place:expr, $known:expr, $tag_read:ident, $bytes:ident, $at:ident, $tag:literal) => {
-        if $known && $tag_read == $tag {
-            $place = get_whole($bytes, $at)?;
-        }
+    ($tagged:ident, $field:ident, $default:expr, $since:literal, $tag:literal) => {
+        $tagged.get($since, $tag)?.unwrap_or_else(|| $default)
     };
 }
 
@@ -62,28 +60,20 @@ macro_rules! message {
         }
 
         impl $name {
-            #[allow(unused_variables, unused_mut, clippy::absurd_extreme_comparisons, unused_comparisons,
-                clippy::allow_attributes, reason = "some messages have no fields, or no tagged ones")]
-            fn write(&self, version: i16, out: &mut Vec<u8>) {
-                let mut tagged: Vec<(u32, Vec<u8>)> = Vec::new();
-                $(if version >= $since {
-                    put_field!(self.$field, $default, out, tagged $(, $tag)?);
+            fn write(&self, writer: &mut Writer) {
+                $(if writer.has($since) {
+                    put_field!(writer, self.$field, $default $(, $tag)?);
                 })*
-                put_tagged(out, tagged);
+                writer.end_message();
             }
 
-            #[allow(unused_variables, unused_mut, clippy::absurd_extreme_comparisons, unused_comparisons,
-                clippy::allow_attributes, reason = "some messages have no fields, or no tagged ones")]
-            fn read(version: i16, cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
-                let mut message = Self::default();
-                $(if version >= $since {
-                    get_field!(message.$field, cursor $(, $tag)?);
-                })*
-                get_tagged(cursor, |tag, bytes, at| {
-                    $(get_if_tagged!(message.$field, version >= $since, tag, bytes, at $(, $tag)?);)*
-                    Ok(())
-                })?;
-                Ok(message)
+            fn read(reader: &mut Reader<'_, '_>) -> Result<Self, Malformed> {
+                $(get_untagged!(reader, $field, $default, $since $(, $tag)?);)*
+                let tagged = reader.tagged()?;
+                let message = Self {
+                    $($field: get_field!(tagged, $field, $default, $since $(, $tag)?),)*
+                };
+                tagged.end_message(message)
             }
         }
     };
@@ -124,8 +114,8 @@ macro_rules! records {
                 match self { $(Self::$name(_) => $latest,)* }
             }
 
-            pub(super) fn write(&self, version: i16, out: &mut Vec<u8>) {
-                match self { $(Self::$name(record) => record.write(version, out),)* }
+            pub(super) fn write(&self, writer: &mut Writer) {
+                match self { $(Self::$name(record) => record.write(writer),)* }
             }
 
             pub(super) fn read(key: u32, version: u32, cursor: &mut Cursor<'_>) -> Result<Self, MetadataError> {
@@ -135,7 +125,7 @@ macro_rules! records {
                             .ok()
                             .filter(|version| *version <= $latest)
                             .ok_or(MetadataError::Version { name: stringify!($name), version })?;
-                        Ok(Self::$name($name::read(version, cursor)?))
+                        Ok(Self::$name($name::read(&mut Reader::new(version, cursor))?))
                     })*
                     _ => Err(MetadataError::UnknownType { key }),
                 }
@@ -174,10 +164,13 @@ macro_rules! elements {
     ($($name:ident)*) => {$(
         impl FieldType for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                self.write(0, out);
+                // These have looked the same in every version so far.
+                let mut writer = Writer::new(0);
+                self.write(&mut writer);
+                out.append(&mut writer.into_bytes());
             }
             fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
-                Self::read(0, cursor)
+                Self::read(&mut Reader::new(0, cursor))
             }
         }
     )*};

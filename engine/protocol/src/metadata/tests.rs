@@ -181,7 +181,8 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(record in record()) {
-        prop_assert_eq!(MetadataRecord::decode(&record.encode()), Ok(record.clone()));
+        let bytes = record.encode();
+        prop_assert_eq!(MetadataRecord::decode(&bytes), Ok(record));
     }
 
     #[test]
