@@ -1,1 +1,32 @@
-//! klamm-controller
+//! The controller: cluster metadata as a replicated state machine over the metadata quorum (KIP-500, KIP-631).
+//!
+//! ```text
+//!   request ─► decide_* (&self) ─► records ─► raft.append ─► ... committed ─► reply
+//!                   ▲                 │                          │
+//!                   └── speculative ◄─┘ replay            image ◄┘ replay (every controller)
+//! ```
+//!
+//! *Flows in*: requests of brokers and clients on the controller listener, committed metadata records, leadership of the
+//! quorum, time. *Flows out*: batches of records for the quorum, replies once their records are committed.
+//! *Must never*: change replicated state other than by replaying a record; read the log or a socket itself.
+//!
+//! Invariants:
+//! * I1: the ISR of a partition is a non-empty subset of its replicas.
+//! * I2: a leader is in the ISR, and is active: neither fenced nor leaving.
+//! * I3: broker epochs, leader epochs and partition epochs only grow.
+//! * I4: no reply tells of a record that is not committed.
+//!
+//! The image ([`image`]) is used by brokers too: everybody replays the same records into the same structure.
+//!
+//! Deliberately not here: eligible leader replicas (KIP-966), reassignment (KIP-455), deletion and growth of topics, dynamic
+//! configs, preferred leader election. They come with later issues, each as a file under `decide`.
+
+#![warn(clippy::float_arithmetic)]
+
+mod controller;
+pub mod image;
+
+pub use controller::{Controller, ControllerConfig, ControllerOutput};
+pub use image::{
+    BrokerImage, ConfigResource, ImageChange, MetadataImage, PartitionImage, TopicImage,
+};
