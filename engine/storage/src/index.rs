@@ -12,9 +12,9 @@ const MAX_BYTES: usize = 10 << 20;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     /// The last offset of the batch, less the base of the segment.
-    pub(crate) relative: u32,
+    pub relative: u32,
     /// Where the batch begins.
-    pub(crate) position: u32,
+    pub position: u32,
 }
 
 impl Entry {

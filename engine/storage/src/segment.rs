@@ -14,14 +14,14 @@ const CHUNK: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The offset in its name; no batch in it is older.
-    pub(crate) base: Offset,
-    pub(crate) log: FileId,
-    pub(crate) index_file: FileId,
+    pub base: Offset,
+    pub log: FileId,
+    pub index_file: FileId,
     /// Bytes of the log file.
-    pub(crate) size: u64,
+    pub size: u64,
     /// The offset after its last batch; the base if there is none.
-    pub(crate) next: Offset,
-    pub(crate) index: OffsetIndex,
+    pub next: Offset,
+    pub index: OffsetIndex,
 }
 
 impl Segment {

@@ -211,10 +211,7 @@ impl Log {
         &self,
         disk: &mut dyn Disk,
         end: Offset,
-        f: &mut dyn FnMut(
-            &BatchHeader,
-            &mut dyn FnMut() -> Result<Batch, ReadError>,
-        ) -> Result<bool, ReadError>,
+        f: &mut dyn FnMut(&BatchHeader, Load<'_>) -> Result<bool, ReadError>,
     ) -> Result<(), ReadError> {
         for segment in self.segments.iter().skip(self.segment_of(self.log_start)) {
             let mut walk = Walk::new(segment, 0);
@@ -246,6 +243,9 @@ struct Limit {
     end: Offset,
     minimum_one_batch: bool,
 }
+
+/// Loads the batch that a visit is at.
+type Load<'a> = &'a mut dyn FnMut() -> Result<Batch, ReadError>;
 
 /// A stretch of a segment's file that is in memory.
 struct Window {
