@@ -254,6 +254,17 @@ vocabulary! {
             /// Why.
             reason: Word,
         }
+        /// A voter told a prospective candidate whether it would vote for it (KIP-996); binds nobody.
+        PreVoteCast {
+            /// The epoch that both are in.
+            epoch: LeaderEpoch,
+            /// Who asked.
+            candidate: BrokerId,
+            /// True for yes.
+            granted: bool,
+            /// Why.
+            reason: Word,
+        }
         /// A candidate has a majority and leads the quorum.
         QuorumLeaderElected {
             /// The new epoch.
