@@ -1,1 +1,47 @@
-//! klamm-trace
+//! The recorded run: what happened, what it amounts to, whether it was right, and why it came about.
+//!
+//! Events flow in, one at a time, through [`Recorder::record`]. Out come a rolling [`TraceHash`], the stored events, the
+//! [`View`] (a pure fold of the events: what every node holds and believes), the findings of the invariants, the chain of
+//! causes behind any event ([`why`]), transcripts, and trace files.
+//!
+//! ```text
+//!   world ── record ──▶ Recorder ─┬─▶ hash            same run, same hash
+//!                                 ├─▶ EventStore ────▶ trace file, text lines, JSON lines, why
+//!                                 ├─▶ View ──────────▶ conditions, state lines, transcript
+//!                                 └─▶ Invariants ────▶ violations, permitted losses
+//! ```
+//!
+//! This room must never know the engine: it reads events and nothing else, so a trace can be replayed and judged without
+//! the code that made it. It reads no clock, file or environment either; trace files are bytes in and bytes out.
+
+mod causes;
+mod format;
+mod hash;
+mod header;
+mod invariant;
+mod recorder;
+mod store;
+mod transcript;
+mod validation;
+mod view;
+mod why;
+
+pub use causes::Causes;
+pub use format::{FORMAT_VERSION, Trace, TraceError, event_json, event_line};
+pub use hash::{RollingHash, TraceHash};
+pub use header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};
+pub use invariant::{
+    Findings, InvariantId, InvariantInfo, Invariants, PermittedLoss, PermittedReason, Severity,
+    Violation,
+};
+pub use recorder::{Keep, Recorder};
+pub use store::{EventStore, Events};
+pub use transcript::{Transcript, TranscriptOptions};
+pub use validation::validate;
+pub use view::{
+    AckedBatch, Batch, BrokerView, ClientView, ConnectionState, ConnectionView, Difference,
+    EpochEntry, FrameView, LogModel, Loss, LossKind, NodeView, PartitionState, PartitionView,
+    ProcessState, QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole,
+    ReplicaView, StepView, TopicView, View, Written,
+};
+pub use why::{Chain, Hop, why};

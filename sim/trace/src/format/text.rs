@@ -1,0 +1,58 @@
+//! The one-line text form, documented in the book's page on the trace format.
+
+use std::fmt::Write as _;
+
+use klamm_node::EventKind;
+use klamm_node::NodeId;
+use klamm_node::event::Event;
+
+use crate::header::NodeTable;
+
+/// An event as one line: sequence number, time, node, room, verb, then `key=value` in declaration order, and last
+/// `cause=#n` unless nothing caused it.
+pub fn event_line(event: &Event, nodes: &NodeTable) -> String {
+    let mut line = format!(
+        "{:>7} {:>12} {:<13} {:<10} {}",
+        event.seq.0,
+        event.time.to_string(),
+        nodes.name(event.node),
+        event.kind.room(),
+        event.kind.name()
+    );
+    write_fields(&mut line, &event.kind, nodes);
+    if let Some(cause) = event.cause {
+        write!(line, " cause=#{}", cause.0).expect("writing to a String can't fail");
+    }
+    line
+}
+
+/// ` key=value` for each field, in declaration order; nodes by name.
+pub(crate) fn write_fields(line: &mut String, kind: &EventKind, nodes: &NodeTable) {
+    let named = node_fields(kind);
+    kind.visit(&mut |key, value| {
+        line.push(' ');
+        line.push_str(key);
+        line.push('=');
+        match named.iter().find(|(field, _)| *field == key) {
+            Some((_, node)) => line.push_str(nodes.name(*node)),
+            None => value.show(line).expect("writing to a String can't fail"),
+        }
+    });
+}
+
+/// The fields of an event that name nodes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most events name no other node")]
+fn node_fields(kind: &EventKind) -> Vec<(&'static str, NodeId)> {
+    match kind {
+        EventKind::LinkCut { from, to }
+        | EventKind::LinkHealed { from, to }
+        | EventKind::LinkChanged { from, to, .. } => vec![("from", *from), ("to", *to)],
+        EventKind::ConnectionOpening { to, .. } | EventKind::FrameSent { to, .. } => {
+            vec![("to", *to)]
+        }
+        EventKind::ConnectionOpened { peer, .. } | EventKind::ConnectionAccepted { peer, .. } => {
+            vec![("peer", *peer)]
+        }
+        _ => Vec::new(),
+    }
+}

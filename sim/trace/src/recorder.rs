@@ -1,0 +1,168 @@
+//! The recorder: the one door through which events enter a trace.
+
+use std::sync::Arc;
+
+use klamm_node::event::{Event, EventKind};
+use klamm_node::{Because, NodeId, Seq, Time};
+
+use crate::causes::Causes;
+use crate::format::Trace;
+use crate::hash::{RollingHash, TraceHash};
+use crate::header::TraceHeader;
+use crate::invariant::{Findings, Invariants, PermittedLoss, Violation};
+use crate::store::EventStore;
+use crate::view::View;
+
+/// What a recorder does with events besides hashing them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keep {
+    /// Store them, for trace files, transcripts and `why`.
+    pub events: bool,
+    /// Fold them into the [`View`]; conditions and expectations need it.
+    pub view: bool,
+    /// Check the invariants after each; includes the View.
+    pub invariants: bool,
+}
+
+impl Keep {
+    /// The hash alone.
+    pub const HASH: Self = Self { events: false, view: false, invariants: false };
+    /// The hash and the events.
+    pub const EVENTS: Self = Self { events: true, view: false, invariants: false };
+    /// The hash, the View and the invariants, without the events: for sweeps over many seeds.
+    pub const CHECKED: Self = Self { events: false, view: true, invariants: true };
+    /// Everything.
+    pub const ALL: Self = Self { events: true, view: true, invariants: true };
+}
+
+/// Records a run. A clone is cheap: it shares what is stored, and copies the View only when one of the two goes on.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    header: Arc<TraceHeader>,
+    keep: Keep,
+    last: Seq,
+    now: Time,
+    hash: RollingHash,
+    buffer: Vec<u8>,
+    events: EventStore,
+    causes: Arc<Causes>,
+    view: Arc<View>,
+    invariants: Arc<Invariants>,
+}
+
+impl Recorder {
+    /// An empty recorder.
+    pub fn new(header: TraceHeader, keep: Keep) -> Self {
+        let view = View::new(&header);
+        let causes = Causes::new(header.nodes.clone());
+        Self {
+            header: Arc::new(header),
+            keep: Keep { view: keep.view || keep.invariants, ..keep },
+            last: Seq(0),
+            now: Time::ZERO,
+            hash: RollingHash::default(),
+            buffer: Vec::new(),
+            events: EventStore::default(),
+            causes: Arc::new(causes),
+            view: Arc::new(view),
+            invariants: Arc::default(),
+        }
+    }
+
+    /// Records that something happened, and returns its place in the trace.
+    pub fn record(&mut self, time: Time, node: NodeId, cause: Option<Seq>, kind: EventKind) -> Seq {
+        let seq = Seq(self.last.0 + 1);
+        let event = Event { seq, time, node, cause, kind };
+        self.last = seq;
+        self.now = time;
+        let buffer = std::mem::take(&mut self.buffer);
+        self.buffer = postcard::to_extend(&event, buffer).expect("events are plain data");
+        self.hash.push(&self.buffer);
+        if self.keep.events {
+            self.events.push(&self.buffer);
+        }
+        self.buffer.clear();
+        Arc::make_mut(&mut self.causes).observe(&event);
+        if self.keep.view {
+            Arc::make_mut(&mut self.view).apply(&event);
+        }
+        if self.keep.invariants {
+            Arc::make_mut(&mut self.invariants).check(&self.view, &event);
+        }
+        seq
+    }
+
+    /// The event that `because` means, see [`Causes::resolve`]. Pass the result to [`Recorder::record`].
+    pub fn resolve(
+        &self,
+        because: Because,
+        node: NodeId,
+        input: Option<Seq>,
+        previous: Option<Seq>,
+    ) -> Option<Seq> {
+        self.causes.resolve(because, node, input, previous)
+    }
+
+    /// The hash of everything recorded so far.
+    pub fn hash(&self) -> TraceHash {
+        self.hash.get()
+    }
+
+    /// The last event's place; 0 before the first.
+    pub fn last_seq(&self) -> Seq {
+        self.last
+    }
+
+    /// The last event's time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What the run follows from.
+    pub fn header(&self) -> &TraceHeader {
+        &self.header
+    }
+
+    /// The stored events; empty if they are not kept.
+    pub fn events(&self) -> &EventStore {
+        &self.events
+    }
+
+    /// An event by its place, if events are kept.
+    pub fn event(&self, seq: Seq) -> Option<Event> {
+        self.events.get(seq)
+    }
+
+    /// The state of everything after the last event; as at the start if it is not kept.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Everything that the invariants found.
+    pub fn findings(&self) -> &Findings {
+        self.invariants.findings()
+    }
+
+    /// What the invariants found broken, in the order of the run.
+    pub fn violations(&self) -> &[Violation] {
+        &self.invariants.findings().violations
+    }
+
+    /// Losses that Kafka's promises allow, each with its reason.
+    pub fn permitted_losses(&self) -> &[PermittedLoss] {
+        &self.invariants.findings().permitted
+    }
+
+    /// The run as a self-contained trace.
+    pub fn to_trace(&self) -> Trace {
+        Trace { header: (*self.header).clone(), events: self.events.clone(), hash: self.hash() }
+    }
+
+    /// Adds what only the end of a run can tell, see [`crate::validate`], and returns all findings.
+    pub fn finish(&mut self) -> &Findings {
+        if self.keep.invariants {
+            Arc::make_mut(&mut self.invariants).finish(&self.view, self.last, self.now);
+        }
+        self.findings()
+    }
+}

@@ -1,0 +1,166 @@
+//! Folding what clients did.
+
+use std::sync::Arc;
+
+use klamm_node::event::{Event, EventKind};
+use klamm_node::{NodeId, Offset, RecordId, Seq, TopicPartition};
+
+use super::state::{AckedBatch, ReadSpan, RecordView};
+use super::{ClientView, View};
+
+impl View {
+    /// Folds an event of the client room.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the client room only"
+    )]
+    pub(super) fn apply_client(&mut self, event: &Event) {
+        let node = event.node;
+        match &event.kind {
+            EventKind::RecordAccepted { record, partition, key } => {
+                self.client(node).accepted += 1;
+                self.accept(event, *record, partition, key.as_deref());
+            }
+            EventKind::BatchSent { partition, records, crc, .. } => {
+                self.partition(partition).sent.insert(*crc, records.clone());
+            }
+            EventKind::RecordsAcknowledged {
+                partition,
+                base_offset,
+                records,
+                acks,
+                crc,
+                latency,
+            } => {
+                let client = self.client(node);
+                client.acknowledged += count(records.len());
+                client.last_latency = *latency;
+                client.worst_latency = client.worst_latency.max(*latency);
+                self.acknowledge(event, partition, *base_offset, records, *acks, *crc);
+            }
+            EventKind::RecordsFailed { records, .. } => {
+                self.client(node).failed += count(records.len());
+            }
+            EventKind::RequestRetried { .. } => self.client(node).retried += 1,
+            EventKind::ClientLearned { partition, leader, leader_epoch } => {
+                self.client(node).leaders.insert(partition.clone(), (*leader, *leader_epoch));
+            }
+            EventKind::RecordsRead { partition, base_offset, last_offset, leader_epoch, crc } => {
+                let span = ReadSpan {
+                    base: *base_offset,
+                    last: *last_offset,
+                    epoch: *leader_epoch,
+                    crc: *crc,
+                };
+                self.read(node, partition, span, event.seq);
+            }
+            EventKind::PositionSet { partition, to, reason } => {
+                let client = self.client(node);
+                client.positions.insert(partition.clone(), *to);
+                if reason != "assigned" {
+                    client.resets += 1;
+                }
+            }
+            EventKind::AdminAnswered { request, error } => {
+                self.client(node).answers.push((request.clone(), error.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn client(&mut self, node: NodeId) -> &mut ClientView {
+        &mut self.node(node).client
+    }
+
+    fn accept(
+        &mut self,
+        event: &Event,
+        record: RecordId,
+        partition: &TopicPartition,
+        key: Option<&str>,
+    ) {
+        if let Some(key) = key {
+            let at = (Arc::clone(&partition.topic), key.to_owned());
+            let home = *self.key_homes.entry(at.clone()).or_insert(partition.partition);
+            if home != partition.partition {
+                self.scattered_keys.insert(at);
+            }
+        }
+        let view = RecordView {
+            producer: event.node,
+            partition: partition.clone(),
+            key: key.map(Arc::from),
+            seq: event.seq,
+        };
+        self.records.insert(record, view);
+    }
+
+    fn acknowledge(
+        &mut self,
+        event: &Event,
+        partition: &TopicPartition,
+        base: Offset,
+        records: &[RecordId],
+        acks: i16,
+        crc: u32,
+    ) {
+        let view = self.partition(partition);
+        // The stored batch is found by its offset and CRC. A broker that stamps its own time on the batch (LogAppendTime)
+        // changes the CRC; then the newest batch at that offset is the one.
+        let at_base = || view.written.iter().filter(|((_, at), _)| *at == base && base.0 >= 0);
+        let stored =
+            at_base().filter(|(_, w)| w.crc == crc).next_back().or_else(|| at_base().next_back());
+        let batch = AckedBatch {
+            producer: event.node,
+            base,
+            records: records.to_vec(),
+            acks,
+            epoch: stored.map(|((epoch, _), _)| *epoch),
+            crc: stored.map_or(crc, |(_, written)| written.crc),
+            isr: view.truth.as_ref().map(|truth| truth.isr.clone()).unwrap_or_default(),
+            seq: event.seq,
+            time: event.time,
+        };
+        view.acked.push(batch);
+    }
+
+    fn read(&mut self, node: NodeId, partition: &TopicPartition, span: ReadSpan, seq: Seq) {
+        let ids = self.records_of(partition, span);
+        let mut disorders = Vec::new();
+        let records = &self.records;
+        let Some(view) = self.nodes.get_mut(&node) else { return };
+        let client = &mut view.client;
+        for id in ids {
+            client.read_ids.insert(id);
+            let Some((record, key)) = records.get(&id).and_then(|r| Some((r, r.key.clone()?)))
+            else {
+                continue;
+            };
+            let of = (record.producer, partition.clone(), key);
+            let newest = client.newest_of_key.entry(of.clone()).or_insert(record.seq);
+            if record.seq < *newest {
+                disorders.push((node, partition.clone(), of.2.to_string(), seq));
+            }
+            *newest = (*newest).max(record.seq);
+        }
+        client.read += u64::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
+        client.positions.insert(partition.clone(), span.last.plus(1));
+        client.reads.entry(partition.clone()).or_default().push(span);
+        self.disorders.extend(disorders);
+    }
+
+    /// The records that a consumer got with a part of a batch, as far as a producer of this run sent them.
+    fn records_of(&self, partition: &TopicPartition, span: ReadSpan) -> Vec<RecordId> {
+        let Some(view) = self.partitions.get(partition) else { return Vec::new() };
+        let Some(sent) = view.sent.get(&span.crc) else { return Vec::new() };
+        let written = view.written.range(..=(span.epoch, span.base)).next_back();
+        let base = written.map_or(span.base, |((_, base), _)| *base);
+        let skip = usize::try_from(span.base.0 - base.0).unwrap_or(0);
+        let take = usize::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
+        sent.iter().skip(skip).take(take).copied().collect()
+    }
+}
+
+fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

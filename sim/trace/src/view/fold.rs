@@ -1,0 +1,567 @@
+//! The fold: one event in, the View after it.
+
+use std::sync::Arc;
+
+use klamm_node::event::{Event, EventKind, Room};
+use klamm_node::{BrokerId, LeaderEpoch, NodeId, Offset, Seq, TopicPartition};
+
+use super::View;
+use super::log::Batch;
+use super::state::{
+    BrokerView, ConnectionState, ConnectionView, EpochEntry, FrameView, Loss, LossKind, NodeView,
+    PartitionState, PartitionView, ProcessState, QuorumMember, Recovery, ReplicaRole, ReplicaView,
+    StepView, TopicView, Written,
+};
+
+impl View {
+    /// Takes the next event.
+    pub fn apply(&mut self, event: &Event) {
+        self.seq = event.seq;
+        self.now = event.time;
+        match event.kind.room() {
+            Room::Scenario => self.apply_scenario(event),
+            Room::World => self.apply_world(event),
+            Room::Network => self.apply_network(event),
+            Room::Raft => self.apply_raft(event),
+            Room::Controller => self.apply_controller(event),
+            Room::Metadata => self.apply_metadata(event),
+            Room::Broker => self.apply_broker(event),
+            Room::Replica => self.apply_replica(event),
+            Room::Log => self.apply_log(event),
+            Room::Client => self.apply_client(event),
+        }
+    }
+
+    pub(super) fn node(&mut self, node: NodeId) -> &mut NodeView {
+        self.nodes.entry(node).or_default()
+    }
+
+    pub(super) fn partition(&mut self, partition: &TopicPartition) -> &mut PartitionView {
+        if !self.partitions.contains_key(partition) {
+            self.partitions.insert(partition.clone(), PartitionView::default());
+        }
+        self.partitions.get_mut(partition).expect("it was just inserted")
+    }
+
+    fn replica(&mut self, node: NodeId, partition: &TopicPartition) -> &mut ReplicaView {
+        let broker = self.table.broker_of(node).unwrap_or(BrokerId::NONE);
+        self.partition(partition).replicas.entry(broker).or_default()
+    }
+
+    fn apply_scenario(&mut self, event: &Event) {
+        if let EventKind::StepStarted { step, line, text } = &event.kind {
+            let (step, line, text) = (*step, *line, text.clone());
+            self.step = Some(StepView { step, line, text, seq: event.seq });
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the world room only"
+    )]
+    fn apply_world(&mut self, event: &Event) {
+        let (id, seq) = (event.node, event.seq);
+        match &event.kind {
+            EventKind::NodeStarted { incarnation } => {
+                let node = self.node(id);
+                node.incarnation = *incarnation;
+                (node.state, node.since) = (ProcessState::Up, seq);
+            }
+            EventKind::NodeCrashed {} => self.died(id, seq, ProcessState::Crashed),
+            EventKind::PowerFailed { .. } => self.died(id, seq, ProcessState::PoweredOff),
+            EventKind::NodeStopped { .. } => self.died(id, seq, ProcessState::Stopped),
+            EventKind::NodePaused {} => {
+                let node = self.node(id);
+                (node.state, node.since) = (ProcessState::Paused, seq);
+            }
+            EventKind::NodeResumed {} => {
+                let node = self.node(id);
+                (node.state, node.since) = (ProcessState::Up, seq);
+            }
+            EventKind::DiskWiped {} => self.wiped(id, seq),
+            EventKind::ClockChanged { offset_ms, drift_ppm } => {
+                let node = self.node(id);
+                (node.clock_offset_ms, node.clock_drift_ppm) = (*offset_ms, *drift_ppm);
+            }
+            EventKind::LinkCut { from, to } => {
+                self.cuts.insert((*from, *to), seq);
+            }
+            EventKind::LinkHealed { from, to } => {
+                self.cuts.remove(&(*from, *to));
+            }
+            _ => {}
+        }
+    }
+
+    /// A process is gone: what it had in memory goes with it, what is in its logs stays until a recovery says otherwise.
+    fn died(&mut self, id: NodeId, seq: Seq, state: ProcessState) {
+        let power = (state == ProcessState::PoweredOff).then_some(seq);
+        let node = self.node(id);
+        // A machine may lose power after its process had died.
+        (node.state, node.since) = (state, seq);
+        node.connections.clear();
+        node.beliefs.clear();
+        node.parked.clear();
+        node.applied = None;
+        node.active = None;
+        node.broker_state = "".into();
+        node.raft.role = "".into();
+        node.raft.leader = BrokerId::NONE;
+        node.raft.committed = Offset(0);
+        let Some(broker) = self.table.broker_of(id) else { return };
+        if self.quorum.active.is_some_and(|(active, _)| active == broker) {
+            self.quorum.active = None;
+        }
+        for replica in self.partitions.values_mut().filter_map(|p| p.replicas.get_mut(&broker)) {
+            replica.role = ReplicaRole::Idle;
+            replica.since = seq;
+            replica.settled = false;
+            replica.power = power.or(replica.power);
+            replica.followers.clear();
+            replica.proposed = None;
+        }
+    }
+
+    fn wiped(&mut self, id: NodeId, seq: Seq) {
+        let node = self.node(id);
+        node.raft = QuorumMember::default();
+        let Some(broker) = self.table.broker_of(id) else { return };
+        for replica in self.partitions.values_mut().filter_map(|p| p.replicas.get_mut(&broker)) {
+            let loss = Loss {
+                from: replica.log.start(),
+                to: replica.log.end(),
+                kind: LossKind::Wiped,
+                fault: seq,
+                seq,
+            };
+            let mut losses = std::mem::take(&mut replica.losses);
+            losses.push(loss);
+            *replica = ReplicaView { losses, since: seq, ..ReplicaView::default() };
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the network room only"
+    )]
+    fn apply_network(&mut self, event: &Event) {
+        let id = event.node;
+        match &event.kind {
+            EventKind::ConnectionOpening { connection, to, .. } => {
+                let view = ConnectionView { peer: *to, state: ConnectionState::Opening };
+                self.node(id).connections.insert(*connection, view);
+            }
+            EventKind::ConnectionOpened { connection, peer } => {
+                let view = ConnectionView { peer: *peer, state: ConnectionState::Opened };
+                self.node(id).connections.insert(*connection, view);
+            }
+            EventKind::ConnectionAccepted { connection, peer, .. } => {
+                let view = ConnectionView { peer: *peer, state: ConnectionState::Accepted };
+                self.node(id).connections.insert(*connection, view);
+            }
+            EventKind::ConnectionClosed { connection, .. } => {
+                let node = self.node(id);
+                node.connections.remove(connection);
+                node.parked.retain(|(on, _), _| on != connection);
+            }
+            EventKind::FrameSent {
+                to,
+                connection,
+                role,
+                api_key,
+                api_version,
+                correlation_id,
+                size,
+                ..
+            } => {
+                let frame = FrameView {
+                    from: id,
+                    to: *to,
+                    connection: *connection,
+                    role: *role,
+                    api_key: *api_key,
+                    api_version: *api_version,
+                    correlation_id: *correlation_id,
+                    size: *size,
+                    sent: event.time,
+                };
+                self.frames.insert(event.seq, frame);
+            }
+            EventKind::FrameDelivered { frame } | EventKind::FrameDropped { frame, .. } => {
+                self.frames.remove(frame);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the raft room only"
+    )]
+    fn apply_raft(&mut self, event: &Event) {
+        let broker = self.table.broker_of(event.node).unwrap_or(BrokerId::NONE);
+        let member = &mut self.node(event.node).raft;
+        match &event.kind {
+            EventKind::QuorumRoleChanged { role, epoch, leader, voted } => {
+                member.role = role.clone();
+                (member.epoch, member.leader, member.voted) = (*epoch, *leader, *voted);
+            }
+            EventKind::QuorumLeaderElected { epoch, .. } => {
+                self.quorum.leaders.entry(*epoch).or_insert(broker);
+            }
+            EventKind::MetadataAppended { base_offset, last_offset, epoch, crc, .. } => {
+                let (base, last) = (*base_offset, *last_offset);
+                member.log.append(Batch { base, last, epoch: *epoch, crc: *crc });
+            }
+            EventKind::MetadataTruncated { to, .. } => {
+                member.log.truncate_to(*to);
+                member.synced = member.synced.min(*to);
+            }
+            EventKind::MetadataSynced { to } => member.synced = *to,
+            EventKind::MetadataCommitted { to } => {
+                member.committed = *to;
+                if member.role == "leader" {
+                    self.quorum.committed = self.quorum.committed.max(*to);
+                }
+            }
+            EventKind::MetadataRecovered { log_end, .. } => {
+                if *log_end < member.log.end() {
+                    member.log.truncate_to(*log_end);
+                }
+                // What a recovery reads back is what the disk holds; after a crash that may still be in the page cache.
+                member.synced = member.synced.min(*log_end);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the controller room only"
+    )]
+    fn apply_controller(&mut self, event: &Event) {
+        let broker = self.table.broker_of(event.node).unwrap_or(BrokerId::NONE);
+        match &event.kind {
+            EventKind::ControllerActivated { epoch } => {
+                self.node(event.node).active = Some(*epoch);
+                if self.quorum.active.is_none_or(|(_, newest)| newest <= *epoch) {
+                    self.quorum.active = Some((broker, *epoch));
+                    self.quorum.activated = event.seq;
+                }
+            }
+            EventKind::ControllerDeactivated { .. } => {
+                self.node(event.node).active = None;
+                if self.quorum.active.is_some_and(|(active, _)| active == broker) {
+                    self.quorum.active = None;
+                }
+            }
+            EventKind::PartitionChangeDecided { partition, reason, .. }
+                if reason == "unclean-election" =>
+            {
+                self.partition(partition).unclean.push(event.seq);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the metadata room only"
+    )]
+    fn apply_metadata(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::MetadataApplied { offset } => {
+                let node = self.node(event.node);
+                node.applied = node.applied.max(Some(*offset));
+                self.quorum.applied = self.quorum.applied.max(Some(*offset));
+            }
+            EventKind::BrokerRegistered {
+                offset,
+                broker,
+                broker_epoch,
+                incarnation,
+                rack,
+                fenced,
+            } => {
+                if self.is_news(&format!("broker {broker}"), *offset) {
+                    let view = BrokerView {
+                        epoch: *broker_epoch,
+                        incarnation: *incarnation,
+                        rack: rack.clone(),
+                        fenced: *fenced,
+                        shutting_down: false,
+                        offset: *offset,
+                    };
+                    self.brokers.insert(*broker, view);
+                }
+            }
+            EventKind::BrokerFenced { offset, broker, .. } => {
+                self.change_broker(*broker, *offset, |view| view.fenced = true);
+            }
+            EventKind::BrokerUnfenced { offset, broker, .. } => {
+                self.change_broker(*broker, *offset, |view| {
+                    view.fenced = false;
+                    view.shutting_down = false;
+                });
+            }
+            EventKind::BrokerShuttingDown { offset, broker, .. } => {
+                self.change_broker(*broker, *offset, |view| view.shutting_down = true);
+            }
+            EventKind::BrokerUnregistered { offset, broker } => {
+                if self.is_news(&format!("broker {broker}"), *offset) {
+                    self.brokers.remove(broker);
+                }
+            }
+            EventKind::TopicCreated { offset, topic, id } => {
+                if self.is_news(&format!("topic {topic}"), *offset) {
+                    self.topics.insert(Arc::clone(topic), TopicView { id: *id, offset: *offset });
+                }
+            }
+            EventKind::TopicDeleted { offset, topic, .. } => {
+                if self.is_news(&format!("topic {topic}"), *offset) {
+                    self.topics.remove(topic);
+                    for (_, view) in self.partitions.iter_mut().filter(|(at, _)| at.topic == *topic)
+                    {
+                        view.truth = None;
+                        view.deleted = Some(*offset);
+                    }
+                }
+                self.node(event.node).beliefs.retain(|at, _| at.topic != *topic);
+            }
+            EventKind::PartitionChanged {
+                offset,
+                partition,
+                leader,
+                leader_epoch,
+                partition_epoch,
+                isr,
+                replicas,
+            } => {
+                let state = PartitionState {
+                    offset: *offset,
+                    leader: *leader,
+                    leader_epoch: *leader_epoch,
+                    partition_epoch: *partition_epoch,
+                    isr: isr.clone(),
+                    replicas: replicas.clone(),
+                    seq: event.seq,
+                };
+                self.node(event.node).beliefs.insert(partition.clone(), state.clone());
+                let view = self.partition(partition);
+                let newest = view.truth.as_ref().map(|truth| truth.offset).max(view.deleted);
+                if newest.is_none_or(|newest| newest < *offset) {
+                    if view.truth.as_ref().is_none_or(|truth| truth.leader != *leader) {
+                        view.leader_changed = event.seq;
+                    }
+                    view.truth = Some(state);
+                }
+            }
+            EventKind::ConfigChanged { offset, resource, key, value } => {
+                if self.is_news(&format!("config {resource} {key}"), *offset) {
+                    let at = (resource.clone(), key.clone());
+                    match value {
+                        Some(value) => self.configs.insert(at, value.clone()),
+                        None => self.configs.remove(&at),
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// True if no node has applied a newer record about a subject.
+    fn is_news(&mut self, subject: &str, offset: Offset) -> bool {
+        match self.versions.get_mut(subject) {
+            Some(newest) if *newest > offset => false,
+            Some(newest) => {
+                *newest = offset;
+                true
+            }
+            None => {
+                self.versions.insert(subject.to_owned(), offset);
+                true
+            }
+        }
+    }
+
+    fn change_broker(
+        &mut self,
+        broker: BrokerId,
+        offset: Offset,
+        change: impl FnOnce(&mut BrokerView),
+    ) {
+        if self.is_news(&format!("broker {broker}"), offset)
+            && let Some(view) = self.brokers.get_mut(&broker)
+        {
+            view.offset = offset;
+            change(view);
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the broker room only"
+    )]
+    fn apply_broker(&mut self, event: &Event) {
+        let node = self.node(event.node);
+        match &event.kind {
+            EventKind::BrokerStateChanged { to, .. } => node.broker_state = to.clone(),
+            EventKind::RequestParked { connection, correlation_id, awaits, .. } => {
+                node.parked.insert((*connection, *correlation_id), awaits.clone());
+            }
+            EventKind::RequestUnparked { connection, correlation_id, .. } => {
+                node.parked.remove(&(*connection, *correlation_id));
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the replica room only"
+    )]
+    fn apply_replica(&mut self, event: &Event) {
+        let (node, seq) = (event.node, event.seq);
+        let broker = self.table.broker_of(node).unwrap_or(BrokerId::NONE);
+        match &event.kind {
+            EventKind::LeadershipTaken { partition, leader_epoch, start } => {
+                let replica = self.replica(node, partition);
+                replica.settle(*start, seq);
+                (replica.role, replica.since) = (ReplicaRole::Leader, seq);
+                (replica.leader, replica.leader_epoch) = (broker, *leader_epoch);
+                replica.followers.clear();
+                replica.proposed = None;
+            }
+            EventKind::FollowingStarted { partition, leader, leader_epoch, log_end } => {
+                let replica = self.replica(node, partition);
+                replica.settle(*log_end, seq);
+                (replica.role, replica.since) = (ReplicaRole::Follower, seq);
+                (replica.leader, replica.leader_epoch) = (*leader, *leader_epoch);
+                replica.followers.clear();
+                replica.proposed = None;
+            }
+            EventKind::ReplicaStopped { partition } => {
+                self.partition(partition).replicas.remove(&broker);
+            }
+            EventKind::FollowerProgressed { partition, follower, log_end } => {
+                self.replica(node, partition).followers.insert(*follower, *log_end);
+            }
+            EventKind::HighWatermarkMoved { partition, to, .. } => {
+                self.replica(node, partition).high_watermark = *to;
+            }
+            EventKind::IsrProposed { partition, isr, .. } => {
+                self.replica(node, partition).proposed = Some(isr.clone());
+            }
+            EventKind::IsrProposalFailed { partition, .. } => {
+                self.replica(node, partition).proposed = None;
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the log room only"
+    )]
+    fn apply_log(&mut self, event: &Event) {
+        let (node, seq) = (event.node, event.seq);
+        let broker = self.table.broker_of(node).unwrap_or(BrokerId::NONE);
+        match &event.kind {
+            EventKind::LogRecovered { partition, log_start, log_end, high_watermark, .. } => {
+                let replica = self.replica(node, partition);
+                replica.settle(*log_end, seq);
+                if *log_start > replica.log.start() {
+                    replica.log.move_start(*log_start);
+                }
+                replica.high_watermark =
+                    (*high_watermark).clamp(*log_start, (*log_end).max(*log_start));
+            }
+            EventKind::BatchAppended {
+                partition,
+                base_offset,
+                last_offset,
+                leader_epoch,
+                crc,
+                as_leader,
+                ..
+            } => {
+                let (base, last, epoch) = (*base_offset, *last_offset, *leader_epoch);
+                let view = self.partition(partition);
+                if *as_leader {
+                    let written = Written { last, crc: *crc, seq, by: broker };
+                    view.written.entry((epoch, base)).or_insert(written);
+                }
+                let replica = view.replicas.entry(broker).or_default();
+                replica.settled = true;
+                replica.log.append(Batch { base, last, epoch, crc: *crc });
+            }
+            EventKind::LogTruncated { partition, to, .. } => {
+                let replica = self.replica(node, partition);
+                replica.log.truncate_to(*to);
+                // Kafka's truncation takes the high watermark, the recovery point and the epoch cache with it.
+                replica.high_watermark = replica.high_watermark.min(*to);
+                replica.synced = replica.synced.min(*to);
+                replica.epochs.retain(|entry| entry.start < *to);
+                replica.truncated = Some(seq);
+            }
+            EventKind::LogStartMoved { partition, to } => {
+                let replica = self.replica(node, partition);
+                replica.log.move_start(*to);
+                replica.high_watermark = replica.high_watermark.max(*to);
+                replica.epochs = epochs_from(&replica.epochs, *to);
+            }
+            EventKind::LogSynced { partition, to } => {
+                let replica = self.replica(node, partition);
+                replica.synced = replica.synced.max(*to);
+            }
+            EventKind::EpochStarted { partition, epoch, start } => {
+                let replica = self.replica(node, partition);
+                let entry = EpochEntry { epoch: *epoch, start: *start };
+                // A new entry replaces those that it contradicts (KIP-101, leader-epoch sequence file).
+                replica.epochs.retain(|old| old.epoch < entry.epoch && old.start < entry.start);
+                replica.epochs.push(entry);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ReplicaView {
+    /// The running process has opened the log and found this end.
+    fn settle(&mut self, end: Offset, seq: Seq) {
+        if self.settled {
+            return;
+        }
+        self.settled = true;
+        let power = self.power.take();
+        let before = self.log.end();
+        self.recovery = Some(Recovery { seq, before, synced: self.synced, found: end, power });
+        if end < before {
+            if let Some(fault) = power {
+                let kind = LossKind::Power;
+                self.losses.push(Loss { from: end, to: before, kind, fault, seq });
+            }
+            self.log.truncate_to(end);
+        }
+        self.high_watermark = self.high_watermark.min(self.log.end());
+        self.synced = self.synced.min(self.log.end());
+        self.epochs.retain(|entry| entry.start < end);
+        // What a torn epoch checkpoint lost, the recovery reads from the batches.
+        let cached = self.epochs.last().map_or(LeaderEpoch(-1), |entry| entry.epoch);
+        let mut newest = cached;
+        for batch in self.log.batches().filter(|batch| batch.epoch > cached) {
+            if batch.epoch > newest {
+                newest = batch.epoch;
+                self.epochs.push(EpochEntry { epoch: batch.epoch, start: batch.base });
+            }
+        }
+    }
+}
+
+/// The epoch cache after the first offset moved up: the epoch that holds the new start begins there.
+fn epochs_from(epochs: &[EpochEntry], start: Offset) -> Vec<EpochEntry> {
+    let below = epochs.partition_point(|entry| entry.start <= start);
+    let holder = below.checked_sub(1).and_then(|i| epochs.get(i));
+    let holder = holder.map(|entry| EpochEntry { epoch: entry.epoch, start });
+    holder.into_iter().chain(epochs.get(below..).unwrap_or_default().iter().copied()).collect()
+}

@@ -1,0 +1,162 @@
+//! The View as lines of text.
+
+use std::fmt::Write as _;
+
+use klamm_node::{BrokerId, NodeId, TopicPartition};
+
+use super::View;
+use super::state::{ProcessState, ReplicaRole, ReplicaView};
+
+impl View {
+    /// A partition in one line:
+    ///
+    /// ```text
+    /// orders-0 leader=2 epoch=3 isr=[2,3] | b1 down 0..120 hw 118 | b2* 0..125 hw 125 | b3 0..125 hw 124
+    /// ```
+    ///
+    /// The star marks who believes to lead; a belief in another epoch than the metadata's is spelt out.
+    pub fn partition_line(&self, partition: &TopicPartition) -> String {
+        let mut line = partition.to_string();
+        let Some(view) = self.partitions.get(partition) else { return line + " unknown" };
+        match &view.truth {
+            Some(truth) => {
+                let leader = if truth.leader == BrokerId::NONE {
+                    "none".to_owned()
+                } else {
+                    truth.leader.to_string()
+                };
+                append(
+                    &mut line,
+                    format_args!(
+                        " leader={leader} epoch={} isr={}",
+                        truth.leader_epoch,
+                        ids(&truth.isr)
+                    ),
+                );
+            }
+            None => line.push_str(" not in the metadata"),
+        }
+        for (broker, replica) in &view.replicas {
+            line.push_str(" | ");
+            line.push_str(&self.replica_words(
+                *broker,
+                replica,
+                view.truth.as_ref().map(|t| t.leader_epoch),
+            ));
+        }
+        line
+    }
+
+    fn replica_words(
+        &self,
+        broker: BrokerId,
+        replica: &ReplicaView,
+        epoch: Option<klamm_node::LeaderEpoch>,
+    ) -> String {
+        let mut words = format!("b{broker}");
+        if replica.role == ReplicaRole::Leader {
+            words.push('*');
+            if Some(replica.leader_epoch) != epoch {
+                append(&mut words, format_args!(" in epoch {}", replica.leader_epoch));
+            }
+        }
+        match self
+            .table
+            .node_of(broker)
+            .and_then(|node| self.nodes.get(&node))
+            .map(|node| node.state)
+        {
+            Some(ProcessState::Up) | None => {}
+            Some(ProcessState::Paused) => words.push_str(" paused"),
+            Some(
+                ProcessState::New
+                | ProcessState::Crashed
+                | ProcessState::PoweredOff
+                | ProcessState::Stopped,
+            ) => words.push_str(" down"),
+        }
+        let (start, end, hw) = (replica.log.start(), replica.log.end(), replica.high_watermark);
+        append(&mut words, format_args!(" {start}..{end} hw {hw}"));
+        words
+    }
+
+    /// Every partition, a line each; only those given, if any are.
+    pub fn partition_lines(&self, only: &[TopicPartition]) -> Vec<String> {
+        let wanted = |at: &&TopicPartition| only.is_empty() || only.contains(at);
+        self.partitions.keys().filter(wanted).map(|at| self.partition_line(at)).collect()
+    }
+
+    /// The metadata quorum in one line: `quorum leader=3001 epoch=2 committed=45 | c3001* 0..45 hw 45 | …`.
+    pub fn quorum_line(&self) -> String {
+        let mut line = match self.quorum_leader() {
+            Some((leader, epoch)) => format!("quorum leader={leader} epoch={epoch}"),
+            None => "quorum leader=none".to_owned(),
+        };
+        append(&mut line, format_args!(" committed={}", self.quorum.committed));
+        for node in self.table.voters() {
+            let (Some(view), Some(id)) = (self.nodes.get(&node), self.table.broker_of(node)) else {
+                continue;
+            };
+            let star = if view.active.is_some() { "*" } else { "" };
+            let down = if view.is_alive() { "" } else { " down" };
+            let (log, hw) = (&view.raft.log, view.raft.committed);
+            append(
+                &mut line,
+                format_args!(" | c{id}{star}{down} {}..{} hw {hw}", log.start(), log.end()),
+            );
+        }
+        line
+    }
+
+    /// A node in one line: its state, and what it is as a broker, controller or client.
+    pub fn node_line(&self, node: NodeId) -> String {
+        let mut line = self.table.name(node).to_owned();
+        let Some(view) = self.nodes.get(&node) else { return line };
+        let state = match view.state {
+            ProcessState::New => "not started",
+            ProcessState::Up => "up",
+            ProcessState::Paused => "paused",
+            ProcessState::Crashed => "crashed",
+            ProcessState::PoweredOff => "without power",
+            ProcessState::Stopped => "stopped",
+        };
+        append(&mut line, format_args!(" {state}"));
+        let Some(info) = self.table.get(node) else { return line };
+        if let (true, Some(id)) = (info.kind.is_broker(), info.broker) {
+            let registered = match self.brokers.get(&id) {
+                None => "unregistered",
+                Some(broker) if broker.fenced => "fenced",
+                Some(broker) if broker.shutting_down => "leaving",
+                Some(_) => "unfenced",
+            };
+            append(&mut line, format_args!(" {registered}"));
+            if let Some(applied) = view.applied {
+                append(&mut line, format_args!(" metadata={applied}"));
+            }
+        }
+        if info.kind.is_controller() {
+            let (raft, active) = (&view.raft, if view.active.is_some() { " active" } else { "" });
+            append(&mut line, format_args!(" {} epoch={}{active}", raft.role, raft.epoch));
+        }
+        if info.kind.is_client() {
+            let client = &view.client;
+            append(
+                &mut line,
+                format_args!(
+                    " accepted={} acknowledged={} failed={} read={}",
+                    client.accepted, client.acknowledged, client.failed, client.read
+                ),
+            );
+        }
+        line
+    }
+}
+
+fn append(line: &mut String, words: std::fmt::Arguments<'_>) {
+    line.write_fmt(words).expect("writing to a String can't fail");
+}
+
+fn ids(brokers: &[BrokerId]) -> String {
+    let all: Vec<String> = brokers.iter().map(ToString::to_string).collect();
+    format!("[{}]", all.join(","))
+}

@@ -1,0 +1,422 @@
+//! The parts of the View, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use klamm_node::effects::FrameRole;
+use klamm_node::event::Word;
+use klamm_node::{
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, Incarnation, IncarnationId, LeaderEpoch,
+    NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId, TopicPartition,
+};
+
+use super::log::LogModel;
+
+/// The step of the scenario that began last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StepView {
+    /// Its index, from 0.
+    pub step: u32,
+    /// Its source line.
+    pub line: u32,
+    /// What it does.
+    pub text: String,
+    /// Its event.
+    pub seq: Seq,
+}
+
+/// Whether a process runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum ProcessState {
+    /// Never started.
+    #[default]
+    New,
+    /// Running.
+    Up,
+    /// Not scheduled.
+    Paused,
+    /// Died; its page cache survives.
+    Crashed,
+    /// Died with its page cache.
+    PoweredOff,
+    /// Ended by itself.
+    Stopped,
+}
+
+/// A process: what it is doing and what it believes.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct NodeView {
+    /// Whether it runs.
+    pub state: ProcessState,
+    /// How often it was started.
+    pub incarnation: Incarnation,
+    /// The event that put it into its state.
+    pub since: Seq,
+    /// Its end of each connection.
+    pub connections: BTreeMap<ConnectionId, ConnectionView>,
+    /// What it believes of each partition, as far as it has applied the metadata.
+    pub beliefs: BTreeMap<TopicPartition, PartitionState>,
+    /// The last metadata offset that it has applied in this incarnation.
+    pub applied: Option<Offset>,
+    /// Its part in the metadata quorum.
+    pub raft: QuorumMember,
+    /// The quorum epoch in which it is the active controller.
+    pub active: Option<LeaderEpoch>,
+    /// Kafka's broker state; empty for others.
+    pub broker_state: Word,
+    /// Requests that wait.
+    pub parked: BTreeMap<(ConnectionId, CorrelationId), String>,
+    /// What it knows and counts as a client.
+    pub client: ClientView,
+    /// Wall-clock offset in milliseconds.
+    pub clock_offset_ms: i64,
+    /// Timer drift in parts per million.
+    pub clock_drift_ppm: i32,
+}
+
+impl NodeView {
+    /// True if the process exists, be it scheduled or not.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state, ProcessState::Up | ProcessState::Paused)
+    }
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConnectionState {
+    /// This node waits for the answer to its connect.
+    Opening,
+    /// This node opened it.
+    Opened,
+    /// The peer opened it.
+    Accepted,
+}
+
+/// One end of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionView {
+    /// The other end.
+    pub peer: NodeId,
+    /// How far it is.
+    pub state: ConnectionState,
+}
+
+/// A node's part in the metadata quorum; brokers take part as observers.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct QuorumMember {
+    /// `leader`, `follower`, `observer`, …; empty before it said so.
+    pub role: Word,
+    /// The newest quorum epoch that it knows.
+    pub epoch: LeaderEpoch,
+    /// The leader that it knows, or -1.
+    pub leader: BrokerId,
+    /// Whom it voted for in that epoch, or -1.
+    pub voted: BrokerId,
+    /// Its metadata log.
+    pub log: LogModel,
+    /// Its metadata log is durable up to here.
+    pub synced: Offset,
+    /// It knows the metadata log to be committed up to here.
+    pub committed: Offset,
+}
+
+/// The metadata quorum as a whole.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QuorumView {
+    /// Who won which epoch.
+    pub leaders: BTreeMap<LeaderEpoch, BrokerId>,
+    /// The active controller, as it said itself.
+    pub active: Option<(BrokerId, LeaderEpoch)>,
+    /// The event of the last activation.
+    pub activated: Seq,
+    /// The highest offset that any leader committed, exclusive.
+    pub committed: Offset,
+    /// The last metadata offset that any node has applied.
+    pub applied: Option<Offset>,
+}
+
+/// A topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicView {
+    /// Its id.
+    pub id: TopicId,
+    /// The offset of its record.
+    pub offset: Offset,
+}
+
+/// A registered broker, by the committed metadata.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrokerView {
+    /// Its epoch.
+    pub epoch: BrokerEpoch,
+    /// Its incarnation.
+    pub incarnation: IncarnationId,
+    /// Its rack.
+    pub rack: Option<String>,
+    /// True while it may not lead or join an ISR.
+    pub fenced: bool,
+    /// True while it leaves in an orderly way.
+    pub shutting_down: bool,
+    /// The newest metadata record about it.
+    pub offset: Offset,
+}
+
+/// A partition's controller state at a metadata offset: the truth, or what a node believes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PartitionState {
+    /// The metadata record's offset.
+    pub offset: Offset,
+    /// The leader, or -1.
+    pub leader: BrokerId,
+    /// The leader epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The partition epoch.
+    pub partition_epoch: PartitionEpoch,
+    /// The in-sync replicas.
+    pub isr: Vec<BrokerId>,
+    /// All replicas, preferred leader first.
+    pub replicas: Vec<BrokerId>,
+    /// The event of its (first) application.
+    pub seq: Seq,
+}
+
+/// A batch that some leader wrote, whatever became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// Last offset.
+    pub last: Offset,
+    /// Its CRC-32C.
+    pub crc: u32,
+    /// The first append of it.
+    pub seq: Seq,
+    /// Where that was.
+    pub by: BrokerId,
+}
+
+/// A promise that a producer got.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AckedBatch {
+    /// Who was promised.
+    pub producer: NodeId,
+    /// The offset of the first record; -1 if the broker did not say (acks=0).
+    pub base: Offset,
+    /// The records, in order.
+    pub records: Vec<RecordId>,
+    /// 0, 1, or -1 for all.
+    pub acks: i16,
+    /// The epoch of the stored batch; none if no such batch was ever seen.
+    pub epoch: Option<LeaderEpoch>,
+    /// The CRC of the stored batch, or of the sent one if none was stored.
+    pub crc: u32,
+    /// The ISR at that moment, by the committed metadata.
+    pub isr: Vec<BrokerId>,
+    /// The acknowledgement.
+    pub seq: Seq,
+    /// When.
+    pub time: Time,
+}
+
+impl AckedBatch {
+    /// The offset after the last record.
+    pub fn end(&self) -> Offset {
+        self.base.plus(i64::try_from(self.records.len()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Records that a consumer got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadSpan {
+    /// First offset.
+    pub base: Offset,
+    /// Last offset.
+    pub last: Offset,
+    /// The batch's epoch.
+    pub epoch: LeaderEpoch,
+    /// The batch's CRC-32C.
+    pub crc: u32,
+}
+
+/// A partition: the truth about it, and its replicas.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartitionView {
+    /// Its controller state, by the newest record that any node has applied.
+    pub truth: Option<PartitionState>,
+    /// The offset of the record that deleted it last.
+    pub deleted: Option<Offset>,
+    /// The event at which the leader last changed.
+    pub leader_changed: Seq,
+    /// Its replicas.
+    pub replicas: BTreeMap<BrokerId, ReplicaView>,
+    /// Every batch that some leader wrote, by epoch and first offset.
+    pub written: BTreeMap<(LeaderEpoch, Offset), Written>,
+    /// Every promise, in the order in which producers got them.
+    pub acked: Vec<AckedBatch>,
+    /// Unclean elections: the controller's decisions.
+    pub unclean: Vec<Seq>,
+    /// The records of each batch that a producer sent, by CRC.
+    pub sent: BTreeMap<u32, Vec<RecordId>>,
+}
+
+/// What a replica is at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum ReplicaRole {
+    /// Its process is down, or it has not yet learnt what it is.
+    #[default]
+    Idle,
+    /// It believes that it leads.
+    Leader,
+    /// It follows, or waits for a leader.
+    Follower,
+}
+
+/// An entry of a leader-epoch cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EpochEntry {
+    /// The epoch.
+    pub epoch: LeaderEpoch,
+    /// Its first offset.
+    pub start: Offset,
+}
+
+/// What took a part of a log without the broker's doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LossKind {
+    /// The machine lost power before the tail was synced.
+    Power,
+    /// The disk was replaced.
+    Wiped,
+}
+
+/// A part of a log that went without the broker's doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Loss {
+    /// First lost offset.
+    pub from: Offset,
+    /// The log end before.
+    pub to: Offset,
+    /// What took it.
+    pub kind: LossKind,
+    /// The power failure, or the replacement of the disk.
+    pub fault: Seq,
+    /// The event that shows it.
+    pub seq: Seq,
+}
+
+/// What a replica's log came back as, next to what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// The event.
+    pub seq: Seq,
+    /// The log end before the process died.
+    pub before: Offset,
+    /// What was known to be durable.
+    pub synced: Offset,
+    /// The log end now.
+    pub found: Offset,
+    /// The power failure, if there was one.
+    pub power: Option<Seq>,
+}
+
+/// A replica: what its broker's disk and memory hold of a partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReplicaView {
+    /// What it is.
+    pub role: ReplicaRole,
+    /// The leader epoch in which it is that.
+    pub leader_epoch: LeaderEpoch,
+    /// Whom it follows, or -1.
+    pub leader: BrokerId,
+    /// Its log.
+    pub log: LogModel,
+    /// Its high watermark.
+    pub high_watermark: Offset,
+    /// Its log is known to be durable up to here.
+    pub synced: Offset,
+    /// Its leader-epoch cache.
+    pub epochs: Vec<EpochEntry>,
+    /// While it leads: how far it knows its followers to be.
+    pub followers: BTreeMap<BrokerId, Offset>,
+    /// While it leads: the ISR that it has asked for and not got an answer about.
+    pub proposed: Option<Vec<BrokerId>>,
+    /// True once the running process has opened the log; false from its death until then.
+    pub settled: bool,
+    /// The power failure since which the log was not opened.
+    pub power: Option<Seq>,
+    /// How the log came back last.
+    pub recovery: Option<Recovery>,
+    /// Parts of the log that went without the broker's doing.
+    pub losses: Vec<Loss>,
+    /// The last truncation.
+    pub truncated: Option<Seq>,
+    /// The event since which it has its role.
+    pub since: Seq,
+}
+
+/// A frame on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameView {
+    /// Who sent it.
+    pub from: NodeId,
+    /// Who it is for.
+    pub to: NodeId,
+    /// The sender's end of the connection.
+    pub connection: ConnectionId,
+    /// Request or response.
+    pub role: FrameRole,
+    /// Kafka's API key.
+    pub api_key: i16,
+    /// The API version.
+    pub api_version: i16,
+    /// The correlation id.
+    pub correlation_id: CorrelationId,
+    /// Bytes.
+    pub size: u32,
+    /// When it left.
+    pub sent: Time,
+}
+
+/// A record that a producer accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordView {
+    /// The producer.
+    pub producer: NodeId,
+    /// Where it goes.
+    pub partition: TopicPartition,
+    /// Its key.
+    pub key: Option<Arc<str>>,
+    /// The event of its acceptance, which gives the order in which the producer sent.
+    pub seq: Seq,
+}
+
+/// What a client knows and counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ClientView {
+    /// Whom it believes to lead, and in which epoch.
+    pub leaders: BTreeMap<TopicPartition, (BrokerId, LeaderEpoch)>,
+    /// Records accepted.
+    pub accepted: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records given up.
+    pub failed: u64,
+    /// Requests tried again.
+    pub retried: u64,
+    /// How long the last acknowledgement took.
+    pub last_latency: Span,
+    /// The longest that an acknowledgement took.
+    pub worst_latency: Span,
+    /// Next offset per partition.
+    pub positions: BTreeMap<TopicPartition, Offset>,
+    /// Records read.
+    pub read: u64,
+    /// What it read, in order.
+    pub reads: BTreeMap<TopicPartition, Vec<ReadSpan>>,
+    /// Records read by id.
+    pub read_ids: BTreeSet<RecordId>,
+    /// The acceptance of the newest record read, by producer, partition and key.
+    pub newest_of_key: BTreeMap<(NodeId, TopicPartition, Arc<str>), Seq>,
+    /// How often its position was set because its log position was gone or diverged.
+    pub resets: u64,
+    /// Admin requests answered, and Kafka's error names.
+    pub answers: Vec<(String, Word)>,
+}
