@@ -1,0 +1,314 @@
+//! The loop around one node: everything that happens to it comes through one queue, one at a time.
+//!
+//! Each connection has a task that reads and a task that writes. Readers wait when the queue is full, so that TCP slows
+//! down a client that sends faster than the node works. A node answers one request a connection at a time, which bounds
+//! what a writer holds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use klamm_node::{
+    CloseReason, Command, ConnectionId, Context, Effect, Effects, Endpoint, Incarnation, Input, Node, Output, Seq, Span,
+    Streams, Time, Timestamp,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::file_disk::FileDisk;
+
+/// How many inputs may wait for the node before readers stop reading.
+const QUEUE: usize = 256;
+/// The most bytes that one read takes.
+const CHUNK: usize = 64 * 1024;
+/// How long writers may take to get rid of what they hold when the node has stopped.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What arrives at the loop.
+#[derive(Debug)]
+enum Arrival {
+    Accepted(TcpStream, SocketAddr, u16),
+    Connected(ConnectionId, TcpStream),
+    Received(ConnectionId, Bytes),
+    Closed(ConnectionId, CloseReason),
+    Stop(&'static str),
+}
+
+/// The two tasks of a connection, as the loop knows them.
+struct Attached {
+    writer: mpsc::UnboundedSender<Bytes>,
+    /// The reading task: it ends when the loop lets go of the connection.
+    reader: tokio::task::AbortHandle,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+/// Asks a running server to stop in an orderly way, as a signal does.
+#[derive(Clone, Debug)]
+pub struct Stop(mpsc::Sender<Arrival>);
+
+impl Stop {
+    /// Asks; the server answers by ending. Does nothing when it has ended already.
+    pub fn stop(&self) {
+        drop(self.0.try_send(Arrival::Stop("request")));
+    }
+}
+
+/// How a host ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Halted {
+    pub(crate) reason: String,
+    pub(crate) orderly: bool,
+}
+
+/// A node with its disk, clock and connections.
+pub(crate) struct Host {
+    node: Box<dyn Node>,
+    disk: FileDisk,
+    streams: Streams,
+    effects: Effects,
+    started: Instant,
+    last: Time,
+    connections: BTreeMap<ConnectionId, Attached>,
+    tasks: tokio::task::JoinSet<()>,
+    arrivals: mpsc::Sender<Arrival>,
+    halted: Option<Halted>,
+}
+
+impl Host {
+    /// Runs the node until it halts: after a signal, or because it can't go on.
+    pub(crate) async fn run(
+        node: Box<dyn Node>,
+        disk: FileDisk,
+        seed: u64,
+        listeners: Vec<(TcpListener, u16)>,
+        on_ready: impl FnOnce(Stop),
+    ) -> std::io::Result<Halted> {
+        let (arrivals, mut queue) = mpsc::channel(QUEUE);
+        for (listener, port) in listeners {
+            tokio::spawn(accept(listener, port, arrivals.clone()));
+        }
+        tokio::spawn(signals(arrivals.clone())?);
+        let mut host = Self {
+            node,
+            disk,
+            streams: Streams::new(seed, 0),
+            effects: Effects::default(),
+            started: Instant::now(),
+            last: Time::ZERO,
+            connections: BTreeMap::new(),
+            tasks: tokio::task::JoinSet::new(),
+            arrivals,
+            halted: None,
+        };
+        host.handle(Input::Start { incarnation: Incarnation(1) });
+        on_ready(Stop(host.arrivals.clone()));
+        while host.halted.is_none() {
+            let deadline = host.node.next_deadline().map(|(at, _)| host.started + Duration::from_nanos(at.0));
+            tokio::select! {
+                biased;
+                arrival = queue.recv() => if let Some(arrival) = arrival { host.arrive(arrival) },
+                () = until(deadline) => host.handle(Input::Wake),
+            }
+        }
+        let halted = host.halted.take().unwrap_or(Halted { reason: String::new(), orderly: true });
+        // Closing the writers' queues lets them send what they hold, and end.
+        host.connections.clear();
+        let drained = tokio::time::timeout(DRAIN, async { while host.tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            warn!("some connections did not take their last bytes in time");
+        }
+        Ok(halted)
+    }
+
+    /// Strictly increasing, so that the node never sees two inputs at one instant.
+    fn now(&mut self) -> Time {
+        let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.last = Time(elapsed).max(self.last + Span::nanos(1));
+        self.last
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Accepted(stream, peer, port) => {
+                let connection = self.effects.fresh_connection();
+                self.attach(connection, stream);
+                let peer = Endpoint::new(peer.ip().to_string(), peer.port());
+                self.handle(Input::Accepted { connection, port, peer });
+            }
+            Arrival::Connected(connection, stream) => {
+                self.attach(connection, stream);
+                self.handle(Input::Opened { connection });
+            }
+            Arrival::Received(connection, bytes) => {
+                // Bytes of a connection that the node has closed meanwhile are nobody's.
+                if self.connections.contains_key(&connection) {
+                    self.handle(Input::Received { connection, bytes });
+                }
+            }
+            Arrival::Closed(connection, reason) => {
+                let was_open = self.connections.remove(&connection).is_some();
+                if was_open || matches!(reason, CloseReason::Refused) {
+                    self.handle(Input::Closed { connection, reason });
+                }
+            }
+            Arrival::Stop(signal) => {
+                info!(signal, "stopping");
+                self.handle(Input::Command(Command::Shutdown));
+            }
+        }
+    }
+
+    fn attach(&mut self, connection: ConnectionId, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "no TCP_NODELAY");
+        }
+        let (read, write) = stream.into_split();
+        let (writer, frames) = mpsc::unbounded_channel();
+        let reader = tokio::spawn(read_bytes(connection, read, self.arrivals.clone())).abort_handle();
+        self.tasks.spawn(write_frames(write, frames));
+        self.connections.insert(connection, Attached { writer, reader });
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let mut context = Context {
+            now,
+            wall: Timestamp(i64::try_from(wall).unwrap_or(i64::MAX)),
+            input_seq: Seq(0),
+            disk: &mut self.disk,
+            rng: &mut self.streams,
+            out: &mut self.effects,
+        };
+        self.node.handle(&mut context, input);
+        let mut items = std::mem::take(&mut self.effects.items);
+        for item in items.drain(..) {
+            match item {
+                Output::Observed(kind, _) => debug!(target: "klamm::event", time = %now, "{kind}"),
+                Output::Effect(effect, _) => self.carry_out(effect),
+            }
+        }
+        // Keep the allocation for the next call.
+        self.effects.items = items;
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Connect { connection, to } => {
+                tokio::spawn(connect(connection, to, self.arrivals.clone()));
+            }
+            Effect::Send { connection, bytes, note: _ } => {
+                // A send that fails finds a connection whose end is already on its way through the queue.
+                if let Some(attached) = self.connections.get(&connection)
+                    && attached.writer.send(bytes).is_err()
+                {
+                    debug!(%connection, "the peer takes nothing any more");
+                }
+            }
+            Effect::Close { connection, reason } => {
+                debug!(%connection, %reason, "closing");
+                self.connections.remove(&connection);
+            }
+            Effect::Halt { reason, orderly } => self.halted = Some(Halted { reason, orderly }),
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept(listener: TcpListener, port: u16, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if arrivals.send(Arrival::Accepted(stream, peer, port)).await.is_err() {
+                    return;
+                }
+            }
+            // Out of descriptors, or the peer was gone before we looked: wait a moment rather than spin.
+            Err(error) => {
+                warn!(%error, port, "accept failed");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connect(connection: ConnectionId, to: Endpoint, arrivals: mpsc::Sender<Arrival>) {
+    let arrival = match TcpStream::connect((&*to.host, to.port)).await {
+        Ok(stream) => Arrival::Connected(connection, stream),
+        Err(error) => {
+            debug!(%to, %error, "connect failed");
+            Arrival::Closed(connection, CloseReason::Refused)
+        }
+    };
+    // The loop is gone only when the host ends, and then nobody waits for this connection.
+    drop(arrivals.send(arrival).await);
+}
+
+async fn read_bytes(connection: ConnectionId, mut read: OwnedReadHalf, arrivals: mpsc::Sender<Arrival>) {
+    let mut buffer = BytesMut::new();
+    let reason = loop {
+        buffer.reserve(CHUNK);
+        match read.read_buf(&mut buffer).await {
+            Ok(0) => break CloseReason::PeerClosed,
+            Ok(_) => {
+                if arrivals.send(Arrival::Received(connection, buffer.split().freeze())).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => break CloseReason::Reset,
+        }
+    };
+    drop(arrivals.send(Arrival::Closed(connection, reason)).await);
+}
+
+async fn write_frames(mut write: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Bytes>) {
+    while let Some(frame) = frames.recv().await {
+        if write.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+    // The queue is closed: the node, or the loop, is done with this connection.
+    drop(write.shutdown().await);
+}
+
+/// Waits for Ctrl-C or SIGTERM, and passes each on.
+#[cfg(unix)]
+fn signals(arrivals: mpsc::Sender<Arrival>) -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            let name = tokio::select! {
+                biased;
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "Ctrl-C",
+            };
+            if arrivals.send(Arrival::Stop(name)).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Waits for Ctrl-C, and passes each on.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as where registering can fail")]
+fn signals(arrivals: mpsc::Sender<Arrival>) -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async move { while tokio::signal::ctrl_c().await.is_ok() && arrivals.send(Arrival::Stop("Ctrl-C")).await.is_ok() {} })
+}

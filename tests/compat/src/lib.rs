@@ -1,1 +1,0 @@
-//! klamm-compat
