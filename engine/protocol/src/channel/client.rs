@@ -209,6 +209,29 @@ impl<T> Client<T> {
         self.pump(cx, to);
     }
 
+    /// Opens a connection before there is anything to say, for owners that gather while it is not there. Returns when
+    /// to try again if the last one failed and its backoff is not over.
+    pub fn connect(&mut self, cx: &mut Context<'_>, to: &Endpoint) -> Option<Time> {
+        let max_response = self.settings.max_response;
+        let peer = self.peers.entry(to.clone()).or_insert_with(|| Peer::new(max_response));
+        match peer.state {
+            State::Backoff { until } if until > cx.now => Some(until),
+            State::Idle | State::Backoff { .. } => {
+                let connection = cx.out.connect(to.clone());
+                let deadline = cx.now + self.settings.connect_timeout;
+                peer.state = State::Connecting { connection, deadline };
+                self.connections.insert(connection, to.clone());
+                None
+            }
+            State::Connecting { .. } | State::Negotiating { .. } | State::Open { .. } => None,
+        }
+    }
+
+    /// Whether requests to a peer leave at once: there is a connection and its versions are known.
+    pub fn is_open(&self, to: &Endpoint) -> bool {
+        self.peers.get(to).is_some_and(|peer| matches!(peer.state, State::Open { .. }))
+    }
+
     /// Whether a connection belongs to this pool.
     pub fn owns(&self, connection: ConnectionId) -> bool {
         self.connections.contains_key(&connection)
