@@ -18,12 +18,16 @@
 #![warn(clippy::float_arithmetic)]
 
 pub mod api;
+pub mod batch;
 pub mod channel;
 pub mod codec;
+pub mod compression;
 pub mod convert;
+mod cursor;
 pub mod error;
 pub mod frame;
 pub mod header;
+pub mod metadata;
 pub mod shape;
 
 pub use kafka_protocol as kafka;
@@ -32,6 +36,12 @@ pub use api::{ApiInfo, Listener};
 pub use channel::{
     Call, Client, ClientSettings, Completed, RequestToken, RpcError, Server, ServerSettings,
 };
+pub use batch::{
+    Batch, BatchBuilder, BatchError, BatchHeader, ControlRecord, Record, TimestampType, batches, stamp,
+};
 pub use codec::DecodedRequest;
+pub use compression::{Compression, CompressionError};
+pub use cursor::Malformed;
 pub use error::ErrorCode;
 pub use frame::WireError;
+pub use metadata::{MetadataError, MetadataRecord};
