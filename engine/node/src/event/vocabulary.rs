@@ -576,6 +576,15 @@ vocabulary! {
             /// Kafka's error name.
             error: Word,
         }
+        /// The controller committed the leader's proposal; the leader counts on it from now on, before metadata says so.
+        IsrCommitted {
+            /// The partition.
+            partition: TopicPartition,
+            /// The ISR from now on.
+            isr: Vec<BrokerId>,
+            /// The partition epoch from now on.
+            partition_epoch: PartitionEpoch,
+        }
         /// The leader told a fetcher that its log parts from the leader's.
         FetchDiverged {
             /// The partition.

@@ -452,7 +452,8 @@ impl View {
             EventKind::IsrProposed { partition, isr, .. } => {
                 self.replica(node, partition).proposed = Some(isr.clone());
             }
-            EventKind::IsrProposalFailed { partition, .. } => {
+            EventKind::IsrProposalFailed { partition, .. }
+            | EventKind::IsrCommitted { partition, .. } => {
                 self.replica(node, partition).proposed = None;
             }
             _ => {}
