@@ -1,0 +1,122 @@
+//! Requests that wait: Kafka's purgatory as plain data.
+//!
+//! *Flows in*: a request with what it waits for and until when. *Flows out*: which requests may be done now that a
+//! partition changed, or that time has passed. *Must never*: hold a closure, or answer by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_node::Time;
+use klamm_protocol::channel::RequestToken;
+
+use super::PartitionKey;
+use super::fetch::ParkedFetch;
+use super::produce::ParkedProduce;
+
+/// A parked request's number; they are looked at in the order in which they came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ParkedId(u64);
+
+/// What a request waits for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Awaited {
+    /// acks=all: the high watermark of each of its partitions.
+    Produce(ParkedProduce),
+    /// A long poll: bytes.
+    Fetch(ParkedFetch),
+    /// Nothing: what stands in for it while it is being looked at.
+    Nothing,
+}
+
+/// A request that waits.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ParkedRequest {
+    /// The request.
+    pub token: RequestToken,
+    /// When it is answered whatever there is.
+    pub deadline: Time,
+    /// What it waits for.
+    pub awaited: Awaited,
+}
+
+/// All waiting requests of a broker, findable by partition and by deadline.
+#[derive(Clone, Debug, Default)]
+pub struct Parked {
+    next: u64,
+    requests: BTreeMap<ParkedId, ParkedRequest>,
+    by_partition: BTreeSet<(PartitionKey, ParkedId)>,
+    by_deadline: BTreeSet<(Time, ParkedId)>,
+}
+
+impl Parked {
+    /// Parks a request.
+    pub fn park(&mut self, request: ParkedRequest) -> ParkedId {
+        self.next += 1;
+        let id = ParkedId(self.next);
+        for key in request.awaited.partitions() {
+            self.by_partition.insert((key, id));
+        }
+        self.by_deadline.insert((request.deadline, id));
+        self.requests.insert(id, request);
+        id
+    }
+
+    /// The requests that wait for something of a partition, oldest first, into `into`.
+    pub fn waiting_on(&self, key: PartitionKey, into: &mut Vec<ParkedId>) {
+        let range = (key, ParkedId(0))..=(key, ParkedId(u64::MAX));
+        into.extend(self.by_partition.range(range).map(|(_, id)| *id));
+    }
+
+    /// A waiting request.
+    pub fn get_mut(&mut self, id: ParkedId) -> Option<&mut ParkedRequest> {
+        self.requests.get_mut(&id)
+    }
+
+    /// Takes a request out, to answer it.
+    pub fn take(&mut self, id: ParkedId) -> Option<ParkedRequest> {
+        let request = self.requests.remove(&id)?;
+        for key in request.awaited.partitions() {
+            self.by_partition.remove(&(key, id));
+        }
+        self.by_deadline.remove(&(request.deadline, id));
+        Some(request)
+    }
+
+    /// Takes the request that has waited too long, longest overdue first.
+    pub fn take_due(&mut self, now: Time) -> Option<ParkedRequest> {
+        let (at, id) = *self.by_deadline.first()?;
+        if at > now {
+            return None;
+        }
+        self.take(id)
+    }
+
+    /// The next deadline.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.by_deadline.first().map(|(at, _)| *at)
+    }
+
+    /// How many requests wait.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+}
+
+impl Awaited {
+    /// The partitions whose changes matter to the request. A produce keeps its whole list to the end, so that what was
+    /// put into the index is what is taken out.
+    fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
+        let (produce, fetch) = match self {
+            Self::Produce(produce) => (Some(produce), None),
+            Self::Fetch(fetch) => (None, Some(fetch)),
+            Self::Nothing => (None, None),
+        };
+        let produced = produce.into_iter().flat_map(ParkedProduce::partitions);
+        let fetched = fetch.into_iter().flat_map(ParkedFetch::partitions);
+        produced.chain(fetched)
+    }
+}

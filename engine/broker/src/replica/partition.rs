@@ -1,0 +1,264 @@
+//! One partition on this broker: its log, its high watermark, and the role it plays.
+//!
+//! *Flows in*: calls of the rooms beside this file. *Flows out*: changed state and the events of the log.
+//! *Must never*: speak to anybody; what must be sent is decided by the callers.
+//!
+//! Invariants: log start ≤ high watermark ≤ log end · the high watermark of a leader never decreases · a leader is one of
+//! the replicas and in its own ISR as long as the controller says so.
+
+use klamm_node::config::TopicConfig;
+use klamm_node::event::Word;
+use klamm_node::{
+    Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
+    TopicPartition,
+};
+use klamm_protocol::ErrorCode;
+use klamm_protocol::batch::TimestampType;
+use klamm_storage::{Appended, Log};
+
+use super::PartitionKey;
+use super::follower::Follower;
+use super::image::{self, Image};
+use super::leader::{Leader, WatermarkView, effective_min_isr};
+
+/// What a partition takes from its topic's configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartitionConfig {
+    /// `min.insync.replicas`, as configured.
+    pub min_insync_replicas: i32,
+    /// `max.message.bytes`.
+    pub max_message_bytes: usize,
+    /// `segment.bytes`.
+    pub segment_bytes: u64,
+    /// `flush.messages`.
+    pub flush_messages: i64,
+    /// `message.timestamp.type`.
+    pub timestamp_type: TimestampType,
+}
+
+impl From<&TopicConfig> for PartitionConfig {
+    fn from(config: &TopicConfig) -> Self {
+        let timestamp_type = match config.message_timestamp_type.as_str() {
+            "LogAppendTime" => TimestampType::LogAppendTime,
+            _ => TimestampType::CreateTime,
+        };
+        Self {
+            min_insync_replicas: config.min_insync_replicas,
+            max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
+            segment_bytes: config.segment_bytes,
+            flush_messages: config.flush_messages,
+            timestamp_type,
+        }
+    }
+}
+
+/// What a broker is to a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// It leads.
+    Leader(Leader),
+    /// It follows, or waits for a leader.
+    Follower(Follower),
+    /// Its disk failed; Kafka takes the log directory offline.
+    Failed,
+}
+
+/// A partition of which this broker holds a replica.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    /// By id, which a topic of the same name does not share.
+    pub key: PartitionKey,
+    /// By name, for events and files.
+    pub name: TopicPartition,
+    /// The log.
+    pub log: Log,
+    /// Everything below is committed, as far as this replica knows. Changes with followers' fetches on a leader, with
+    /// the leader's answers and with truncation on a follower.
+    pub high_watermark: Offset,
+    /// The leader, or -1.
+    pub leader: BrokerId,
+    /// The leader epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The version of the controller's state that this replica acts on.
+    pub partition_epoch: PartitionEpoch,
+    /// All replicas, preferred leader first.
+    pub replicas: Vec<BrokerId>,
+    /// From the topic's configuration.
+    pub config: PartitionConfig,
+    /// What this broker is to it.
+    pub role: Role,
+}
+
+impl Partition {
+    /// The leadership, if this broker has it.
+    pub fn leading(&self) -> Result<&Leader, ErrorCode> {
+        match &self.role {
+            Role::Leader(leader) => Ok(leader),
+            Role::Follower(_) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            Role::Failed => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+    }
+
+    /// The leadership, to change it.
+    pub fn leading_mut(&mut self) -> Result<&mut Leader, ErrorCode> {
+        match &mut self.role {
+            Role::Leader(leader) => Ok(leader),
+            Role::Follower(_) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            Role::Failed => Err(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+    }
+
+    /// The following, if this broker follows.
+    pub fn following(&self) -> Option<&Follower> {
+        match &self.role {
+            Role::Follower(follower) => Some(follower),
+            Role::Leader(_) | Role::Failed => None,
+        }
+    }
+
+    /// The following, to change it.
+    pub fn following_mut(&mut self) -> Option<&mut Follower> {
+        match &mut self.role {
+            Role::Follower(follower) => Some(follower),
+            Role::Leader(_) | Role::Failed => None,
+        }
+    }
+
+    /// The effective `min.insync.replicas`.
+    pub fn min_isr(&self) -> usize {
+        effective_min_isr(self.config.min_insync_replicas, self.replicas.len())
+    }
+
+    /// As leader: moves the high watermark as far as the maximal ISR allows; true if it moved.
+    pub fn advance_high_watermark(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        lag_max: Span,
+    ) -> bool {
+        let view = WatermarkView {
+            log_end: self.log.log_end(),
+            now: cx.now,
+            lag_max,
+            min_isr: self.min_isr(),
+        };
+        let Role::Leader(leader) = &self.role else { return false };
+        let eligible = |id, state: &super::leader::FollowerState| {
+            image::is_isr_eligible(image, id, state.broker_epoch)
+        };
+        match leader.watermark_limit(view, eligible) {
+            Some(to) if to > self.high_watermark => {
+                self.move_high_watermark(cx, to, Because::Input);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Sets the high watermark, and says so if that is news.
+    pub fn move_high_watermark(&mut self, cx: &mut Context<'_>, to: Offset, because: Because) {
+        let from = std::mem::replace(&mut self.high_watermark, to);
+        if from != to {
+            let partition = self.name.clone();
+            cx.observe_because(EventKind::HighWatermarkMoved { partition, from, to }, because);
+        }
+        debug_assert!(to <= self.log.log_end(), "high watermark {to} behind the log end");
+    }
+
+    /// Cuts the log's end off. The high watermark never stays above the log end.
+    pub fn truncate_to(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Offset,
+        reason: Word,
+    ) -> Result<(), DiskError> {
+        let (from, epochs) = (self.log.log_end(), self.log.epochs().len());
+        let end = self.log.truncate_to(cx.disk, to)?;
+        // An epoch that began at the log end without a record goes too; that is a truncation of no records.
+        let changed = from != end || epochs != self.log.epochs().len();
+        if changed {
+            let partition = self.name.clone();
+            cx.observe(EventKind::LogTruncated { partition, from, to: end, reason });
+        }
+        if self.high_watermark > end {
+            self.move_high_watermark(cx, end, Because::Previous);
+        }
+        Ok(())
+    }
+
+    /// Throws the log away and lets it start anew: everything that it had is below what the leader still has.
+    pub fn start_over(&mut self, cx: &mut Context<'_>, at: Offset) -> Result<(), DiskError> {
+        let from = self.log.log_end();
+        self.log.truncate_fully_and_start_at(cx.disk, at)?;
+        let partition = self.name.clone();
+        cx.observe(EventKind::LogTruncated {
+            partition,
+            from,
+            to: at,
+            reason: "out-of-range".into(),
+        });
+        cx.observe(EventKind::LogStartMoved { partition: self.name.clone(), to: at });
+        self.move_high_watermark(cx, at, Because::Previous);
+        Ok(())
+    }
+
+    /// Says that a batch was appended, and what came with it.
+    pub fn observe_appended(&self, cx: &mut Context<'_>, appended: &Appended, as_leader: bool) {
+        if let Some(base_offset) = appended.rolled {
+            let partition = self.name.clone();
+            cx.observe(EventKind::LogRolled { partition, base_offset });
+            let (partition, to) = (self.name.clone(), base_offset);
+            cx.observe(EventKind::LogSynced { partition, to });
+        }
+        if let Some(entry) = appended.new_epoch {
+            let (partition, epoch, start) = (self.name.clone(), entry.epoch, entry.start);
+            cx.observe(EventKind::EpochStarted { partition, epoch, start });
+        }
+        cx.observe(EventKind::BatchAppended {
+            partition: self.name.clone(),
+            base_offset: appended.base_offset,
+            last_offset: appended.last_offset,
+            leader_epoch: appended.epoch,
+            crc: appended.crc,
+            size: appended.size,
+            as_leader,
+        });
+    }
+
+    /// Syncs the log when `flush.messages` records are not durable. By default that is never: Kafka leaves durability to
+    /// replication and the page cache, and a leader does not wait for its disk before it acknowledges.
+    pub fn flush_if_due(&mut self, cx: &mut Context<'_>) {
+        let dirty = self.log.log_end().0.saturating_sub(self.log.synced().0);
+        if dirty >= self.config.flush_messages {
+            self.sync(cx);
+        }
+    }
+
+    /// Makes the log durable; true if it is.
+    pub fn sync(&mut self, cx: &mut Context<'_>) -> bool {
+        let before = self.log.synced();
+        match self.log.sync(cx.disk) {
+            Ok(to) => {
+                if to != before {
+                    let partition = self.name.clone();
+                    cx.observe(EventKind::LogSynced { partition, to });
+                }
+                true
+            }
+            Err(error) => {
+                self.storage_failed(cx, &error);
+                false
+            }
+        }
+    }
+
+    /// Takes the partition out of service: its disk can't be trusted any more (KAFKA-10778).
+    ///
+    /// Simplified: a broker has one log directory, and Kafka stops a broker whose last one fails.
+    pub fn storage_failed(&mut self, cx: &mut Context<'_>, error: &DiskError) {
+        if self.role != Role::Failed {
+            self.role = Role::Failed;
+            cx.out.halt(format!("the log directory failed at {}: {error}", self.name), false);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! From metadata to roles: who leads, who follows, what is no longer held.
+//!
+//! *Flows in*: the image, and which parts of it changed at which offset. *Flows out*: roles, epoch entries, fetchers,
+//! answers to requests that the change has overtaken. *Must never*: act on a state older than the one it acts on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_controller::image::{ConfigResource, ImageChange, PartitionImage};
+use klamm_node::{
+    Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch, TopicId,
+};
+use klamm_storage::LogConfig;
+
+use super::follower::Follower;
+use super::image::{self, Image};
+use super::leader::Leader;
+use super::partition::{Partition, PartitionConfig, Role};
+use super::{PartitionKey, ReplicaOutput, Replicas};
+
+impl Replicas {
+    /// Applies the first image of a starting broker: all of it at once.
+    ///
+    /// The image must contain this broker's own registration in its present incarnation. An older one may still name it
+    /// leader of partitions that it lost when it stopped.
+    pub fn apply_image(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        out: &mut Vec<ReplicaOutput>,
+    ) {
+        let keys = image
+            .partitions()
+            .map(|(topic, index, _)| PartitionKey { topic: topic.id, partition: index });
+        let changed = keys.map(|key| (key, image.applied())).collect();
+        self.apply_partitions(cx, image, &changed, out);
+        // What nothing claims belongs to deleted topics or moved replicas (Kafka's stray partitions).
+        let strays = std::mem::take(&mut self.recovered);
+        for (name, found) in strays {
+            if let Err(error) = found.log.delete(cx.disk) {
+                cx.out.halt(format!("the stray {name} can't be removed: {error}"), false);
+            }
+            cx.observe(EventKind::ReplicaStopped { partition: name });
+        }
+    }
+
+    /// Applies what metadata records changed, each with its offset. `image` has all of them.
+    pub fn apply_metadata(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        changes: &[(Offset, ImageChange)],
+        out: &mut Vec<ReplicaOutput>,
+    ) {
+        let mut changed = BTreeMap::new();
+        let mut configured = BTreeSet::new();
+        for (offset, change) in changes {
+            match change {
+                ImageChange::PartitionChanged { topic_id, partition, .. } => {
+                    let key = PartitionKey { topic: *topic_id, partition: partition.partition };
+                    changed.insert(key, *offset);
+                }
+                ImageChange::TopicDeleted { topic } => {
+                    let held = self.of_topic(topic.id);
+                    changed.extend(held.into_iter().map(|key| (key, *offset)));
+                }
+                ImageChange::ConfigChanged { resource: ConfigResource::Topic(name), .. } => {
+                    configured.extend(image.topic_id(name));
+                }
+                ImageChange::ConfigChanged { .. }
+                | ImageChange::BrokerRegistered { .. }
+                | ImageChange::BrokerFenced { .. }
+                | ImageChange::BrokerUnfenced { .. }
+                | ImageChange::BrokerShuttingDown { .. }
+                | ImageChange::BrokerUnregistered { .. }
+                | ImageChange::TopicCreated { .. }
+                | ImageChange::FeatureLevelChanged { .. } => {}
+            }
+        }
+        for topic in configured {
+            self.configure(image, topic);
+        }
+        self.apply_partitions(cx, image, &changed, out);
+    }
+
+    fn of_topic(&self, topic: TopicId) -> Vec<PartitionKey> {
+        let first = PartitionKey { topic, partition: i32::MIN };
+        let last = PartitionKey { topic, partition: i32::MAX };
+        self.partitions.range(first..=last).map(|(key, _)| *key).collect()
+    }
+
+    fn configure(&mut self, image: &Image, topic: TopicId) {
+        let Some(name) = image.topic_name(topic) else { return };
+        let config = image.topic_config(name, &self.config);
+        for key in self.of_topic(topic) {
+            if let Some(partition) = self.partitions.get_mut(&key) {
+                partition.config = PartitionConfig::from(&config);
+                partition.log.set_config(LogConfig::from(&config));
+            }
+        }
+    }
+
+    fn apply_partitions(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        changed: &BTreeMap<PartitionKey, Offset>,
+        out: &mut Vec<ReplicaOutput>,
+    ) {
+        let mut touched = Vec::new();
+        let mut held = Vec::new();
+        // What goes, goes first: a new topic may take the name, and the directory, of one that was deleted.
+        for (key, offset) in changed {
+            match image::partition(image, *key) {
+                Some(state) if state.replicas.contains(&self.me.id) => {
+                    held.push((*key, state, *offset));
+                }
+                Some(_) | None => {
+                    if self.stop(cx, *key, *offset) {
+                        touched.push(*key);
+                    }
+                }
+            }
+        }
+        for (key, state, offset) in held {
+            if let Err(error) = self.apply_partition(cx, image, key, state, offset) {
+                let name = image::partition_name(image, key);
+                cx.out.halt(format!("the log directory failed at {name}: {error}"), false);
+            }
+            touched.push(key);
+        }
+        self.settle(cx, image, &touched, out);
+        for leader in self.fetchers.leaders() {
+            self.fetch_from(cx, image, leader, out);
+        }
+    }
+
+    fn stop(&mut self, cx: &mut Context<'_>, key: PartitionKey, offset: Offset) -> bool {
+        let Some(partition) = self.partitions.remove(&key) else { return false };
+        self.proposals.forget(key);
+        self.fetchers.leave(key);
+        let because = Because::MetadataRecord(offset);
+        let name = partition.name.clone();
+        cx.observe_because(EventKind::ReplicaStopped { partition: name.clone() }, because);
+        if let Err(error) = partition.log.delete(cx.disk) {
+            cx.out.halt(format!("the log of {name} can't be removed: {error}"), false);
+        }
+        true
+    }
+
+    fn apply_partition(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        key: PartitionKey,
+        state: &PartitionImage,
+        offset: Offset,
+    ) -> DiskResult<()> {
+        let because = Because::MetadataRecord(offset);
+        if !self.partitions.contains_key(&key) {
+            let partition = self.host(cx, image, key)?;
+            self.partitions.insert(key, partition);
+        }
+        let (me, lag_max) = (self.me.id, self.config.replica_lag_time_max);
+        let Some(partition) = self.partitions.get_mut(&key) else { return Ok(()) };
+        if partition.role == Role::Failed || state.partition_epoch <= partition.partition_epoch {
+            // Known already: an answer to AlterPartition may be faster than the metadata.
+            return Ok(());
+        }
+        self.proposals.forget(key);
+        if state.leader == me {
+            self.fetchers.leave(key);
+            partition.lead(cx, state, me, because)?;
+            partition.advance_high_watermark(cx, image, lag_max);
+        } else if partition.follow_leader(cx, state, because) {
+            self.fetchers.follow(key, state.leader);
+        }
+        Ok(())
+    }
+
+    /// Begins to hold a partition: with the log that is on the disk, or a new one.
+    fn host(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        key: PartitionKey,
+    ) -> DiskResult<Partition> {
+        let name = image::partition_name(image, key);
+        let config = image.topic_config(&name.topic, &self.config);
+        let (log, high_watermark) =
+            self.claim_log(cx, &name, key.topic, LogConfig::from(&config))?;
+        Ok(Partition {
+            key,
+            name,
+            log,
+            high_watermark,
+            leader: BrokerId::NONE,
+            leader_epoch: LeaderEpoch::NONE,
+            partition_epoch: PartitionEpoch(-1),
+            replicas: Vec::new(),
+            config: PartitionConfig::from(&config),
+            role: Role::Follower(Follower::starting()),
+        })
+    }
+}
+
+impl Partition {
+    /// Becomes the leader of an epoch, or takes a change within it.
+    fn lead(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &PartitionImage,
+        me: BrokerId,
+        because: Because,
+    ) -> DiskResult<()> {
+        let others = || state.replicas.iter().copied().filter(move |id| *id != me);
+        if state.leader_epoch > self.leader_epoch {
+            let start = self.log.log_end();
+            // Z12 (KAFKA-7415): the epoch begins here and now, not with its first record. A follower that asks about an
+            // epoch newer than the last record must get an answer, or it would fall back to something worse.
+            let news = self.log.start_epoch(cx.disk, state.leader_epoch, start)?;
+            let previous = self.leading().ok();
+            let leader = Leader::elected(start, state.isr.clone(), others(), previous, cx.now);
+            self.role = Role::Leader(leader);
+            self.take(state);
+            cx.observe_because(
+                EventKind::LeadershipTaken {
+                    partition: self.name.clone(),
+                    leader_epoch: state.leader_epoch,
+                    start,
+                },
+                because,
+            );
+            if news {
+                let (partition, epoch) = (self.name.clone(), state.leader_epoch);
+                cx.observe_because(
+                    EventKind::EpochStarted { partition, epoch, start },
+                    Because::Previous,
+                );
+            }
+        } else if let Role::Leader(leader) = &mut self.role {
+            leader.isr.commit(state.isr.clone());
+            leader.reassign(others());
+            self.take(state);
+        }
+        Ok(())
+    }
+
+    /// Becomes a follower in an epoch, or takes a change within it; true if a fetcher has to begin anew. The log stays as
+    /// it is (Z01).
+    fn follow_leader(
+        &mut self,
+        cx: &mut Context<'_>,
+        state: &PartitionImage,
+        because: Because,
+    ) -> bool {
+        let anew = state.leader_epoch > self.leader_epoch;
+        self.take(state);
+        if anew {
+            self.role = Role::Follower(Follower::starting());
+            cx.observe_because(
+                EventKind::FollowingStarted {
+                    partition: self.name.clone(),
+                    leader: state.leader,
+                    leader_epoch: state.leader_epoch,
+                    log_end: self.log.log_end(),
+                },
+                because,
+            );
+        }
+        anew
+    }
+
+    fn take(&mut self, state: &PartitionImage) {
+        self.leader = state.leader;
+        self.leader_epoch = state.leader_epoch;
+        self.partition_epoch = state.partition_epoch;
+        self.replicas.clone_from(&state.replicas);
+    }
+}
