@@ -1,11 +1,26 @@
 //! The controller as a whole: which state it decides on, what waits for commit, what time does to it.
+//!
+//! Two images: `image` holds what is committed and is the same on every controller; an active controller also has a
+//! speculative one with everything that it decided, committed or not, and decides on that. Offsets are known when a
+//! decision is made, because nobody else appends to the metadata log while this controller is active.
+
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerId, Context, LeaderEpoch, Offset, Time};
-use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
+use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time};
+use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, ResponseKind};
+use klamm_protocol::metadata::{FeatureLevel, NoOp};
 use klamm_protocol::{MetadataRecord, RequestToken};
 
+use crate::decide::brokers::{BrokerState, Heartbeat, reported_offset};
+use crate::decide::{Decider, Decision};
+use crate::features::{METADATA_VERSION, METADATA_VERSION_FEATURE};
 use crate::image::MetadataImage;
+use crate::sessions::Sessions;
 
 /// What a controller is told at its start.
 #[derive(Clone, Debug)]
@@ -44,12 +59,38 @@ pub enum ControllerOutput {
 pub struct Controller {
     config: ControllerConfig,
     image: MetadataImage,
+    active: Option<Active>,
+}
+
+/// What only the active controller has; dropped with its leadership.
+#[derive(Clone, Debug)]
+struct Active {
+    epoch: LeaderEpoch,
+    /// The committed image and everything decided since.
+    speculative: MetadataImage,
+    sessions: Sessions,
+    /// Where the next record will be.
+    next_offset: Offset,
+    /// Batches handed out and not yet confirmed: first and last offset.
+    unconfirmed: VecDeque<(Offset, Offset)>,
+    /// Replies, by the last offset that must be committed before they leave. Ascending.
+    waiting: VecDeque<Waiting>,
+    /// When a NoOp record is due; none if `metadata.max.idle.interval.ms` is 0.
+    next_no_op: Option<Time>,
+}
+
+/// A reply that waits for records to be committed: its own, or those that its decision was based on.
+#[derive(Clone, Debug)]
+struct Waiting {
+    after: Offset,
+    token: RequestToken,
+    response: ResponseKind,
 }
 
 impl Controller {
     /// A controller that has not seen the log yet.
     pub fn new(config: ControllerConfig) -> Self {
-        Self { config, image: MetadataImage::new() }
+        Self { config, image: MetadataImage::new(), active: None }
     }
 
     /// The image of everything committed.
@@ -59,7 +100,7 @@ impl Controller {
 
     /// The quorum epoch in which it is active.
     pub fn active_epoch(&self) -> Option<LeaderEpoch> {
-        None
+        self.active.as_ref().map(|active| active.epoch)
     }
 
     /// Replays a committed record. Active or not, every controller gets every record, in order.
@@ -84,15 +125,39 @@ impl Controller {
         log_end: Offset,
         out: &mut Vec<ControllerOutput>,
     ) {
-        let _ = (cx, epoch, log_end, out);
+        cx.observe(EventKind::ControllerActivated { epoch });
+        let timeout = self.config.settings.broker_session_timeout;
+        self.active = Some(Active {
+            epoch,
+            speculative: self.image.clone(),
+            sessions: Sessions::fresh(timeout, &self.image, cx.now),
+            next_offset: log_end,
+            unconfirmed: VecDeque::new(),
+            waiting: VecDeque::new(),
+            next_no_op: None,
+        });
+        if self.image.is_empty() {
+            // The first controller of a cluster says which records there are (KIP-584).
+            let level = FeatureLevel {
+                name: METADATA_VERSION_FEATURE.to_owned(),
+                feature_level: METADATA_VERSION,
+            };
+            self.append(cx, vec![level.into()], out);
+        }
+        self.arm_no_op(cx.now);
     }
 
     /// This node no longer leads the quorum: what was not committed is forgotten, who waits for it is told.
     pub fn deactivate(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
-        let _ = (cx, out);
+        let Some(active) = self.active.take() else { return };
+        cx.observe(EventKind::ControllerDeactivated { epoch: active.epoch });
+        for Waiting { token, response, .. } in active.waiting {
+            out.push(ControllerOutput::Reply { token, response: reply::lost_leadership(response) });
+        }
     }
 
     /// Takes a request from the controller listener: BrokerRegistration, BrokerHeartbeat, AlterPartition, CreateTopics.
+    /// The router sends no others here; one would stay unanswered.
     pub fn handle_request(
         &mut self,
         cx: &mut Context<'_>,
@@ -100,38 +165,192 @@ impl Controller {
         request: RequestKind,
         out: &mut Vec<ControllerOutput>,
     ) {
-        let _ = (cx, token, request, out);
+        if self.active.is_none() {
+            if let Some(response) = reply::not_controller(&request) {
+                out.push(ControllerOutput::Reply { token, response });
+            }
+            return;
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the codec's enum holds every API of Kafka"
+        )]
+        match request {
+            RequestKind::BrokerRegistration(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_register(&request);
+                let accepted = decision.reply.error_code == 0;
+                self.execute(cx, token, decision, ResponseKind::BrokerRegistration, out);
+                if let Some(active) = self.active.as_mut().filter(|_| accepted) {
+                    active.sessions.forget(BrokerId(request.broker_id.0));
+                }
+            }
+            RequestKind::BrokerHeartbeat(request) => self.heartbeat(cx, token, &request, out),
+            RequestKind::AlterPartition(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_alter_partition(&request, token.api_version);
+                self.execute(cx, token, decision, ResponseKind::AlterPartition, out);
+            }
+            RequestKind::CreateTopics(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_create_topics(&request, cx.rng);
+                self.execute(cx, token, decision, ResponseKind::CreateTopics, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn heartbeat(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: &BrokerHeartbeatRequest,
+        out: &mut Vec<ControllerOutput>,
+    ) {
+        let (id, epoch) = (BrokerId(request.broker_id.0), BrokerEpoch(request.broker_epoch));
+        let Some(decider) = self.decider(cx.now) else { return };
+        let decision = decider.decide_heartbeat(request);
+        let next = decision.reply.next;
+        let response = |heartbeat: Heartbeat| ResponseKind::BrokerHeartbeat(heartbeat.response);
+        self.execute(cx, token, decision, response, out);
+        let (Some(active), Some(next)) = (self.active.as_mut(), next) else { return };
+        active.sessions.touch(id, epoch, cx.now);
+        active.sessions.note_offset(id, reported_offset(request));
+        match next {
+            BrokerState::ControlledShutdown => {
+                active.sessions.begin_shutdown(id, active.next_offset.plus(-1));
+            }
+            BrokerState::ShutdownNow => active.sessions.forget(id),
+            BrokerState::Fenced | BrokerState::Unfenced => {}
+        }
     }
 
     /// The oldest [`ControllerOutput::Append`] not yet confirmed now lies at these offsets.
     pub fn appended(
         &mut self,
-        cx: &mut Context<'_>,
+        _cx: &mut Context<'_>,
         first: Offset,
         last: Offset,
-        out: &mut Vec<ControllerOutput>,
+        _out: &mut Vec<ControllerOutput>,
     ) {
-        let _ = (cx, first, last, out);
+        let Some(active) = &mut self.active else { return };
+        let expected = active.unconfirmed.pop_front();
+        assert!(
+            expected == Some((first, last)),
+            "records were decided for {expected:?} and appended at {first}..={last}: somebody else writes to the log"
+        );
     }
 
     /// The quorum has committed everything below its high watermark, and [`handle_committed`](Self::handle_committed)
-    /// has seen it: replies that waited for that leave.
+    /// has seen it: replies that waited for that leave (I4).
     pub fn committed_to(
         &mut self,
         cx: &mut Context<'_>,
         high_watermark: Offset,
         out: &mut Vec<ControllerOutput>,
     ) {
-        let _ = (cx, high_watermark, out);
+        if self.config.observe_image && self.image.applied() >= Offset(0) {
+            self.image.observe_applied(cx);
+        }
+        let Some(active) = &mut self.active else { return };
+        let committed = high_watermark.plus(-1).max(self.image.applied());
+        while let Some(waiting) = active.waiting.pop_front_if(|waiting| waiting.after <= committed)
+        {
+            out.push(ControllerOutput::Reply { token: waiting.token, response: waiting.response });
+        }
     }
 
     /// Fires what is due at `cx.now`.
     pub fn handle_timers(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
-        let _ = (cx, out);
+        while let Some((broker, since)) =
+            self.active.as_ref().and_then(|active| active.sessions.expired(cx.now))
+        {
+            let Some(decider) = self.decider(cx.now) else { return };
+            let decision = decider.decide_fence_silent(broker, since);
+            self.observe(cx, decision.events);
+            self.append(cx, decision.records, out);
+            if let Some(active) = &mut self.active {
+                active.sessions.forget(broker);
+            }
+        }
+        let due = self.active.as_ref().and_then(|active| active.next_no_op);
+        if due.is_some_and(|due| due <= cx.now) {
+            // Shows followers and observers that the controller lives, and moves the high watermark on (KIP-835).
+            self.append(cx, vec![NoOp::default().into()], out);
+        }
     }
 
     /// When [`handle_timers`](Self::handle_timers) wants to be called, and why.
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        None
+        let active = self.active.as_ref()?;
+        let no_op = active.next_no_op.map(|at| (at, "metadata-no-op"));
+        let expiry = active.sessions.next_expiry().map(|at| (at, "broker-session-timeout"));
+        no_op.into_iter().chain(expiry).min()
+    }
+
+    fn decider(&self, now: Time) -> Option<Decider<'_>> {
+        let active = self.active.as_ref()?;
+        Some(Decider {
+            image: &active.speculative,
+            config: &self.config,
+            sessions: &active.sessions,
+            next_offset: active.next_offset,
+            now,
+        })
+    }
+
+    /// Carries a decision out: tells it, appends its records, keeps its reply until they are committed.
+    fn execute<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        decision: Decision<R>,
+        response: impl FnOnce(R) -> ResponseKind,
+        out: &mut Vec<ControllerOutput>,
+    ) {
+        self.observe(cx, decision.events);
+        self.append(cx, decision.records, out);
+        let committed = self.image.applied();
+        let Some(active) = &mut self.active else { return };
+        let response = response(decision.reply);
+        // Without records of its own it still waits for what it was decided upon: that might yet be forgotten.
+        let after = active.speculative.applied();
+        if after <= committed {
+            out.push(ControllerOutput::Reply { token, response });
+        } else {
+            active.waiting.push_back(Waiting { after, token, response });
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as one of the steps of `execute`")]
+    fn observe(&self, cx: &mut Context<'_>, events: Vec<(EventKind, klamm_node::Because)>) {
+        for (kind, because) in events {
+            cx.observe_because(kind, because);
+        }
+    }
+
+    /// Replays records on the speculative image and hands them to the quorum.
+    fn append(
+        &mut self,
+        cx: &Context<'_>,
+        records: Vec<MetadataRecord>,
+        out: &mut Vec<ControllerOutput>,
+    ) {
+        let Some(active) = self.active.as_mut().filter(|_| !records.is_empty()) else { return };
+        let first = active.next_offset;
+        for record in &records {
+            active.speculative.apply(active.next_offset, record);
+            active.next_offset = active.next_offset.plus(1);
+        }
+        active.unconfirmed.push_back((first, active.next_offset.plus(-1)));
+        out.push(ControllerOutput::Append { records });
+        self.arm_no_op(cx.now);
+    }
+
+    fn arm_no_op(&mut self, now: Time) {
+        let interval = self.config.settings.metadata_max_idle_interval;
+        if let Some(active) = self.active.as_mut().filter(|_| interval > Span::ZERO) {
+            active.next_no_op = Some(now + interval);
+        }
     }
 }

@@ -24,7 +24,10 @@
 #![warn(clippy::float_arithmetic)]
 
 mod controller;
+mod decide;
+pub mod features;
 pub mod image;
+mod sessions;
 
 pub use controller::{Controller, ControllerConfig, ControllerOutput};
 pub use image::{

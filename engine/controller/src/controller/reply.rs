@@ -1,0 +1,74 @@
+//! Replies of a controller that is not, or no longer, the active one.
+
+use klamm_protocol::ErrorCode;
+use klamm_protocol::convert::text;
+use klamm_protocol::kafka::messages::create_topics_response::CreatableTopicResult;
+use klamm_protocol::kafka::messages::{
+    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
+    CreateTopicsResponse, RequestKind, ResponseKind,
+};
+
+const WHY: &str = "This is not the active controller.";
+
+/// NOT_CONTROLLER in the shape that fits a request; none for requests that are not the controller's.
+pub(super) fn not_controller(request: &RequestKind) -> Option<ResponseKind> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the codec's enum holds every API of Kafka")]
+    Some(match request {
+        RequestKind::BrokerRegistration(_) => registration(),
+        RequestKind::BrokerHeartbeat(_) => heartbeat(),
+        RequestKind::AlterPartition(_) => alter_partition(),
+        RequestKind::CreateTopics(request) => {
+            let names = request.topics.iter().map(|topic| topic.name.clone());
+            create_topics(
+                names.map(|name| CreatableTopicResult::default().with_name(name)).collect(),
+            )
+        }
+        _ => return None,
+    })
+}
+
+/// NOT_CONTROLLER instead of an answer whose records were never committed.
+pub(super) fn lost_leadership(response: ResponseKind) -> ResponseKind {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the codec's enum holds every API of Kafka")]
+    match response {
+        ResponseKind::BrokerRegistration(_) => registration(),
+        ResponseKind::BrokerHeartbeat(_) => heartbeat(),
+        ResponseKind::AlterPartition(_) => alter_partition(),
+        ResponseKind::CreateTopics(response) => {
+            let names = response.topics.into_iter().map(|topic| topic.name);
+            create_topics(
+                names.map(|name| CreatableTopicResult::default().with_name(name)).collect(),
+            )
+        }
+        other => other,
+    }
+}
+
+fn registration() -> ResponseKind {
+    ResponseKind::BrokerRegistration(
+        BrokerRegistrationResponse::default()
+            .with_error_code(ErrorCode::NOT_CONTROLLER.0)
+            .with_broker_epoch(-1),
+    )
+}
+
+fn heartbeat() -> ResponseKind {
+    let response = BrokerHeartbeatResponse::default().with_error_code(ErrorCode::NOT_CONTROLLER.0);
+    ResponseKind::BrokerHeartbeat(response)
+}
+
+fn alter_partition() -> ResponseKind {
+    let response = AlterPartitionResponse::default().with_error_code(ErrorCode::NOT_CONTROLLER.0);
+    ResponseKind::AlterPartition(response)
+}
+
+fn create_topics(topics: Vec<CreatableTopicResult>) -> ResponseKind {
+    let refused = |topic: CreatableTopicResult| {
+        topic
+            .with_error_code(ErrorCode::NOT_CONTROLLER.0)
+            .with_error_message(Some(text(WHY)))
+            .with_configs(Some(Vec::new()))
+    };
+    let topics = topics.into_iter().map(refused).collect();
+    ResponseKind::CreateTopics(CreateTopicsResponse::default().with_topics(topics))
+}

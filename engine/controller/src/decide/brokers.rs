@@ -1,0 +1,292 @@
+//! A broker's life as the controller sees it: registration, heartbeats, fencing, controlled shutdown (KIP-631, KIP-841).
+//!
+//! *Flows in*: BrokerRegistration and BrokerHeartbeat requests, and silence. *Flows out*: RegisterBroker and
+//! BrokerRegistrationChange records, with the partition changes that follow.
+//! *Must never*: keep two sessions for one broker id, or let an old incarnation speak for a new one.
+
+use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, IncarnationId, Offset, Time};
+use klamm_protocol::convert::{directory_id, incarnation_id};
+use klamm_protocol::kafka::messages::{
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse,
+};
+use klamm_protocol::metadata::{
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, RegisterBroker,
+};
+use klamm_protocol::{ErrorCode, MetadataRecord};
+
+use super::partitions::Occasion;
+use super::{Decider, Decision};
+use crate::features::{METADATA_VERSION_FEATURE, OLDEST_METADATA_VERSION};
+use crate::image::BrokerImage;
+
+/// Where a registered broker stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BrokerState {
+    /// It may not lead or join ISRs.
+    Fenced,
+    /// It takes part.
+    Unfenced,
+    /// It still leads while its leaderships move away.
+    ControlledShutdown,
+    /// It may stop.
+    ShutdownNow,
+}
+
+impl BrokerState {
+    fn of(broker: &BrokerImage) -> Self {
+        match (broker.fenced, broker.in_controlled_shutdown) {
+            (true, _) => Self::Fenced,
+            (false, true) => Self::ControlledShutdown,
+            (false, false) => Self::Unfenced,
+        }
+    }
+}
+
+/// The answer to a heartbeat, and what the broker is from now on.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Heartbeat {
+    pub(crate) response: BrokerHeartbeatResponse,
+    /// None if the heartbeat was refused.
+    pub(crate) next: Option<BrokerState>,
+}
+
+impl Decider<'_> {
+    /// Accepts or refuses a registration. The broker epoch is the offset of the registration's record, so that every
+    /// incarnation's epoch is greater than all before (KIP-380).
+    pub(crate) fn decide_register(
+        &self,
+        request: &BrokerRegistrationRequest,
+    ) -> Decision<BrokerRegistrationResponse> {
+        let id = BrokerId(request.broker_id.0);
+        let incarnation = incarnation_id(request.incarnation_id);
+        let existing = self.image.broker(id);
+        if let Err(error) = self.check_registration(request, existing, incarnation) {
+            return Decision::only(registration_reply(error, BrokerEpoch(-1)));
+        }
+        let mut decision = Decision::only(());
+        decision
+            .events
+            .push((EventKind::RegistrationDecided { broker: id, incarnation }, Because::Input));
+        // A request whose answer was lost comes again from the same process: it keeps its epoch and its state.
+        let again = existing.filter(|existing| existing.incarnation == incarnation);
+        if again.is_none() && existing.is_some() {
+            // The old incarnation is gone, and with it what the new one is still believed to hold and lead.
+            self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
+        }
+        let offset = self.next_offset.plus(i64::try_from(decision.records.len()).unwrap_or(0));
+        let broker_epoch = again.map_or(BrokerEpoch(offset.0), |again| again.epoch);
+        decision.records.push(MetadataRecord::RegisterBroker(RegisterBroker {
+            broker_id: id,
+            is_migrating_zk_broker: false,
+            incarnation_id: incarnation,
+            broker_epoch,
+            end_points: end_points(request),
+            features: features(request),
+            rack: request.rack.as_ref().map(ToString::to_string),
+            fenced: again.is_none_or(|again| again.fenced),
+            in_controlled_shutdown: again.is_some_and(|again| again.in_controlled_shutdown),
+            log_dirs: request.log_dirs.iter().map(|id| directory_id(*id)).collect(),
+        }));
+        decision.with(registration_reply(ErrorCode::NONE, broker_epoch))
+    }
+
+    fn check_registration(
+        &self,
+        request: &BrokerRegistrationRequest,
+        existing: Option<&BrokerImage>,
+        incarnation: IncarnationId,
+    ) -> Result<(), ErrorCode> {
+        if request.cluster_id.as_str() != self.config.cluster_id {
+            return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
+        }
+        if let Some(existing) = existing
+            && existing.incarnation != incarnation
+            && self.sessions.is_valid(existing.id, existing.epoch, self.now)
+        {
+            // Another process with this id is alive, or died so recently that nobody can tell.
+            return Err(ErrorCode::DUPLICATE_BROKER_REGISTRATION);
+        }
+        if request.is_migrating_zk_broker || request.broker_id.0 < 0 {
+            return Err(ErrorCode::INVALID_REGISTRATION);
+        }
+        let supports = |name: &str, level: i16| {
+            let wanted = request.features.iter().find(|feature| feature.name.as_str() == name);
+            match wanted {
+                Some(range) => {
+                    (range.min_supported_version..=range.max_supported_version).contains(&level)
+                }
+                // A broker that names no range is as old as the oldest metadata version.
+                None => name == METADATA_VERSION_FEATURE && level == OLDEST_METADATA_VERSION,
+            }
+        };
+        if self.image.features().any(|(name, level)| !supports(name, level)) {
+            return Err(ErrorCode::UNSUPPORTED_VERSION);
+        }
+        Ok(())
+    }
+
+    /// Moves a broker through its life as its heartbeat asks.
+    pub(crate) fn decide_heartbeat(&self, request: &BrokerHeartbeatRequest) -> Decision<Heartbeat> {
+        let id = BrokerId(request.broker_id.0);
+        let broker = match self.check_broker_epoch(id, request.broker_epoch) {
+            Ok(broker) => broker,
+            Err(error) => {
+                let response = BrokerHeartbeatResponse::default().with_error_code(error.0);
+                return Decision::only(Heartbeat { response, next: None });
+            }
+        };
+        let current = BrokerState::of(broker);
+        let next = self.next_state(broker, request);
+        let mut decision = Decision::only(());
+        if next != current {
+            match next {
+                BrokerState::Fenced => self.fence(&mut decision, broker, "request", Because::Input),
+                BrokerState::Unfenced => self.unfence(&mut decision, broker),
+                BrokerState::ControlledShutdown => self.begin_shutdown(&mut decision, broker),
+                BrokerState::ShutdownNow => {
+                    self.fence(&mut decision, broker, "controlled-shutdown", Because::Input);
+                }
+            }
+        } else if next == BrokerState::ControlledShutdown {
+            // What it came to lead or joined since is moved too.
+            self.remove_from_isrs(&mut decision, id, Occasion::ControlledShutdown);
+        }
+        let response = BrokerHeartbeatResponse::default()
+            .with_is_caught_up(request.current_metadata_offset >= broker.registered_at.0)
+            .with_is_fenced(matches!(next, BrokerState::Fenced | BrokerState::ShutdownNow))
+            .with_should_shut_down(next == BrokerState::ShutdownNow);
+        decision.with(Heartbeat { response, next: Some(next) })
+    }
+
+    fn next_state(&self, broker: &BrokerImage, request: &BrokerHeartbeatRequest) -> BrokerState {
+        match BrokerState::of(broker) {
+            BrokerState::Fenced if request.want_shut_down => BrokerState::ShutdownNow,
+            BrokerState::Fenced => {
+                // Unfenced once it knows of its own registration, so that it does not act on the world before it.
+                let caught_up = request.current_metadata_offset >= broker.registered_at.0;
+                if caught_up && !request.want_fence {
+                    BrokerState::Unfenced
+                } else {
+                    BrokerState::Fenced
+                }
+            }
+            BrokerState::Unfenced => match (request.want_fence, request.want_shut_down) {
+                (true, true) => BrokerState::ShutdownNow,
+                (true, false) => BrokerState::Fenced,
+                (false, true) if self.leads_something(broker.id) => BrokerState::ControlledShutdown,
+                (false, true) => BrokerState::ShutdownNow,
+                (false, false) => BrokerState::Unfenced,
+            },
+            BrokerState::ControlledShutdown | BrokerState::ShutdownNow => {
+                // It may go when it leads nothing and every active broker has learnt who leads instead.
+                let passed = self
+                    .sessions
+                    .controlled_shutdown_offset(broker.id)
+                    .is_some_and(|offset| offset <= self.sessions.lowest_active_offset(self.image));
+                if self.leads_something(broker.id) || !passed {
+                    BrokerState::ControlledShutdown
+                } else {
+                    BrokerState::ShutdownNow
+                }
+            }
+        }
+    }
+
+    /// Fences a broker that was silent for the session timeout; one at a time, so that a controller that was itself
+    /// stalled does not fence everybody before it hears the heartbeats that wait in its queue.
+    pub(crate) fn decide_fence_silent(&self, id: BrokerId, since: Time) -> Decision<()> {
+        let mut decision = Decision::only(());
+        if let Some(broker) = self.image.broker(id).filter(|broker| !broker.fenced) {
+            let because = Because::Silence { of: id, since };
+            self.fence(&mut decision, broker, "session-timeout", because);
+        }
+        decision
+    }
+
+    /// The registration that a request speaks for.
+    pub(super) fn check_broker_epoch(
+        &self,
+        id: BrokerId,
+        epoch: i64,
+    ) -> Result<&BrokerImage, ErrorCode> {
+        self.image
+            .broker(id)
+            .filter(|broker| broker.epoch.0 == epoch)
+            .ok_or(ErrorCode::STALE_BROKER_EPOCH)
+    }
+
+    fn fence(
+        &self,
+        decision: &mut Decision<()>,
+        broker: &BrokerImage,
+        reason: &'static str,
+        because: Because,
+    ) {
+        if broker.fenced {
+            return;
+        }
+        let kind = EventKind::FencingDecided { broker: broker.id, reason: reason.into() };
+        decision.events.push((kind, because));
+        self.remove_from_isrs(decision, broker.id, Occasion::Fencing);
+        let change = BrokerRegistrationChange { fenced: 1, ..registration_change(broker) };
+        decision.records.push(change.into());
+    }
+
+    fn unfence(&self, decision: &mut Decision<()>, broker: &BrokerImage) {
+        let kind = EventKind::UnfencingDecided { broker: broker.id };
+        decision.events.push((kind, Because::Input));
+        let change = BrokerRegistrationChange { fenced: -1, ..registration_change(broker) };
+        decision.records.push(change.into());
+        self.elect_leaderless(decision, broker.id);
+    }
+
+    fn begin_shutdown(&self, decision: &mut Decision<()>, broker: &BrokerImage) {
+        let change =
+            BrokerRegistrationChange { in_controlled_shutdown: 1, ..registration_change(broker) };
+        decision.records.push(change.into());
+        self.remove_from_isrs(decision, broker.id, Occasion::ControlledShutdown);
+    }
+}
+
+fn registration_change(broker: &BrokerImage) -> BrokerRegistrationChange {
+    BrokerRegistrationChange {
+        broker_id: broker.id,
+        broker_epoch: broker.epoch,
+        ..BrokerRegistrationChange::default()
+    }
+}
+
+fn registration_reply(error: ErrorCode, epoch: BrokerEpoch) -> BrokerRegistrationResponse {
+    BrokerRegistrationResponse::default().with_error_code(error.0).with_broker_epoch(epoch.0)
+}
+
+fn end_points(request: &BrokerRegistrationRequest) -> Vec<BrokerEndpoint> {
+    let end_point =
+        |listener: &klamm_protocol::kafka::messages::broker_registration_request::Listener| {
+            BrokerEndpoint {
+                name: listener.name.to_string(),
+                host: listener.host.to_string(),
+                port: listener.port,
+                security_protocol: listener.security_protocol,
+            }
+        };
+    request.listeners.iter().map(end_point).collect()
+}
+
+fn features(request: &BrokerRegistrationRequest) -> Vec<BrokerFeature> {
+    let feature =
+        |feature: &klamm_protocol::kafka::messages::broker_registration_request::Feature| {
+            BrokerFeature {
+                name: feature.name.to_string(),
+                min_supported_version: feature.min_supported_version,
+                max_supported_version: feature.max_supported_version,
+            }
+        };
+    request.features.iter().map(feature).collect()
+}
+
+/// The offset that a heartbeat reports, for the session.
+pub(crate) fn reported_offset(request: &BrokerHeartbeatRequest) -> Offset {
+    Offset(request.current_metadata_offset)
+}
