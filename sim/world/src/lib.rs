@@ -7,12 +7,39 @@
 //! ```text
 //!   scenario ─► Runner ─verbs─► Lab ── queue ──► machine ─input─► node
 //!                 ▲              ▲                  │ disk, clock     │
-//!                 └──── View ◄── Journal ◄── events ┴── links ◄───────┘ effects
+//!                 └──── View ◄── Recorder ◄─ events ┴── links ◄───────┘ effects
 //! ```
 //!
 //! A world is plain data: it is `Clone` as a whole, and a clone goes on to the same hash. It must never read a clock,
 //! draw from anything but keyed streams, start a thread, or touch a file.
+//!
+//! Deliberately not here: anything about Kafka. The world carries bytes; what they mean is the nodes' business.
+//!
+//! Simplified: TCP acknowledgements and windows cost nothing and are not lost by themselves, so a link that is cut one
+//! way still carries what goes the other way; bytes that a closed connection had not got across are given up rather
+//! than sent on by the kernel; hosts are always resolved.
 
+mod clock;
+mod connection;
+mod disk;
+mod fault;
+mod lab;
+mod link;
+mod machine;
+mod node;
 mod outcome;
+mod ping;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod verb;
 
+pub use clock::{Clock, WALL_BASE};
+pub use disk::{DiskCounters, MachineDisk};
+pub use fault::{FaultId, Ledger};
+pub use lab::{CapturedFrame, Lab, Stepped, room_bit};
+pub use machine::{Life, Machine, MachineSpec};
+pub use node::{Blueprint, NodeKind};
 pub use outcome::{ExpectationReport, FaultReport, Outcome, Progress, StepReport};
+pub use ping::Ping;
+pub use verb::Verb;

@@ -41,10 +41,15 @@ pub struct FaultReport {
     pub text: String,
     /// When.
     pub at: Time,
-    /// What it changed, in the fault's own unit: frames caught, bytes lost, inputs delayed.
-    pub bites: u64,
-    /// The unit.
-    pub unit: &'static str,
+    /// What it changed: (`frames lost`, 3), (`bytes lost`, 812).
+    pub effects: Vec<(&'static str, u64)>,
+}
+
+impl FaultReport {
+    /// How much it changed, over all its effects.
+    pub fn bites(&self) -> u64 {
+        self.effects.iter().map(|(_, count)| count).sum()
+    }
 }
 
 /// A step that never happened.
@@ -90,6 +95,6 @@ impl Outcome {
 
     /// Faults that changed nothing.
     pub fn idle_faults(&self) -> impl Iterator<Item = &FaultReport> {
-        self.faults.iter().filter(|fault| fault.bites == 0)
+        self.faults.iter().filter(|fault| fault.bites() == 0)
     }
 }

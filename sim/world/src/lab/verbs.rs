@@ -1,0 +1,209 @@
+//! What a person or fate does to machines and links.
+
+use klamm_node::disk::memory::Loss;
+use klamm_node::{Command, EventKind, NodeId, Purpose, Seq};
+use klamm_scenario::model::{Disk, Network};
+
+use super::Lab;
+use super::process::Ending;
+use crate::fault::{Bite, FaultId};
+use crate::machine::{Arrival, Life};
+use crate::verb::Verb;
+
+impl Lab {
+    /// Does it now. `cause` is the event that ordered it, `fault` the line of the ledger where its effects are counted.
+    pub fn apply(&mut self, verb: &Verb, cause: Option<Seq>, fault: Option<FaultId>) {
+        match verb {
+            Verb::Crash(node) => self.crash(*node, cause, fault),
+            Verb::PowerOff { nodes, loss } => self.power_off(nodes, *loss, cause, fault),
+            Verb::Start(node) => self.start(*node, cause, fault),
+            Verb::Stop(node) => self.stop(*node, cause, fault),
+            Verb::Pause(node) => self.pause(*node, cause, fault),
+            Verb::Resume(node) => self.resume(*node, cause, fault),
+            Verb::Cut(pairs) => self.cut(pairs, cause, fault),
+            Verb::Heal(pairs) => self.heal(pairs, cause, fault),
+            Verb::ChangeLinks { pairs, network } => {
+                self.change_links(pairs, *network, cause, fault);
+            }
+            Verb::ChangeDisk { node, disk } => self.change_disk(*node, *disk, cause, fault),
+            Verb::SkewClock { node, offset_ms, drift_ppm } => {
+                self.skew_clock(*node, *offset_ms, *drift_ppm, cause, fault);
+            }
+            Verb::WipeDisk(node) => self.wipe_disk(*node, cause, fault),
+            Verb::Command { node, command, text } => {
+                self.bite(fault, Bite::RequestsGiven, 1);
+                self.command(*node, (**command).clone(), text.clone(), cause);
+            }
+            // Workloads are the world's, not the lab's.
+            Verb::StopWorkload(_) => self.bite(fault, Bite::RequestsGiven, 1),
+        }
+    }
+
+    /// Asks something of a node, as its user.
+    pub fn command(&mut self, node: NodeId, command: Command, text: String, cause: Option<Seq>) {
+        let command = Box::new(command);
+        self.deliver(node, Arrival::Command { command, text, cause });
+    }
+
+    fn has_process(&mut self, node: NodeId) -> bool {
+        matches!(self.machine_mut(node).life, Life::Running | Life::Paused)
+    }
+
+    fn crash(&mut self, node: NodeId, cause: Option<Seq>, fault: Option<FaultId>) {
+        if !self.has_process(node) {
+            return;
+        }
+        self.machine_mut(node).down_by = fault;
+        self.bite(fault, Bite::ProcessesStopped, 1);
+        let seq = self.record(node, cause, EventKind::NodeCrashed {});
+        self.end_process(node, Ending::Process, seq);
+    }
+
+    fn power_off(
+        &mut self,
+        nodes: &[NodeId],
+        loss: Loss,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        for node in nodes {
+            let stopped = self.has_process(*node);
+            let machine = self.machine_mut(*node);
+            if machine.life == Life::Off {
+                continue;
+            }
+            let lost = machine.disk.lose_power(loss, machine.streams.of(Purpose::PowerLoss));
+            machine.down_by = fault;
+            self.bite(fault, Bite::ProcessesStopped, u64::from(stopped));
+            self.bite(fault, Bite::BytesLost, lost.bytes);
+            let kind = EventKind::PowerFailed { files: lost.files, bytes: lost.bytes };
+            let seq = self.record(*node, cause, kind);
+            self.end_process(*node, Ending::Machine, seq);
+        }
+    }
+
+    fn stop(&mut self, node: NodeId, cause: Option<Seq>, fault: Option<FaultId>) {
+        if self.has_process(node) {
+            self.machine_mut(node).shutting_down = true;
+            self.bite(fault, Bite::RequestsGiven, 1);
+            self.command(node, Command::Shutdown, "shut down".to_owned(), cause);
+        }
+    }
+
+    fn pause(&mut self, node: NodeId, cause: Option<Seq>, fault: Option<FaultId>) {
+        let machine = self.machine_mut(node);
+        if machine.life == Life::Running {
+            machine.life = Life::Paused;
+            machine.paused_by = fault;
+            self.bite(fault, Bite::ProcessesFrozen, 1);
+            self.record(node, cause, EventKind::NodePaused {});
+        }
+    }
+
+    fn resume(&mut self, node: NodeId, cause: Option<Seq>, fault: Option<FaultId>) {
+        let machine = self.machine_mut(node);
+        if machine.life != Life::Paused {
+            return;
+        }
+        machine.life = Life::Running;
+        machine.paused_by = None;
+        let busy = machine.busy;
+        self.bite(fault, Bite::ProcessesStarted, 1);
+        let seq = self.record(node, cause, EventKind::NodeResumed {});
+        self.machine_mut(node).since = Some(seq);
+        if !busy {
+            self.go_on(node);
+        }
+    }
+
+    fn cut(&mut self, pairs: &[(NodeId, NodeId)], cause: Option<Seq>, fault: Option<FaultId>) {
+        for (from, to) in pairs {
+            if from == to || self.link(*from, *to).is_cut() {
+                continue;
+            }
+            let kind = EventKind::LinkCut { from: *from, to: *to };
+            let seq = self.record(*from, cause, kind);
+            self.link(*from, *to).cut(seq, fault);
+        }
+    }
+
+    fn heal(&mut self, pairs: &[(NodeId, NodeId)], cause: Option<Seq>, fault: Option<FaultId>) {
+        for (from, to) in pairs {
+            if self.link(*from, *to).heal() {
+                self.bite(fault, Bite::LinksHealed, 1);
+                self.record(*from, cause, EventKind::LinkHealed { from: *from, to: *to });
+            }
+        }
+    }
+
+    fn change_links(
+        &mut self,
+        pairs: &[(NodeId, NodeId)],
+        network: Network,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+            self.link(*from, *to).set(network, fault);
+            let kind = EventKind::LinkChanged {
+                from: *from,
+                to: *to,
+                latency_low: network.latency_low,
+                latency_high: network.latency_high,
+                bandwidth: network.bandwidth,
+            };
+            self.record(*from, cause, kind);
+        }
+    }
+
+    fn change_disk(
+        &mut self,
+        node: NodeId,
+        disk: Disk,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        let machine = self.machine_mut(node);
+        machine.disk.set_speed(disk);
+        machine.disk_slowed_by = fault.filter(|_| machine.disk.is_slow());
+        if machine.disk_slowed_by.is_none() {
+            self.bite(fault, Bite::RequestsGiven, 1);
+        }
+        let kind = EventKind::DiskChanged { write: disk.write, sync: disk.sync };
+        self.record(node, cause, kind);
+    }
+
+    fn skew_clock(
+        &mut self,
+        node: NodeId,
+        offset_ms: i64,
+        drift_ppm: i32,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        let now = self.now;
+        let machine = self.machine_mut(node);
+        machine.clock.change(now, offset_ms, drift_ppm);
+        machine.clock_skewed_by = fault.filter(|_| offset_ms != 0 || drift_ppm != 0);
+        if machine.clock_skewed_by.is_none() {
+            self.bite(fault, Bite::RequestsGiven, 1);
+        }
+        self.record(node, cause, EventKind::ClockChanged { offset_ms, drift_ppm });
+        // A faster clock is due earlier than what was armed; a slower one is found out when the wake-up comes too early.
+        let machine = self.machine_mut(node);
+        if machine.life == Life::Running && !machine.busy {
+            self.go_on(node);
+        }
+    }
+
+    fn wipe_disk(&mut self, node: NodeId, cause: Option<Seq>, fault: Option<FaultId>) {
+        if self.has_process(node) {
+            return;
+        }
+        let machine = self.machine_mut(node);
+        let used = machine.disk.files().used();
+        machine.disk.wipe();
+        self.bite(fault, Bite::BytesLost, used);
+        self.record(node, cause, EventKind::DiskWiped {});
+    }
+}

@@ -1,0 +1,182 @@
+//! Links: one per direction between two machines, with latency, bandwidth and cuts.
+//!
+//! A link knows nothing of connections. It answers one question for a packet that is handed to it: when it arrives.
+//! Whether it does arrive is decided twice, when it leaves and when it gets there, so that a cut also catches what is
+//! in flight (dst.md N1).
+
+use klamm_node::rng::{Purpose, Stream};
+use klamm_node::{Seq, Span, Time};
+use klamm_scenario::model::Network;
+
+use crate::fault::FaultId;
+
+/// How long a packet takes from a machine to itself.
+const LOOPBACK: Span = Span::micros(10);
+
+/// How much a link's queue holds before it drops packets from its tail.
+const QUEUE_BYTES: u64 = 1_048_576;
+
+/// What becomes of a packet that is handed to a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passage {
+    /// It is on its way.
+    Arrives(Time),
+    /// The link is cut.
+    Cut,
+    /// The link's queue is full.
+    Overflow,
+}
+
+/// One direction between two machines.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    network: Network,
+    usual: Network,
+    loopback: bool,
+    /// When the last byte handed over so far will have left.
+    busy_until: Time,
+    /// The cut in force.
+    cut: Option<Seq>,
+    /// Grows with every cut: a packet that left under another number was caught.
+    cuts: u32,
+    /// The last fault that cut it, and the one that slows it.
+    cut_by: Option<FaultId>,
+    slowed_by: Option<FaultId>,
+    key: (u64, u64, u64),
+    dice: Option<Box<Stream>>,
+}
+
+impl Link {
+    /// The link of `seed` from one machine to another, which are named by their entities.
+    pub(crate) fn new(seed: u64, from: u64, to: u64, network: Network) -> Self {
+        Self {
+            network,
+            usual: network,
+            loopback: from == to,
+            busy_until: Time::ZERO,
+            cut: None,
+            cuts: 0,
+            cut_by: None,
+            slowed_by: None,
+            key: (seed, from, to),
+            dice: None,
+        }
+    }
+
+    /// Hands over a packet of `size` bytes at `now`.
+    pub(crate) fn pass(&mut self, now: Time, size: usize) -> Passage {
+        if self.loopback {
+            return Passage::Arrives(now + LOOPBACK);
+        }
+        if self.cut.is_some() {
+            return Passage::Cut;
+        }
+        let mut leaves = now;
+        if self.network.bandwidth > 0 {
+            let wait = self.busy_until.since(now);
+            if transmission(QUEUE_BYTES, self.network.bandwidth) < wait {
+                return Passage::Overflow;
+            }
+            leaves = now + wait + transmission(size as u64, self.network.bandwidth);
+            self.busy_until = leaves;
+        }
+        let (seed, from, to) = self.key;
+        let dice = self
+            .dice
+            .get_or_insert_with(|| Box::new(Stream::new(seed, Purpose::LinkLatency, from, to)));
+        Passage::Arrives(leaves + dice.span(self.network.latency_low, self.network.latency_high))
+    }
+
+    /// True if a packet that left under this number of cuts may still arrive.
+    pub(crate) fn lets_through(&self, left_under: u32) -> bool {
+        self.cut.is_none() && self.cuts == left_under
+    }
+
+    /// How often it was cut so far.
+    pub(crate) fn cuts(&self) -> u32 {
+        self.cuts
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// The last fault that cut it.
+    pub(crate) fn cut_by(&self) -> Option<FaultId> {
+        self.cut_by
+    }
+
+    /// The fault that slows it.
+    pub(crate) fn slowed_by(&self) -> Option<FaultId> {
+        self.slowed_by
+    }
+
+    /// Cuts the link; what is in flight will not arrive. False if there is nothing to cut.
+    pub(crate) fn cut(&mut self, seq: Seq, by: Option<FaultId>) -> bool {
+        if self.loopback || self.cut.is_some() {
+            return false;
+        }
+        self.cut = Some(seq);
+        self.cuts += 1;
+        self.cut_by = by;
+        true
+    }
+
+    /// Lets traffic pass again; true if it did not before.
+    pub(crate) fn heal(&mut self) -> bool {
+        self.cut.take().is_some()
+    }
+
+    pub(crate) fn set(&mut self, network: Network, by: Option<FaultId>) {
+        self.network = network;
+        self.slowed_by = by.filter(|_| self.is_slow());
+    }
+
+    fn is_slow(&self) -> bool {
+        self.network.latency_high > self.usual.latency_high
+            || (self.network.bandwidth > 0
+                && (self.usual.bandwidth == 0 || self.network.bandwidth < self.usual.bandwidth))
+    }
+}
+
+fn transmission(bytes: u64, bandwidth: u64) -> Span {
+    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth.max(1));
+    Span(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(bandwidth: u64) -> Link {
+        let latency = Span::millis(1);
+        Link::new(7, 1, 2, Network { latency_low: latency, latency_high: latency, bandwidth })
+    }
+
+    #[test]
+    fn bandwidth_makes_packets_queue_and_a_full_queue_drops() {
+        let mut link = link(1_000_000);
+        let second = 1_000_000_000;
+        assert_eq!(link.pass(Time(0), 1_000_000), Passage::Arrives(Time(second + 1_000_000)));
+        assert_eq!(link.pass(Time(0), 500_000), Passage::Arrives(Time(second * 3 / 2 + 1_000_000)));
+        assert_eq!(link.pass(Time(0), 1), Passage::Overflow);
+    }
+
+    #[test]
+    fn a_cut_and_a_heal_in_between_still_catch_what_was_in_flight() {
+        let mut link = link(0);
+        let left_under = link.cuts();
+        assert!(link.cut(Seq(1), None));
+        assert_eq!(link.pass(Time(0), 1), Passage::Cut);
+        assert!(link.heal());
+        assert!(!link.lets_through(left_under));
+        assert!(link.lets_through(link.cuts()));
+    }
+
+    #[test]
+    fn loopback_is_fast_and_can_not_be_cut() {
+        let mut link = Link::new(7, 1, 1, Network::default());
+        assert!(!link.cut(Seq(1), None));
+        assert_eq!(link.pass(Time(5), 1_000_000), Passage::Arrives(Time(5) + LOOPBACK));
+    }
+}
