@@ -1,108 +1,116 @@
 //! Invariants: what must hold after every event, and what it means when it does not.
+//!
+//! Each invariant is a file of its own, with the property, where it comes from, and how it looks when it is broken. An
+//! invariant sees the [`View`] after the event, the event itself, and the [`Observer`]: what an all-seeing bystander
+//! remembers of the run, such as which record was ever committed at which offset. Each is incremental: it looks only at
+//! what the event can have changed.
+//!
+//! Two alarms (Kafka's bugs show in this order): [`Severity::Amber`] says that the cluster is one election away from a
+//! loss, [`Severity::Red`] that a promise is broken. What a promise never covered is not a violation: it is listed as a
+//! [`PermittedLoss`] with its reason.
 
 use klamm_node::event::Event;
-use klamm_node::{NodeId, Offset, RecordId, Seq, Time, TopicPartition};
+use klamm_node::{Seq, Time};
 
 use crate::view::View;
 
-/// How bad a violation is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Severity {
-    /// Nothing is lost yet: the cluster is one election away from it.
-    Amber,
-    /// A promise is broken.
-    Red,
-}
+mod acked_durable;
+mod candidate_completeness;
+mod committed_prefix;
+mod crash_recovery;
+mod epoch_cache;
+mod epoch_offset_unique;
+mod finding;
+mod leader_completeness;
+mod membership;
+mod metadata_image;
+mod metadata_monotone;
+mod observer;
+mod offsets_dense;
+mod raft;
+mod reconciled_prefix;
+mod repeatable_read;
+mod watermark;
 
-/// Which invariant.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum InvariantId {
-    /// S1
-    AckedDurable,
-}
+#[cfg(test)]
+mod tests;
 
-/// An invariant, for the book.
-#[derive(Clone, Copy, Debug)]
-pub struct InvariantInfo {
-    /// Which.
-    pub id: InvariantId,
-}
+pub(crate) use finding::{Finding, Reporter};
+pub use finding::{
+    Findings, INVARIANTS, InvariantId, InvariantInfo, PermittedLoss, PermittedReason, Severity,
+    Violation,
+};
+use observer::Observer;
 
-/// A broken invariant.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
-    /// Which.
-    pub id: InvariantId,
-    /// How bad.
-    pub severity: Severity,
-    /// The event after which it was found.
-    pub seq: Seq,
-    /// When.
-    pub time: Time,
-    /// The partition that it is about.
-    pub partition: Option<TopicPartition>,
-    /// What is wrong, in a plain sentence.
-    pub sentence: String,
-    /// The events involved, oldest first.
-    pub events: Vec<Seq>,
-}
-
-/// Why a loss is permitted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum PermittedReason {
-    /// acks=0.
-    AcksNone,
-}
-
-/// A loss that the promise did not cover.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PermittedLoss {
-    /// Why.
-    pub reason: PermittedReason,
-    /// Who was promised.
-    pub producer: NodeId,
-    /// Where the records were.
-    pub partition: TopicPartition,
-    /// The offset of the first.
-    pub base: Offset,
-    /// The records.
-    pub records: Vec<RecordId>,
-    /// The promise.
-    pub acked: Seq,
-    /// The event after which it was found.
-    pub seq: Seq,
-    /// When.
-    pub time: Time,
-    /// What happened, in a plain sentence.
-    pub sentence: String,
-}
-
-/// Everything that the invariants found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Findings {
-    /// Broken invariants.
-    pub violations: Vec<Violation>,
-    /// Permitted losses.
-    pub permitted: Vec<PermittedLoss>,
+/// What an invariant looks at.
+#[derive(Debug)]
+struct Check<'a> {
+    /// The View after the event.
+    view: &'a View,
+    /// The event.
+    event: &'a Event,
+    /// What the bystander remembers.
+    observer: &'a mut Observer,
+    /// Where findings go.
+    reporter: &'a mut Reporter,
 }
 
 /// The invariants with what they remember.
 #[derive(Clone, Debug, Default)]
 pub struct Invariants {
-    findings: Findings,
+    observer: Observer,
+    reporter: Reporter,
+    epoch_cache: epoch_cache::EpochCache,
+    metadata_monotone: metadata_monotone::MetadataMonotone,
+    membership: membership::Membership,
+    offsets_dense: offsets_dense::OffsetsDense,
+    raft: raft::Raft,
+    metadata_image: metadata_image::MetadataImage,
+    finished: bool,
 }
 
 impl Invariants {
-    /// Checks the View after an event.
+    /// Checks what an event can have changed, in the View after it.
     pub fn check(&mut self, view: &View, event: &Event) {
-        let _ = (view, event);
+        let (observer, reporter) = (&mut self.observer, &mut self.reporter);
+        let mut cx = Check { view, event, observer, reporter };
+        // The bystander goes first: it decides what an election lost, and whether that was permitted.
+        leader_completeness::check(&mut cx);
+        observer::observe_commit(&mut cx);
+        acked_durable::check(&mut cx);
+        candidate_completeness::check(&mut cx);
+        committed_prefix::check(&mut cx);
+        reconciled_prefix::check(&mut cx);
+        epoch_offset_unique::check(&mut cx);
+        self.epoch_cache.check(&mut cx);
+        watermark::check(&mut cx);
+        repeatable_read::check(&mut cx);
+        self.metadata_monotone.check(&mut cx);
+        self.membership.check(&mut cx);
+        self.offsets_dense.check(&mut cx);
+        self.raft.check(&mut cx);
+        self.metadata_image.check(&mut cx);
+        crash_recovery::check(&mut cx);
     }
-    /// Checks what only the end of a run can tell.
+
+    /// Checks what only the end of a run can tell. A second call adds nothing.
     pub fn finish(&mut self, view: &View, seq: Seq, time: Time) {
-        let _ = (view, seq, time);
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        self.reporter.at(seq, time);
+        acked_durable::finish(view, &mut self.observer, &mut self.reporter);
+        let seen = std::mem::take(&mut self.epoch_cache);
+        seen.finish(view, &mut self.reporter);
+        for violation in crate::validation::validate(view) {
+            if !self.observer.excuses_validation(&violation) {
+                self.reporter.add(violation);
+            }
+        }
     }
+
     /// Everything found so far.
     pub fn findings(&self) -> &Findings {
-        &self.findings
+        self.reporter.findings()
     }
 }

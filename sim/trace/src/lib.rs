@@ -31,8 +31,8 @@ pub use format::{FORMAT_VERSION, Trace, TraceError, event_json, event_line};
 pub use hash::{RollingHash, TraceHash};
 pub use header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};
 pub use invariant::{
-    Findings, InvariantId, InvariantInfo, Invariants, PermittedLoss, PermittedReason, Severity,
-    Violation,
+    Findings, INVARIANTS, InvariantId, InvariantInfo, Invariants, PermittedLoss, PermittedReason,
+    Severity, Violation,
 };
 pub use recorder::{Keep, Recorder};
 pub use store::{EventStore, Events};

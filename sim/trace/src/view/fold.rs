@@ -255,10 +255,10 @@ impl View {
                     self.quorum.active = None;
                 }
             }
-            EventKind::PartitionChangeDecided { partition, reason, .. }
+            EventKind::PartitionChangeDecided { partition, leader, reason, .. }
                 if reason == "unclean-election" =>
             {
-                self.partition(partition).unclean.push(event.seq);
+                self.partition(partition).unclean.push((event.seq, *leader));
             }
             _ => {}
         }

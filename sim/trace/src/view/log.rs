@@ -75,6 +75,30 @@ impl LogModel {
         self.links.get(index).map(|link| link.batch).filter(|batch| batch.epoch == epoch)
     }
 
+    /// The epochs of the batches and the first offset of each, in order.
+    pub fn epochs(&self) -> Vec<(LeaderEpoch, Offset)> {
+        let mut epochs = Vec::new();
+        let mut next = 0;
+        while let Some(link) = self.links.get(next) {
+            epochs.push((link.batch.epoch, link.batch.base));
+            let rest = self.links.get(next..).unwrap_or_default();
+            next += rest.partition_point(|other| other.batch.epoch <= link.batch.epoch).max(1);
+        }
+        epochs
+    }
+
+    /// Takes over from another log what lies between this log's end and `below`: whole batches only.
+    pub fn extend_from(&mut self, other: &Self, below: Offset) {
+        if self.links.is_empty() && self.end < other.start {
+            self.move_start(other.start);
+        }
+        let first = other.links.partition_point(|link| link.batch.base < self.end);
+        let fresh = other.links.get(first..).unwrap_or_default();
+        for link in fresh.iter().take_while(|link| link.batch.last < below) {
+            self.append(link.batch);
+        }
+    }
+
     /// A digest of everything below the end: equal for equal logs.
     pub fn digest(&self) -> u64 {
         self.links.last().map_or(0, |link| link.chain)

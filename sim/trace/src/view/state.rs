@@ -251,8 +251,8 @@ pub struct PartitionView {
     pub written: BTreeMap<(LeaderEpoch, Offset), Written>,
     /// Every promise, in the order in which producers got them.
     pub acked: Vec<AckedBatch>,
-    /// Unclean elections: the controller's decisions.
-    pub unclean: Vec<Seq>,
+    /// Unclean elections: the decisions, and who was elected.
+    pub unclean: Vec<(Seq, BrokerId)>,
     /// The records of each batch that a producer sent, by CRC.
     pub sent: BTreeMap<u32, Vec<RecordId>>,
 }
