@@ -1,9 +1,54 @@
-//! klamm-raft
+//! The room of the metadata quorum: KRaft, Kafka's Raft in which followers pull (KIP-595).
+//!
+//! ```text
+//!                    ┌────────────── higher epoch ──────────────┐
+//!                    ▼                                          │
+//!   observer    unattached ─timeout─► prospective ─majority─► candidate ─majority─► leader
+//!      │             ▲ ▲                 │     ▲                │  ▲                  │
+//!      │ leader      │ └──── lost ───────┘     └── timeout ─────┘  │                  │ no majority fetches,
+//!      ▼ known       │                         ▲                                      ▼ or an orderly end
+//!   fetches      (epoch+1)                 follower ◄── leader known             resigned
+//!                    └──────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! *Flows in*: requests of other members with a token to answer by, outcomes of own requests, time, and records to
+//! append on the leader.
+//! *Flows out*: [`RaftOutput`]: requests, replies, committed records, gain and loss of leadership; events of the room
+//! `raft`.
+//! *Must never*: say anything that its disk does not remember; know what a metadata record means.
+//!
+//! Invariants (bug-zoo S25), asserted or held by the property test in `tests/property.rs`:
+//!
+//! * I1: an epoch has at most one leader: a vote is durable before it is given (`quorum-state`).
+//! * I2: a member's epoch never goes back, and a restarted leader never goes on in its old one (KAFKA-10527).
+//! * I3: the leader of the newest epoch holds everything that is committed: votes go only to logs that are up to date,
+//!   and only records of the own epoch commit (KAFKA-12619).
+//! * I4: what counts as held is durable: leaders flush before they show, voters before they fetch on (KAFKA-10533).
+//! * I5: nothing below the high watermark is cut off.
+//! * I6: a leader that no majority fetches from stops to lead (KAFKA-15489).
+//!
+//! Follows KIP-595 (quorum), KIP-631 (controller log), KIP-836 (observers), KIP-996 (pre-vote), KIP-1166 (high watermark in
+//! fetches). Deliberately absent, with the door each comes through: *snapshots* (KIP-630): the log starts at 0 until a
+//! snapshot moves `log_start`, and `Raft::divergence` is where a snapshot id would be answered; *dynamic voters*
+//! (KIP-853): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as part of a
+//! voter's identity (Z38: until then a voter that returns with an empty disk is taken for the old one, as in Kafka with a
+//! static quorum).
+
+#![warn(clippy::float_arithmetic)]
+
+mod commit;
 mod config;
+mod fetch;
+mod follow;
+mod leader;
+mod messages;
 mod output;
+mod poll;
 mod quorum_state;
 mod raft;
 mod role;
+mod tenure;
+mod vote;
 
 pub use config::RaftConfig;
 pub use output::{RaftCall, RaftOutput};

@@ -1,12 +1,26 @@
-//! The member of the quorum (skeleton).
-use bytes::Bytes;
-use klamm_node::{BrokerId, Context, DiskResult, Endpoint, LeaderEpoch, Offset, Time};
+//! The member itself: what it holds, how it is opened, and the moves between its roles.
+//!
+//! Every move goes through [`Raft::enter`], which makes the quorum state durable before anything else can see it.
+
+use std::collections::BTreeMap;
+
+use klamm_node::event::Word;
+use klamm_node::{
+    Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
+    Purpose, Time,
+};
+use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
+use klamm_storage::{Log, LogConfig};
 
 use crate::config::RaftConfig;
+use crate::leader::Leader;
+use crate::messages::{self, Standing};
 use crate::output::{RaftCall, RaftOutput};
-use crate::role::QuorumRole;
+use crate::poll::Link;
+use crate::quorum_state::{DIR, QuorumState};
+use crate::role::{Canvass, Following, QuorumRole, Role};
 
 /// What a member holds, for comparison with what events say of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,23 +43,103 @@ pub struct RaftSummary {
     pub high_watermark: Offset,
 }
 
-/// A member of the metadata quorum.
+/// A member of the metadata quorum: voter or observer.
 #[derive(Clone, Debug)]
 pub struct Raft {
-    config: RaftConfig,
+    pub(crate) config: RaftConfig,
+    pub(crate) log: Log,
+    pub(crate) state: QuorumState,
+    pub(crate) role: Role,
+    /// Never goes back within an incarnation (S25e). Not on disk: after a restart it is learnt anew, as in Kafka.
+    pub(crate) high_watermark: Option<Offset>,
+    /// The next offset that the owner is told of.
+    pub(crate) delivered: Offset,
+    pub(crate) links: BTreeMap<BrokerId, Link>,
+    pub(crate) serial: u64,
+    /// Since an orderly end was asked for: when it is over at the latest.
+    pub(crate) shutdown: Option<Time>,
+    /// The disk failed: the process is about to halt and says nothing more.
+    pub(crate) failed: bool,
+    /// Whether the first look at timers and requests is still to come.
+    pub(crate) fresh: bool,
 }
 
-#[expect(unused_variables, clippy::missing_errors_doc, reason = "skeleton")]
 impl Raft {
-    /// Opens the member on what its disk holds.
-    pub fn open(
-        cx: &mut Context<'_>,
-        config: RaftConfig,
-        out: &mut Vec<RaftOutput>,
-    ) -> DiskResult<Self> {
-        Ok(Self { config })
+    /// Opens the member on what its disk holds. It says nothing yet: call [`Self::handle_timers`] next.
+    ///
+    /// # Errors
+    /// The disk fails, or holds a quorum state that can't be read: then the process must not go on.
+    pub fn open(cx: &mut Context<'_>, config: RaftConfig) -> DiskResult<Self> {
+        let mut state = QuorumState::load(cx.disk)?.unwrap_or_default();
+        let log_config = LogConfig {
+            segment_bytes: 1 << 30,
+            index_interval_bytes: 4096,
+            max_message_bytes: config.max_batch_bytes as u64,
+        };
+        let (log, recovery) = Log::open(cx.disk, DIR, log_config, false)?;
+        cx.observe(EventKind::MetadataRecovered {
+            log_end: log.log_end(),
+            truncated_bytes: recovery.truncated_bytes,
+        });
+        if let Some(epoch) = log.latest_epoch().filter(|epoch| *epoch > state.epoch) {
+            state = QuorumState { epoch, leader: None, voted: None };
+        }
+        let mut raft = Self {
+            role: Role::Unattached { election_deadline: cx.now },
+            delivered: log.log_start(),
+            high_watermark: None,
+            links: BTreeMap::new(),
+            serial: 0,
+            shutdown: None,
+            failed: false,
+            fresh: true,
+            config,
+            log,
+            state,
+        };
+        raft.role = raft.role_after_restart(cx);
+        raft.announce(cx, Because::Input);
+        raft.check();
+        Ok(raft)
     }
-    /// Takes a Vote, BeginQuorumEpoch, EndQuorumEpoch or Fetch request of the controller listener.
+
+    /// What the remembered epoch makes of a restarted member.
+    fn role_after_restart(&mut self, cx: &mut Context<'_>) -> Role {
+        let own = self.config.id;
+        let known = self.state.leader.filter(|leader| self.config.voters.contains_key(leader));
+        if !self.config.is_voter() {
+            self.state.leader = known;
+            return Role::Observer(self.following(cx.now));
+        }
+        if self.config.voters.len() == 1 {
+            // Nobody else can lead: elect at once, in a new epoch.
+            self.state.leader = None;
+            return Role::Unattached { election_deadline: cx.now };
+        }
+        let election_deadline = self.election_deadline(cx);
+        if known == Some(own) {
+            // KAFKA-10527: what this leader wrote and did not sync is gone. To go on in its epoch would give an
+            // (epoch, offset) to two records.
+            return Role::Resigned {
+                election_deadline,
+                unacknowledged: self.config.other_voters().collect(),
+                successors: Vec::new(),
+            };
+        }
+        if known.is_some() {
+            return Role::Follower(self.following(cx.now));
+        }
+        self.state.leader = None;
+        if self.state.voted == Some((own, self.config.directory_id)) {
+            // The leadership is made durable before anything is written in it, so this one never led the epoch.
+            return Role::Candidate(self.canvass(election_deadline));
+        }
+        Role::Unattached { election_deadline }
+    }
+
+    /// Takes a Vote, BeginQuorumEpoch, EndQuorumEpoch or Fetch request of the controller listener. Others are not this
+    /// room's: they are dropped.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every request of Kafka")]
     pub fn handle_request(
         &mut self,
         cx: &mut Context<'_>,
@@ -53,8 +147,21 @@ impl Raft {
         request: RequestKind,
         out: &mut Vec<RaftOutput>,
     ) {
+        if self.failed {
+            return;
+        }
+        match request {
+            RequestKind::Vote(request) => self.handle_vote(cx, token, request, out),
+            RequestKind::BeginQuorumEpoch(request) => self.handle_begin(cx, token, request, out),
+            RequestKind::EndQuorumEpoch(request) => self.handle_end(cx, token, request, out),
+            RequestKind::Fetch(request) => self.handle_fetch(cx, token, request, out),
+            _ => {}
+        }
+        self.settle(cx, out);
     }
-    /// Takes the outcome of a request that it sent.
+
+    /// Takes the outcome of a request that it sent. One that is no longer waited for changes nothing.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every response of Kafka")]
     pub fn handle_response(
         &mut self,
         cx: &mut Context<'_>,
@@ -62,63 +169,365 @@ impl Raft {
         outcome: Result<ResponseKind, RpcError>,
         out: &mut Vec<RaftOutput>,
     ) {
+        let expected =
+            self.links.get_mut(&call.to).filter(|link| link.in_flight == Some(call.serial));
+        let Some(link) = expected.filter(|_| !self.failed) else { return };
+        link.in_flight = None;
+        match outcome {
+            Ok(ResponseKind::Vote(response)) => self.take_vote(cx, call, response, out),
+            Ok(ResponseKind::BeginQuorumEpoch(response)) => {
+                let answer = messages::read_begin_response(response);
+                self.take_begin(cx, call, answer, out);
+            }
+            Ok(ResponseKind::EndQuorumEpoch(response)) => {
+                let answer = messages::read_end_response(response);
+                self.take_end(cx, call, answer, out);
+            }
+            Ok(ResponseKind::Fetch(response)) => self.take_fetch(cx, call, response, out),
+            Ok(_) | Err(_) => self.back_off(call.to, cx.now),
+        }
+        self.settle(cx, out);
     }
-    /// Does what is due.
-    pub fn handle_timers(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {}
-    /// When something will be due, and what.
-    pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        None
+
+    /// Does what is due: elections, resignations, long polls, requests that waited for a backoff.
+    pub fn handle_timers(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {
+        self.fresh = false;
+        self.settle(cx, out);
     }
-    /// Leader only: appends records as one atomic batch.
-    pub fn append(
-        &mut self,
-        cx: &mut Context<'_>,
-        records: Vec<Bytes>,
-        out: &mut Vec<RaftOutput>,
-    ) -> Option<(Offset, Offset)> {
-        None
+
+    /// Begins an orderly end: a leader resigns and names its successors, so that they need not wait for its silence.
+    pub fn shutdown(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {
+        if self.failed || self.shutdown.is_some() {
+            return;
+        }
+        self.shutdown = Some(cx.now + self.config.request_timeout);
+        if matches!(self.role, Role::Leader(_)) && self.config.voters.len() > 1 {
+            self.resign(cx, out, Because::Input);
+        }
+        self.settle(cx, out);
     }
-    /// Begins an orderly end: a leader resigns and names its successors.
-    pub fn shutdown(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {}
-    /// Whether the orderly end is done.
-    pub fn is_shut_down(&self) -> bool {
-        true
+
+    /// Whether the orderly end is done: nobody needs to be told any more, or there is no more time for it.
+    pub fn is_shut_down(&self, now: Time) -> bool {
+        let told = match &self.role {
+            Role::Resigned { unacknowledged, .. } => unacknowledged.is_empty(),
+            Role::Unattached { .. }
+            | Role::Prospective(_)
+            | Role::Candidate(_)
+            | Role::Leader(_)
+            | Role::Follower(_)
+            | Role::Observer(_) => true,
+        };
+        self.failed || self.shutdown.is_some_and(|latest| told || now >= latest)
     }
-    /// The leader, if known.
+
+    /// The leader, its epoch and where it listens, if known.
     pub fn leader(&self) -> Option<(BrokerId, LeaderEpoch, Endpoint)> {
-        None
+        if matches!(self.role, Role::Resigned { .. }) {
+            return None;
+        }
+        let leader = self.state.leader?;
+        Some((leader, self.state.epoch, self.config.voters.get(&leader)?.clone()))
     }
+
     /// What is known to be committed, exclusive.
     pub fn high_watermark(&self) -> Offset {
-        Offset(0)
+        self.high_watermark.unwrap_or(self.log.log_start())
     }
+
     /// The log's next offset.
     pub fn log_end(&self) -> Offset {
-        Offset(0)
+        self.log.log_end()
     }
+
     /// The quorum epoch.
     pub fn epoch(&self) -> LeaderEpoch {
-        LeaderEpoch(0)
+        self.state.epoch
     }
+
     /// The role.
     pub fn role(&self) -> QuorumRole {
-        QuorumRole::Observer
+        self.role.kind()
     }
+
     /// The settings.
     pub fn config(&self) -> &RaftConfig {
         &self.config
     }
+
+    /// The log, for tests and inspectors.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// On the leader: the other replicas and the log end that each has fetched at.
+    pub fn replicas(&self) -> Vec<(BrokerId, Option<Offset>)> {
+        match &self.role {
+            Role::Leader(leader) => leader.replicas().map(|(id, p)| (id, p.end)).collect(),
+            Role::Unattached { .. }
+            | Role::Prospective(_)
+            | Role::Candidate(_)
+            | Role::Follower(_)
+            | Role::Resigned { .. }
+            | Role::Observer(_) => Vec::new(),
+        }
+    }
+
     /// What it holds.
     pub fn summary(&self) -> RaftSummary {
         RaftSummary {
             role: self.role(),
-            epoch: self.epoch(),
-            leader: BrokerId(-1),
-            voted: BrokerId(-1),
-            log_start: Offset(0),
-            log_end: Offset(0),
-            synced: Offset(0),
-            high_watermark: Offset(0),
+            epoch: self.state.epoch,
+            leader: self.state.leader.unwrap_or(BrokerId::NONE),
+            voted: self.state.voted.map_or(BrokerId::NONE, |(id, _)| id),
+            log_start: self.log.log_start(),
+            log_end: self.log.log_end(),
+            synced: self.log.synced(),
+            high_watermark: self.high_watermark(),
+        }
+    }
+
+    // Moves
+
+    /// The one way from role to role. The quorum state is durable before the new role can say anything (S25a).
+    pub(crate) fn enter(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        state: QuorumState,
+        role: Role,
+        because: Because,
+    ) -> bool {
+        let (old, new) = (self.state.epoch, state.epoch);
+        assert!(new >= old, "quorum epochs never go back: {old} to {new} (S25b)");
+        assert!(
+            new > old || self.state.leader.is_none_or(|leader| state.leader == Some(leader)),
+            "epoch {new} has one leader (S25a)"
+        );
+        if state != self.state
+            && let Err(error) = state.store(cx.disk)
+        {
+            self.fail(cx, &error);
+            return false;
+        }
+        let leader_changed = (old, self.state.leader) != (new, state.leader);
+        self.state = state;
+        let was = std::mem::replace(&mut self.role, role);
+        // What is still under way belongs to the old role: its outcome means nothing any more.
+        self.links.clear();
+        self.announce(cx, because);
+        if let Role::Leader(leader) = was {
+            self.dismiss(leader, old, out);
+        }
+        if leader_changed {
+            out.push(RaftOutput::LeaderChanged);
+        }
+        true
+    }
+
+    fn announce(&self, cx: &mut Context<'_>, because: Because) {
+        let kind = EventKind::QuorumRoleChanged {
+            role: Word::Borrowed(self.role.kind().name()),
+            epoch: self.state.epoch,
+            leader: self.state.leader.unwrap_or(BrokerId::NONE),
+            voted: self.state.voted.map_or(BrokerId::NONE, |(id, _)| id),
+        };
+        cx.observe_because(kind, because);
+    }
+
+    /// Ends a leadership: whoever waits for it is sent on.
+    fn dismiss(&self, leader: Leader, epoch: LeaderEpoch, out: &mut Vec<RaftOutput>) {
+        for parked in leader.parked {
+            let error = ErrorCode::NOT_LEADER_OR_FOLLOWER;
+            let response = messages::fetch_response(error, &self.standing(), None);
+            out.push(RaftOutput::Reply { token: parked.token, response: response.into() });
+        }
+        if leader.claimed {
+            out.push(RaftOutput::LostLeadership { epoch });
+        }
+    }
+
+    /// To an epoch whose leader is not known (a newer one, or this one after an election that failed).
+    pub(crate) fn become_unattached(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        epoch: LeaderEpoch,
+        because: Because,
+    ) -> bool {
+        let state = self.state_in(epoch);
+        let role = if self.config.is_voter() {
+            Role::Unattached { election_deadline: self.election_deadline(cx) }
+        } else {
+            Role::Observer(self.following(cx.now))
+        };
+        self.enter(cx, out, state, role, because)
+    }
+
+    pub(crate) fn become_follower(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        epoch: LeaderEpoch,
+        leader: BrokerId,
+        because: Because,
+    ) -> bool {
+        let state = QuorumState { leader: Some(leader), ..self.state_in(epoch) };
+        let following = self.following(cx.now);
+        let voter = self.config.is_voter();
+        let role = if voter { Role::Follower(following) } else { Role::Observer(following) };
+        self.enter(cx, out, state, role, because)
+    }
+
+    /// KIP-996: before an election, ask whether it could be won. Neither epoch nor vote changes.
+    pub(crate) fn become_prospective(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        because: Because,
+    ) -> bool {
+        let deadline = self.election_deadline(cx);
+        let role = Role::Prospective(self.canvass(deadline));
+        self.enter(cx, out, self.state, role, because)
+    }
+
+    pub(crate) fn become_candidate(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+    ) -> bool {
+        let state = QuorumState {
+            epoch: self.state.epoch.next(),
+            leader: None,
+            voted: Some((self.config.id, self.config.directory_id)),
+        };
+        let deadline = self.election_deadline(cx);
+        let role = Role::Candidate(self.canvass(deadline));
+        self.enter(cx, out, state, role, Because::Input)
+    }
+
+    /// Wins the election of its epoch, and opens the epoch with a LeaderChange record.
+    pub(crate) fn become_leader(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        votes: Vec<BrokerId>,
+    ) -> bool {
+        let state = QuorumState { leader: Some(self.config.id), ..self.state };
+        let leader = Leader::new(
+            self.log.log_end(),
+            self.config.other_voters(),
+            cx.now,
+            self.config.check_quorum_timeout(),
+        );
+        cx.observe(EventKind::QuorumLeaderElected { epoch: state.epoch, votes: votes.clone() });
+        self.enter(cx, out, state, Role::Leader(leader), Because::Previous)
+            && self.open_epoch(cx, out, &votes)
+    }
+
+    /// Stops to lead without leaving the epoch, and says so to the other voters.
+    pub(crate) fn resign(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        because: Because,
+    ) {
+        let Role::Leader(leader) = &self.role else { return };
+        let successors = leader.successors();
+        let role = Role::Resigned {
+            unacknowledged: self.config.other_voters().collect(),
+            successors,
+            election_deadline: self.election_deadline(cx),
+        };
+        self.enter(cx, out, self.state, role, because);
+    }
+
+    /// Takes what another member says of leader and epoch; true if this member is now (or still) in that epoch.
+    pub(crate) fn learn(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        leader: Option<BrokerId>,
+        epoch: LeaderEpoch,
+    ) -> bool {
+        let other = |id: &BrokerId| *id != self.config.id && self.config.voters.contains_key(id);
+        let leader = leader.filter(other);
+        if epoch > self.state.epoch {
+            return match leader {
+                Some(leader) => self.become_follower(cx, out, epoch, leader, Because::Input),
+                None => self.become_unattached(cx, out, epoch, Because::Input),
+            };
+        }
+        if epoch == self.state.epoch
+            && let (Some(leader), None) = (leader, self.state.leader)
+        {
+            return self.become_follower(cx, out, epoch, leader, Because::Input);
+        }
+        epoch == self.state.epoch
+    }
+
+    // Small helpers
+
+    /// This epoch with its leader and vote, or a new one with neither.
+    fn state_in(&self, epoch: LeaderEpoch) -> QuorumState {
+        if epoch == self.state.epoch {
+            self.state
+        } else {
+            QuorumState { epoch, leader: None, voted: None }
+        }
+    }
+
+    fn following(&self, now: Time) -> Following {
+        Following {
+            fetch_deadline: now + self.config.fetch_timeout,
+            heard: now,
+            has_fetched: false,
+            asking: false,
+            resigned: None,
+        }
+    }
+
+    fn canvass(&self, election_deadline: Time) -> Canvass {
+        Canvass::new(self.config.id, self.config.voters.keys().copied(), election_deadline)
+    }
+
+    /// Random, so that two voters seldom stand at the same time: from the timeout up to twice that.
+    pub(crate) fn election_deadline(&self, cx: &mut Context<'_>) -> Time {
+        let least = self.config.election_timeout;
+        let most = klamm_node::Span(least.times(2).0.saturating_sub(1));
+        cx.now + cx.rng.of(Purpose::ElectionTimeout).span(least, most)
+    }
+
+    /// What this member says of the quorum in its responses.
+    pub(crate) fn standing(&self) -> Standing<'_> {
+        let leader = self.state.leader;
+        let endpoint = leader.and_then(|leader| self.config.voters.get(&leader));
+        Standing { leader, epoch: self.state.epoch, endpoint }
+    }
+
+    /// The metadata log is the one thing that a node can't do without: it stops.
+    pub(crate) fn fail(&mut self, cx: &mut Context<'_>, error: &DiskError) {
+        self.halt(cx, &format!("the metadata log failed: {error}"));
+    }
+
+    pub(crate) fn halt(&mut self, cx: &mut Context<'_>, reason: &str) {
+        if !self.failed {
+            self.failed = true;
+            cx.out.halt(reason, false);
+        }
+    }
+
+    /// The invariants, as one sentence: log start ≤ told ≤ high watermark ≤ log end, and a leader leads its own epoch
+    /// with a durable log.
+    pub(crate) fn check(&self) {
+        let (start, end) = (self.log.log_start(), self.log.log_end());
+        let committed = self.high_watermark();
+        assert!(start <= self.delivered, "log start {start} ≤ told {}", self.delivered);
+        assert!(self.delivered <= committed, "told {} ≤ committed {committed}", self.delivered);
+        assert!(committed <= end, "committed {committed} ≤ log end {end} (S25h)");
+        if matches!(self.role, Role::Leader(_)) {
+            assert_eq!(self.state.leader, Some(self.config.id), "a leader leads its own epoch");
+            assert_eq!(self.log.synced(), end, "a leader's log is durable (KAFKA-10533)");
         }
     }
 }

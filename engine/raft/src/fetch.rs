@@ -1,0 +1,153 @@
+//! The leader's side of replication: answering fetches, or letting them wait.
+
+use klamm_node::{Context, LeaderEpoch, Offset, Span};
+use klamm_protocol::ErrorCode;
+use klamm_protocol::channel::RequestToken;
+use klamm_protocol::kafka::messages::FetchRequest;
+use klamm_storage::ReadError;
+
+use crate::leader::{FetchFrom, ParkedFetch};
+use crate::messages::{self, Pull, Pulled};
+use crate::output::RaftOutput;
+use crate::raft::Raft;
+use crate::role::Role;
+
+impl Raft {
+    pub(crate) fn handle_fetch(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: FetchRequest,
+        out: &mut Vec<RaftOutput>,
+    ) {
+        let same_cluster =
+            messages::same_cluster(request.cluster_id.as_ref(), &self.config.cluster_id);
+        let response = match messages::read_fetch_request(request) {
+            _ if !same_cluster => messages::refused_fetch(ErrorCode::INCONSISTENT_CLUSTER_ID),
+            None => messages::refused_fetch(ErrorCode::INVALID_REQUEST),
+            Some(pull) => match self.refusal(&pull) {
+                Some(error) => messages::fetch_response(error, &self.standing(), None),
+                None => return self.serve(cx, token, &pull, out),
+            },
+        };
+        out.push(RaftOutput::Reply { token, response: response.into() });
+    }
+
+    /// Why a fetch is not this member's to answer. The response tells leader and epoch in any case.
+    fn refusal(&self, pull: &Pull) -> Option<ErrorCode> {
+        if pull.epoch < self.state.epoch {
+            Some(ErrorCode::FENCED_LEADER_EPOCH)
+        } else if pull.epoch > self.state.epoch {
+            Some(ErrorCode::UNKNOWN_LEADER_EPOCH)
+        } else if !matches!(self.role, Role::Leader(_)) {
+            Some(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        } else {
+            None
+        }
+    }
+
+    fn serve(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        pull: &Pull,
+        out: &mut Vec<RaftOutput>,
+    ) {
+        let fetch = FetchFrom {
+            replica: pull.replica,
+            offset: pull.offset,
+            last_epoch: pull.last_epoch,
+            high_watermark: pull.high_watermark,
+            max_bytes: pull.max_bytes.min(self.config.max_batch_bytes),
+        };
+        if self.divergence(fetch.offset, fetch.last_epoch).is_none() {
+            // Fetching at an offset says that everything below is there; voters flush before they say so.
+            let again = cx.now + self.config.check_quorum_timeout();
+            if let Role::Leader(leader) = &mut self.role
+                && leader.fetched(fetch.replica, fetch.offset, cx.now)
+            {
+                leader.check_quorum = Some(again);
+            }
+            self.advance(cx, out);
+        }
+        if self.answer(cx, token, fetch, false, out) {
+            return;
+        }
+        if pull.max_wait == Span::ZERO {
+            self.answer(cx, token, fetch, true, out);
+        } else if let Role::Leader(leader) = &mut self.role {
+            leader.parked.push(ParkedFetch { token, fetch, deadline: cx.now + pull.max_wait });
+        }
+    }
+
+    /// Where a fetcher's log parts from this one: the largest epoch that both may share, and its end here. `None` if
+    /// the fetcher's log is a prefix of this one.
+    fn divergence(&self, offset: Offset, last_epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        if offset == self.log.log_start() {
+            return None;
+        }
+        match self.log.end_offset_for(last_epoch) {
+            Some((epoch, end)) if epoch == last_epoch && offset <= end => None,
+            Some(parting) => Some(parting),
+            None => Some((self.last_epoch(), self.log.log_end())),
+        }
+    }
+
+    /// Answers a fetch if there is anything to say: another history, records, a newer high watermark (KIP-1166), or by
+    /// force nothing. Returns false if it must wait.
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        fetch: FetchFrom,
+        force: bool,
+        out: &mut Vec<RaftOutput>,
+    ) -> bool {
+        let diverging = self.divergence(fetch.offset, fetch.last_epoch);
+        let mut pulled = Pulled {
+            high_watermark: self.high_watermark.unwrap_or(Offset(-1)),
+            log_start: self.log.log_start(),
+            diverging,
+            records: bytes::Bytes::new(),
+        };
+        if diverging.is_none() {
+            // Only what is durable here is shown to others (KAFKA-10533).
+            let end = self.log.synced();
+            match self.log.read(cx.disk, fetch.offset, fetch.max_bytes, end, true) {
+                Ok(read) => pulled.records = read.bytes,
+                Err(ReadError::Disk(error)) => {
+                    self.fail(cx, &error);
+                    return true;
+                }
+                Err(error @ (ReadError::OutOfRange { .. } | ReadError::Corrupt { .. })) => {
+                    self.halt(cx, &format!("the metadata log can't be read: {error}"));
+                    return true;
+                }
+            }
+        }
+        let news = diverging.is_some()
+            || !pulled.records.is_empty()
+            || pulled.high_watermark > fetch.high_watermark;
+        if news || force {
+            let response =
+                messages::fetch_response(ErrorCode::NONE, &self.standing(), Some(pulled));
+            out.push(RaftOutput::Reply { token, response: response.into() });
+        }
+        news || force
+    }
+
+    /// Looks at every waiting fetch again: after an append, a new high watermark, or when its time is up.
+    pub(crate) fn wake_parked(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        for parked in std::mem::take(&mut leader.parked) {
+            let due = parked.deadline <= cx.now;
+            let answered = self.answer(cx, parked.token, parked.fetch, due, out);
+            if !answered && let Role::Leader(leader) = &mut self.role {
+                leader.parked.push(parked);
+            }
+            if self.failed {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The follower's side of replication: what a fetch brought.
+
+use bytes::Bytes;
+use klamm_node::{Because, Context, EventKind, LeaderEpoch, Offset};
+use klamm_protocol::kafka::messages::FetchResponse;
+use klamm_storage::AppendError;
+
+use crate::messages::{self, Pull, Pulled};
+use crate::output::{RaftCall, RaftOutput};
+use crate::raft::Raft;
+use crate::role::{Following, Role};
+
+impl Raft {
+    /// A fetch from the own log end on. What is below is durable if this is a voter: the leader counts it.
+    pub(crate) fn pull(&self) -> Pull {
+        Pull {
+            replica: self.config.id,
+            epoch: self.state.epoch,
+            offset: self.log.log_end(),
+            last_epoch: self.last_epoch(),
+            high_watermark: self.high_watermark.unwrap_or(Offset(-1)),
+            max_bytes: self.config.max_batch_bytes,
+            max_wait: self.config.fetch_max_wait,
+        }
+    }
+
+    pub(crate) fn take_fetch(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: RaftCall,
+        response: FetchResponse,
+        out: &mut Vec<RaftOutput>,
+    ) {
+        let (answer, pulled) = messages::read_fetch_response(response);
+        if !answer.error.is_none() {
+            let before = (self.state.epoch, self.state.leader);
+            self.learn(cx, out, answer.leader, answer.epoch);
+            if before == (self.state.epoch, self.state.leader) {
+                self.back_off_asking(call.to, cx.now);
+            }
+            return;
+        }
+        self.learn(cx, out, answer.leader, answer.epoch);
+        let from_leader = self.state.leader == Some(call.to)
+            && answer.epoch == self.state.epoch
+            && call.epoch == self.state.epoch;
+        let Some(pulled) = pulled.filter(|_| from_leader && self.following_mut().is_some()) else {
+            return;
+        };
+        if let Some((epoch, end)) = pulled.diverging {
+            self.truncate(cx, epoch, end);
+        } else {
+            self.extend(cx, &pulled, out);
+        }
+        let (now, deadline) = (cx.now, cx.now + self.config.fetch_timeout);
+        if let Some(following) = self.following_mut() {
+            following.heard = now;
+            following.has_fetched = true;
+            following.asking = false;
+            if following.resigned.is_none() {
+                following.fetch_deadline = deadline;
+            }
+        }
+    }
+
+    /// Cuts the log back to where it parts from the leader's: the leader's end of the epoch that it named, or the own end
+    /// of the newest epoch up to that one. The next fetch finds out whether that was enough.
+    fn truncate(&mut self, cx: &mut Context<'_>, epoch: LeaderEpoch, end: Offset) {
+        let from = self.log.log_end();
+        let target = match self.log.end_offset_for(epoch) {
+            Some((own, own_end)) if own == epoch => own_end.min(end),
+            Some((_, own_end)) => own_end,
+            None => end.min(from),
+        };
+        if target < self.high_watermark() {
+            // S25h. A correct leader has everything that is committed, so there is no going on from here.
+            let committed = self.high_watermark();
+            self.halt(cx, &format!("the leader's log parts from ours at {target}, below {committed}, which is committed"));
+            return;
+        }
+        match self.log.truncate_to(cx.disk, target) {
+            Ok(to) => cx.observe(EventKind::MetadataTruncated { from, to }),
+            Err(error) => self.fail(cx, &error),
+        }
+    }
+
+    fn extend(&mut self, cx: &mut Context<'_>, pulled: &Pulled, out: &mut Vec<RaftOutput>) {
+        if !pulled.records.is_empty() && !self.store(cx, &pulled.records) {
+            return;
+        }
+        let known = pulled.high_watermark.min(self.log.log_end());
+        if known > self.high_watermark() {
+            self.high_watermark = Some(known);
+            cx.observe(EventKind::MetadataCommitted { to: known });
+            self.deliver(cx, out);
+        }
+    }
+
+    fn store(&mut self, cx: &mut Context<'_>, records: &Bytes) -> bool {
+        let appended = match self.log.append_as_follower(cx.disk, records) {
+            Ok(appended) => appended,
+            Err(AppendError::Disk(error)) => {
+                self.fail(cx, &error);
+                return false;
+            }
+            // Damaged on its way or out of place: drop it, fetch again. The fetch timeout guards against a leader
+            // that sends nothing else.
+            Err(_) => return true,
+        };
+        for batch in appended {
+            cx.observe(EventKind::MetadataAppended {
+                base_offset: batch.base_offset,
+                last_offset: batch.last_offset,
+                epoch: batch.epoch,
+                crc: batch.crc,
+                records: String::new(),
+            });
+        }
+        // A voter's next fetch says that it holds this: it must still hold it after a power failure (KAFKA-10533).
+        // An observer counts for nothing and lets the disk take its time, as in Kafka.
+        !self.config.is_voter() || self.sync(cx)
+    }
+
+    pub(crate) fn sync(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.log.synced() == self.log.log_end() {
+            return true;
+        }
+        match self.log.sync(cx.disk) {
+            Ok(to) => {
+                cx.observe_because(EventKind::MetadataSynced { to }, Because::Previous);
+                true
+            }
+            Err(error) => {
+                self.fail(cx, &error);
+                false
+            }
+        }
+    }
+
+    fn following_mut(&mut self) -> Option<&mut Following> {
+        match &mut self.role {
+            Role::Follower(following) | Role::Observer(following) => Some(following),
+            Role::Unattached { .. }
+            | Role::Prospective(_)
+            | Role::Candidate(_)
+            | Role::Leader(_)
+            | Role::Resigned { .. } => None,
+        }
+    }
+}
