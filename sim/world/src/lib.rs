@@ -30,9 +30,12 @@ mod node;
 mod outcome;
 mod ping;
 mod queue;
+mod runner;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod verb;
+mod world;
 
 pub use clock::{Clock, WALL_BASE};
 pub use disk::{DiskCounters, MachineDisk};
@@ -42,4 +45,7 @@ pub use machine::{Life, Machine, MachineSpec};
 pub use node::{Blueprint, NodeKind};
 pub use outcome::{ExpectationReport, FaultReport, Outcome, Progress, StepReport};
 pub use ping::Ping;
+pub use runner::{ADMIN, Facts, Order, Runner};
+pub use setup::{BROKER_PORT, CONTROLLER_PORT, FIRST_CONTROLLER, layout};
 pub use verb::Verb;
+pub use world::{Options, World};

@@ -1,16 +1,17 @@
 //! What a run came to, and what one step of it did.
 
-use klamm_node::{NodeId, Time};
+use klamm_node::{NodeId, Seq, Time};
+use klamm_trace::{PermittedLoss, TraceHash, Violation};
 
 /// What one step of the world did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
     /// The world's clock.
     pub time: Time,
-    /// How many events the step recorded.
-    pub recorded: usize,
-    /// How many events the trace has now.
-    pub events: usize,
+    /// The first event that the step recorded, if it recorded any: then it is not after `last`.
+    pub first: Seq,
+    /// The last event of the trace now.
+    pub last: Seq,
 }
 
 /// An expectation and what became of it.
@@ -69,13 +70,15 @@ pub struct Outcome {
     /// The world's clock at the end.
     pub end: Time,
     /// How many events the trace has.
-    pub events: usize,
+    pub events: u64,
     /// The trace's hash.
-    pub hash: u64,
+    pub hash: TraceHash,
     /// Every expectation.
     pub expectations: Vec<ExpectationReport>,
-    /// Invariants that were violated, as sentences.
-    pub violations: Vec<String>,
+    /// Invariants that were violated.
+    pub violations: Vec<Violation>,
+    /// Acknowledged records that were lost, as their promise permitted.
+    pub permitted_losses: Vec<PermittedLoss>,
     /// Every fault that was done.
     pub faults: Vec<FaultReport>,
     /// Steps that never happened.

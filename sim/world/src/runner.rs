@@ -1,0 +1,622 @@
+//! The runner: what a scenario wants done, and when. It does nothing itself.
+//!
+//! A driver asks [`Runner::poll`] whenever [`Runner::next_time`] has come, or an event of a room in
+//! [`Runner::watches`] was recorded, and carries out the [`Order`]s it gets until there is none. So the world and the
+//! madsim driver run the same steps, conditions, expectations and workloads.
+//!
+//! The run begins with the cluster: controllers, brokers and an admin client start, topics are created, and once the
+//! admin client has its answers the producers and consumers start.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use klamm_node::disk::memory::Loss;
+use klamm_node::{BrokerId, Command, EventKind, NodeId, Room, Seq, StartFrom, Time};
+use klamm_scenario::Scenario;
+use klamm_scenario::model::{Action, Client, Expectation, From, Target, Topic, Trigger};
+use klamm_trace::{NodeTable, View};
+
+use crate::lab::room_bit;
+use crate::outcome::{ExpectationReport, StepReport};
+use crate::verb::Verb;
+
+mod condition;
+mod load;
+mod text;
+
+pub use condition::Facts;
+use condition::{Judge, Mark};
+use load::Load;
+
+/// The name of the implicit admin client.
+pub const ADMIN: &str = "admin";
+
+/// Something that the driver has to do now.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    /// A step begins: record `event` at the lab itself with `cause`, call [`Runner::began`] with its place, and do the
+    /// verbs with it as their cause. Each verb is a fault of its own, in a person's words.
+    Step {
+        /// Its index.
+        step: u32,
+        /// Its source line.
+        line: u32,
+        /// `StepStarted`.
+        event: EventKind,
+        /// What led to it.
+        cause: Option<Seq>,
+        /// What to do.
+        verbs: Vec<(String, Verb)>,
+    },
+    /// Do this; it belongs to the scenario's set-up or to a workload.
+    Do(Verb),
+    /// An expectation is decided: record `event` at the lab itself with `cause`.
+    Decided {
+        /// `ExpectationMet` or `ExpectationFailed`.
+        event: EventKind,
+        /// The step that asked.
+        cause: Option<Seq>,
+    },
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// Its trigger has not come.
+    Waiting,
+    /// Its trigger has come; it is due, because of an event.
+    Due(Time, Option<Seq>),
+    /// It is due, but somebody it acts on does not exist yet.
+    Stuck(Option<Seq>),
+    /// It happened.
+    Done(Time),
+}
+
+#[derive(Clone, Debug)]
+struct StepState {
+    stage: Stage,
+    mark: Mark,
+    seq: Option<Seq>,
+    acted_on: Option<NodeId>,
+    /// The index of its first expectation among all.
+    first_expectation: u32,
+}
+
+/// An expectation of a step that is not decided.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    step: usize,
+    expectation: usize,
+    deadline: Time,
+}
+
+/// How far the set-up has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stand {
+    /// Nothing runs.
+    Nothing,
+    /// The cluster starts; topics are asked for.
+    Cluster,
+    /// The clients run, or start at their times.
+    Clients,
+}
+
+/// A scenario on its way.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    scenario: Arc<Scenario>,
+    table: NodeTable,
+    stand: Stand,
+    orders: VecDeque<Order>,
+    steps: Vec<StepState>,
+    open: Vec<Open>,
+    reports: Vec<ExpectationReport>,
+    loads: Vec<Load>,
+    /// Consumers that start later.
+    starts: Vec<(Time, NodeId)>,
+    watches: u16,
+}
+
+impl Runner {
+    /// A scenario at its beginning, with the nodes of `table`.
+    pub fn new(scenario: Arc<Scenario>, table: NodeTable, seed: u64) -> Self {
+        let mut reports = Vec::new();
+        let mut report = |expectation: &Expectation| {
+            reports.push(ExpectationReport {
+                index: u32::try_from(reports.len()).unwrap_or(u32::MAX),
+                line: expectation.line,
+                text: text::condition(&expectation.condition),
+                met: None,
+                found: String::new(),
+                at: Time::ZERO,
+            });
+            u32::try_from(reports.len() - 1).unwrap_or(u32::MAX)
+        };
+        let mut next = 0;
+        let steps = scenario
+            .steps
+            .iter()
+            .map(|step| {
+                let first_expectation = next;
+                for expectation in &step.expect {
+                    next = report(expectation) + 1;
+                }
+                let stage = match step.trigger {
+                    Trigger::At(time) => Stage::Due(time, None),
+                    Trigger::When { .. } | Trigger::After(_) => Stage::Waiting,
+                };
+                let mark = Mark::default();
+                StepState { stage, mark, seq: None, acted_on: None, first_expectation }
+            })
+            .collect();
+        scenario.expect.iter().for_each(|expectation| {
+            report(expectation);
+        });
+        let producers = scenario.clients.iter().filter_map(|client| match client {
+            Client::Producer(producer) => Some(producer),
+            Client::Consumer(_) => None,
+        });
+        let loads = (1..)
+            .zip(producers)
+            .filter_map(|(ordinal, producer)| {
+                let node = table.named(&producer.name)?;
+                Some(Load::new(seed, node, &producer.name, ordinal, producer.workload.clone()))
+            })
+            .collect();
+        Self {
+            scenario,
+            table,
+            stand: Stand::Nothing,
+            orders: VecDeque::new(),
+            steps,
+            open: Vec::new(),
+            reports,
+            loads,
+            starts: Vec::new(),
+            watches: 0,
+        }
+    }
+
+    /// When it wants to be polled next, whatever happens until then.
+    pub fn next_time(&self) -> Option<Time> {
+        if self.stand == Stand::Nothing || !self.orders.is_empty() {
+            return Some(Time::ZERO);
+        }
+        let steps = self.steps.iter().filter_map(|step| match step.stage {
+            Stage::Due(at, _) => Some(at),
+            Stage::Waiting | Stage::Stuck(_) | Stage::Done(_) => None,
+        });
+        let loads = self.loads.iter().filter(|_| self.stand == Stand::Clients);
+        steps
+            .chain(self.open.iter().map(|open| open.deadline))
+            .chain(loads.filter_map(Load::next_time))
+            .chain(self.starts.iter().map(|(at, _)| *at))
+            .min()
+    }
+
+    /// The rooms whose events it wants to be polled after, a bit each as in [`room_bit`].
+    pub fn watches(&self) -> u16 {
+        self.watches
+    }
+
+    /// What to do now; call until none.
+    pub fn poll(&mut self, now: Time, facts: Facts<'_>) -> Option<Order> {
+        if let Some(order) = self.orders.pop_front() {
+            return Some(order);
+        }
+        self.set_up(now, facts.view);
+        if let Some(order) = self.orders.pop_front() {
+            return Some(order);
+        }
+        let order = self
+            .decide(now, facts)
+            .or_else(|| self.step(now, facts))
+            .or_else(|| self.start_client(now))
+            .or_else(|| self.load(now));
+        if order.is_none() {
+            self.watches = self.watched();
+        }
+        order
+    }
+
+    /// The driver recorded a step's event at this place.
+    pub fn began(&mut self, step: u32, seq: Seq) {
+        if let Some(state) = self.steps.get_mut(usize::try_from(step).unwrap_or(usize::MAX)) {
+            state.seq = Some(seq);
+        }
+    }
+
+    /// Tells a producer's workload to stop: the driver calls it for [`Verb::StopWorkload`].
+    pub fn stop_workload(&mut self, node: NodeId) {
+        self.loads.iter_mut().filter(|load| load.node == node).for_each(Load::stop);
+    }
+
+    /// The run is over: decides what is open, and what was to hold at the end. Call [`Runner::poll`] no more.
+    pub fn finish(&mut self, now: Time, facts: Facts<'_>) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for open in std::mem::take(&mut self.open) {
+            let closed = Open { deadline: now, ..open };
+            self.open.push(closed);
+            orders.extend(self.decide(now, facts));
+        }
+        let scenario = Arc::clone(&self.scenario);
+        let last = self.steps.iter().rposition(|step| matches!(step.stage, Stage::Done(_)));
+        let mark = last.map_or_else(Mark::default, |last| self.steps[last].mark.clone());
+        let cause = last.and_then(|last| self.steps[last].seq);
+        let first = self.reports.len().saturating_sub(scenario.expect.len());
+        for (index, expectation) in (first..).zip(&scenario.expect) {
+            let (met, found) = self.judge(facts, &mark, expectation);
+            orders.push(self.report(index, now, met, found, cause));
+        }
+        orders
+    }
+
+    /// Every expectation and what became of it so far.
+    pub fn expectations(&self) -> &[ExpectationReport] {
+        &self.reports
+    }
+
+    /// Steps that have not happened.
+    pub fn missed_steps(&self) -> Vec<StepReport> {
+        let missed = (0..).zip(&self.scenario.steps).zip(&self.steps);
+        missed
+            .filter(|(_, state)| !matches!(state.stage, Stage::Done(_)))
+            .map(|((index, step), state)| {
+                let text = match state.stage {
+                    Stage::Stuck(_) => "somebody to act on".to_owned(),
+                    Stage::Waiting | Stage::Due(..) | Stage::Done(_) => text::trigger(&step.trigger),
+                };
+                StepReport { step: index, line: step.line, text }
+            })
+            .collect()
+    }
+
+    fn watched(&self) -> u16 {
+        let mut watches = match self.stand {
+            Stand::Cluster => room_bit(Room::Client),
+            Stand::Nothing | Stand::Clients => 0,
+        };
+        for open in &self.open {
+            let expectation = &self.scenario.steps[open.step].expect[open.expectation];
+            watches |= condition::watched(&expectation.condition);
+        }
+        for (index, state) in self.steps.iter().enumerate() {
+            match (state.stage, &self.scenario.steps[index].trigger) {
+                (Stage::Waiting, Trigger::When { condition, .. }) if self.is_next(index) => {
+                    watches |= condition::watched(condition);
+                }
+                (Stage::Stuck(_), _) => {
+                    watches |= room_bit(Room::Metadata) | room_bit(Room::Controller);
+                }
+                (Stage::Waiting | Stage::Due(..) | Stage::Done(_), _) => {}
+            }
+        }
+        watches
+    }
+
+    /// True if the step before has happened.
+    fn is_next(&self, index: usize) -> bool {
+        self.before(index).is_some()
+    }
+
+    /// When the step before happened, and its event; the run's start for the first.
+    fn before(&self, index: usize) -> Option<(Time, Option<Seq>)> {
+        let Some(before) = index.checked_sub(1) else { return Some((Time::ZERO, None)) };
+        match self.steps[before].stage {
+            Stage::Done(at) => Some((at, self.steps[before].seq)),
+            Stage::Waiting | Stage::Due(..) | Stage::Stuck(_) => None,
+        }
+    }
+
+    fn judge(&self, facts: Facts<'_>, mark: &Mark, expectation: &Expectation) -> (bool, String) {
+        let resolve = |target: &Target| self.resolve(facts.view, target);
+        let judge = Judge { facts, mark, resolve: &resolve };
+        let met = judge.holds(&expectation.condition);
+        (met, if met { String::new() } else { judge.found(&expectation.condition) })
+    }
+
+    /// Decides the first open expectation that can be.
+    fn decide(&mut self, now: Time, facts: Facts<'_>) -> Option<Order> {
+        let scenario = Arc::clone(&self.scenario);
+        for at in 0..self.open.len() {
+            let open = self.open[at];
+            let expectation = &scenario.steps[open.step].expect[open.expectation];
+            let (met, found) = self.judge(facts, &self.steps[open.step].mark, expectation);
+            if met || now >= open.deadline {
+                self.open.remove(at);
+                let state = &self.steps[open.step];
+                let first = usize::try_from(state.first_expectation).unwrap_or(0);
+                let cause = state.seq;
+                return Some(self.report(first + open.expectation, now, met, found, cause));
+            }
+        }
+        None
+    }
+
+    fn report(
+        &mut self,
+        index: usize,
+        now: Time,
+        met: bool,
+        found: String,
+        cause: Option<Seq>,
+    ) -> Order {
+        let report = &mut self.reports[index];
+        report.met = Some(met);
+        report.at = now;
+        report.found.clone_from(&found);
+        let (expectation, text) = (report.index, report.text.clone());
+        let event = match met {
+            true => EventKind::ExpectationMet { expectation, text },
+            false => EventKind::ExpectationFailed { expectation, text, found },
+        };
+        Order::Decided { event, cause }
+    }
+
+    /// Begins the first step that is due, after looking which ones have become so.
+    fn step(&mut self, now: Time, facts: Facts<'_>) -> Option<Order> {
+        let scenario = Arc::clone(&self.scenario);
+        for (index, step) in scenario.steps.iter().enumerate() {
+            if self.steps[index].stage == Stage::Waiting
+                && let Some((at, seq)) = self.before(index)
+            {
+                match &step.trigger {
+                    Trigger::At(_) => {}
+                    Trigger::After(span) => self.steps[index].stage = Stage::Due(at + *span, seq),
+                    Trigger::When { condition, after } => {
+                        let default = Mark::default();
+                        let mark = index.checked_sub(1).map_or(&default, |i| &self.steps[i].mark);
+                        let resolve = |target: &Target| self.resolve(facts.view, target);
+                        let judge = Judge { facts, mark, resolve: &resolve };
+                        if judge.holds(condition) {
+                            let cause = Some(facts.view.seq).filter(|seq| *seq > Seq(0));
+                            self.steps[index].stage = Stage::Due(now + *after, cause);
+                        }
+                    }
+                }
+            }
+        }
+        let due = |(index, state): (usize, &StepState)| match state.stage {
+            Stage::Due(at, cause) if at <= now => Some((at, index, cause)),
+            Stage::Stuck(cause) => Some((now, index, cause)),
+            Stage::Waiting | Stage::Due(..) | Stage::Done(_) => None,
+        };
+        let mut due: Vec<_> = self.steps.iter().enumerate().filter_map(due).collect();
+        due.sort_unstable();
+        for (_, index, cause) in due {
+            match self.begin(index, now, cause, facts.view) {
+                Some(order) => return Some(order),
+                None => self.steps[index].stage = Stage::Stuck(cause),
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self, index: usize, now: Time, cause: Option<Seq>, view: &View) -> Option<Order> {
+        let scenario = Arc::clone(&self.scenario);
+        let step = &scenario.steps[index];
+        let mut acted_on = None;
+        let mut verbs = Vec::new();
+        for action in &step.actions {
+            let (verb, whom) = self.verb(view, action)?;
+            acted_on = acted_on.or(whom);
+            let named = verb.into_iter().map(|verb| (text::action(action), verb));
+            verbs.extend(named);
+        }
+        let expected = (0..).zip(&step.expect);
+        self.open.extend(expected.map(|(expectation, expect)| Open {
+            step: index,
+            expectation,
+            deadline: now + expect.within,
+        }));
+        let state = &mut self.steps[index];
+        state.stage = Stage::Done(now);
+        state.mark = Mark::of(view);
+        state.acted_on = acted_on;
+        let did = step.actions.iter().map(text::action).collect::<Vec<_>>().join("; ");
+        let text = match (&step.say, did.is_empty()) {
+            (Some(say), true) => say.clone(),
+            (Some(say), false) => format!("{did} — {say}"),
+            (None, _) => did,
+        };
+        let step_index = u32::try_from(index).unwrap_or(u32::MAX);
+        let event = EventKind::StepStarted { step: step_index, line: step.line, text };
+        Some(Order::Step { step: step_index, line: step.line, event, cause, verbs })
+    }
+
+    fn resolve(&self, view: &View, target: &Target) -> Option<NodeId> {
+        let broker = |id: BrokerId| self.table.node_of(id);
+        match target {
+            Target::Node(name) => self.table.named(name),
+            Target::LeaderOf(partition) => view.leader_of(partition).and_then(broker),
+            Target::FollowerOf(partition, n) => {
+                let truth = view.truth(partition)?;
+                let mut followers = truth.replicas.iter().filter(|id| **id != truth.leader);
+                followers.nth(usize::try_from(*n).ok()?).copied().and_then(broker)
+            }
+            Target::ActiveController => view.active_controller().and_then(|(id, _)| broker(id)),
+            Target::Same(step) => self.steps.get(usize::try_from(*step).ok()?)?.acted_on,
+        }
+    }
+
+    fn resolve_all(&self, view: &View, targets: &[Target]) -> Option<Vec<NodeId>> {
+        targets.iter().map(|target| self.resolve(view, target)).collect()
+    }
+
+    /// From × to, without pairs of a node with itself. An empty side is everybody who is not on the other.
+    fn pairs(
+        &self,
+        view: &View,
+        (from, to): (&[Target], &[Target]),
+        both_ways: bool,
+    ) -> Option<Vec<(NodeId, NodeId)>> {
+        let (mut from_nodes, mut to_nodes) =
+            (self.resolve_all(view, from)?, self.resolve_all(view, to)?);
+        let others = |side: &[NodeId]| -> Vec<NodeId> {
+            self.table.iter().map(|(node, _)| node).filter(|node| !side.contains(node)).collect()
+        };
+        if to.is_empty() {
+            to_nodes = if from.is_empty() { others(&[]) } else { others(&from_nodes) };
+        }
+        if from.is_empty() {
+            from_nodes = if to.is_empty() { others(&[]) } else { others(&to_nodes) };
+        }
+        let mut pairs = Vec::new();
+        for from in &from_nodes {
+            for to in to_nodes.iter().filter(|to| *to != from) {
+                pairs.push((*from, *to));
+                if both_ways {
+                    pairs.push((*to, *from));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        Some(pairs)
+    }
+
+    /// What an action means at this moment; none while somebody it names does not exist.
+    fn verb(&mut self, view: &View, action: &Action) -> Option<(Vec<Verb>, Option<NodeId>)> {
+        let one = |node: NodeId, verb: Verb| Some((vec![verb], Some(node)));
+        match action {
+            Action::Crash(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Crash(n))),
+            Action::Restart(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Start(n))),
+            Action::Stop(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Stop(n))),
+            Action::Pause(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Pause(n))),
+            Action::Resume(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Resume(n))),
+            Action::WipeDisk(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::WipeDisk(n)))
+            }
+            Action::PowerOff { targets, partial } => {
+                let nodes = self.resolve_all(view, targets)?;
+                let loss = if *partial { Loss::Part } else { Loss::Whole };
+                let first = nodes.first().copied();
+                Some((vec![Verb::PowerOff { nodes, loss }], first))
+            }
+            Action::Cut { from, to, both_ways } => {
+                let pairs = self.pairs(view, (from, to), *both_ways)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::Cut(pairs)], first))
+            }
+            Action::Heal { from, to } => {
+                Some((vec![Verb::Heal(self.pairs(view, (from, to), true)?)], None))
+            }
+            Action::SlowLink { from, to, network, both_ways } => {
+                let pairs = self.pairs(view, (from, to), *both_ways)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::ChangeLinks { pairs, network: *network }], first))
+            }
+            Action::SlowDisk { target, disk } => {
+                let node = self.resolve(view, target)?;
+                one(node, Verb::ChangeDisk { node, disk: *disk })
+            }
+            Action::SkewClock { target, offset_ms, drift_ppm } => {
+                let node = self.resolve(view, target)?;
+                let (offset_ms, drift_ppm) = (*offset_ms, *drift_ppm);
+                one(node, Verb::SkewClock { node, offset_ms, drift_ppm })
+            }
+            Action::Produce { client, topic, partition, records } => {
+                let node = self.table.named(client)?;
+                let load = self.loads.iter_mut().find(|load| load.node == node)?;
+                let verbs = records.iter().map(|(key, value)| {
+                    let id = load.fresh_id();
+                    let (command, text) =
+                        load::record(id, topic, *partition, key.clone(), value.clone());
+                    Verb::Command { node, command: Box::new(command), text }
+                });
+                Some((verbs.collect(), Some(node)))
+            }
+            Action::CreateTopic(topic) => {
+                let node = self.table.named(ADMIN)?;
+                Some((vec![create(node, topic)], None))
+            }
+            Action::StopWorkload { client } => {
+                let node = self.table.named(client)?;
+                one(node, Verb::StopWorkload(node))
+            }
+        }
+    }
+
+    /// Starts the cluster, then the clients.
+    fn set_up(&mut self, now: Time, view: &View) {
+        let scenario = Arc::clone(&self.scenario);
+        let admin = self.table.named(ADMIN);
+        match self.stand {
+            Stand::Nothing => {
+                let servers = self.table.iter().filter(|(_, info)| !info.kind.is_client());
+                let starts = servers.map(|(node, _)| node).chain(admin);
+                self.orders.extend(starts.map(|node| Order::Do(Verb::Start(node))));
+                for (node, topic) in admin.into_iter().flat_map(|admin| {
+                    scenario.topics.iter().map(move |topic| (admin, topic))
+                }) {
+                    self.orders.push_back(Order::Do(create(node, topic)));
+                }
+                self.stand = Stand::Cluster;
+            }
+            Stand::Cluster => {
+                let answers = admin.and_then(|admin| view.nodes.get(&admin));
+                let answered = answers.map_or(0, |node| node.client.answers.len());
+                if answered < scenario.topics.len() {
+                    return;
+                }
+                self.stand = Stand::Clients;
+                for client in &scenario.clients {
+                    let Some(node) = self.table.named(client.name()) else { continue };
+                    let at = match client {
+                        Client::Producer(_) => now,
+                        Client::Consumer(consumer) => consumer.start.max(now),
+                    };
+                    self.starts.push((at, node));
+                }
+                self.loads.iter_mut().for_each(|load| load.not_before(now));
+            }
+            Stand::Clients => {}
+        }
+    }
+
+    fn start_client(&mut self, now: Time) -> Option<Order> {
+        let at = self.starts.iter().position(|(at, _)| *at <= now)?;
+        let (_, node) = self.starts.remove(at);
+        let name = self.table.name(node).to_owned();
+        for client in &self.scenario.clients {
+            let Client::Consumer(consumer) = client else { continue };
+            if consumer.name != name {
+                continue;
+            }
+            let from = match consumer.from {
+                From::Earliest => StartFrom::Earliest,
+                From::Latest => StartFrom::Latest,
+                From::Offset(offset) => StartFrom::Offset(offset),
+            };
+            for partition in &consumer.partitions {
+                let text = format!("read {partition}");
+                let (topic, partition) = (partition.topic.clone(), partition.partition);
+                let command = Box::new(Command::Assign { topic, partition, from });
+                self.orders.push_back(Order::Do(Verb::Command { node, command, text }));
+            }
+        }
+        Some(Order::Do(Verb::Start(node)))
+    }
+
+    fn load(&mut self, now: Time) -> Option<Order> {
+        if self.stand != Stand::Clients {
+            return None;
+        }
+        let due = |load: &&mut Load| load.next_time().is_some_and(|at| at <= now);
+        let load = self.loads.iter_mut().find(due)?;
+        let (command, text) = load.take()?;
+        Some(Order::Do(Verb::Command { node: load.node, command: Box::new(command), text }))
+    }
+}
+
+fn create(node: NodeId, topic: &Topic) -> Verb {
+    let command = Command::CreateTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        configs: topic.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        assignments: topic.assignments.clone(),
+    };
+    let text = format!("create topic {}", topic.name);
+    Verb::Command { node, command: Box::new(command), text }
+}

@@ -1,0 +1,271 @@
+//! Whether a condition holds, judged by the View and by what the invariants found, and what is the case instead.
+
+use std::collections::BTreeMap;
+
+use klamm_node::{BrokerId, NodeId, Room, Seq, TopicPartition};
+use klamm_scenario::model::{Condition, Target};
+use klamm_trace::{AckedBatch, Findings, View};
+
+use crate::lab::room_bit;
+
+/// What conditions are judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The state of everything.
+    pub view: &'a View,
+    /// What the invariants found, permitted losses included.
+    pub findings: &'a Findings,
+}
+
+/// How things stood when a step happened: 'changed' means changed since then.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mark {
+    leaders: BTreeMap<TopicPartition, BrokerId>,
+    controller: Option<BrokerId>,
+    seq: Seq,
+}
+
+impl Mark {
+    pub(super) fn of(view: &View) -> Self {
+        let leader = |partition: &TopicPartition| Some((partition.clone(), view.leader_of(partition)?));
+        Self {
+            leaders: view.partitions.keys().filter_map(leader).collect(),
+            controller: view.active_controller().map(|(broker, _)| broker),
+            seq: view.seq,
+        }
+    }
+}
+
+/// A condition at a moment: the facts, the mark it is relative to, and who `Target`s are.
+pub(super) struct Judge<'a> {
+    pub(super) facts: Facts<'a>,
+    pub(super) mark: &'a Mark,
+    pub(super) resolve: &'a dyn Fn(&Target) -> Option<NodeId>,
+}
+
+impl Judge<'_> {
+    /// Whether it holds.
+    pub(super) fn holds(&self, condition: &Condition) -> bool {
+        let view = self.facts.view;
+        match condition {
+            Condition::LeaderIs(partition, target) => {
+                let leader = view.leader_of(partition).and_then(|leader| view.table.node_of(leader));
+                leader.is_some() && leader == (self.resolve)(target)
+            }
+            Condition::LeaderChanged(partition) => {
+                let leader = view.leader_of(partition);
+                leader.is_some() && leader.as_ref() != self.mark.leaders.get(partition)
+            }
+            Condition::HasLeader(partition) => view.leader_of(partition).is_some(),
+            Condition::NoLeader(partition) => {
+                view.truth(partition).is_some() && view.leader_of(partition).is_none()
+            }
+            Condition::IsrIs(partition, wanted) => {
+                let sorted = |isr: &[BrokerId]| {
+                    let mut isr = isr.to_vec();
+                    isr.sort_unstable();
+                    isr
+                };
+                sorted(view.isr_of(partition)) == sorted(wanted)
+            }
+            Condition::IsrSize(partition, size) => {
+                view.truth(partition).is_some()
+                    && u32::try_from(view.isr_of(partition).len()) == Ok(*size)
+            }
+            Condition::LeaderEpochAtLeast(partition, epoch) => {
+                view.leader_epoch_of(partition).is_some_and(|now| now.0 >= *epoch)
+            }
+            Condition::AllInSync => view.all_in_sync(),
+            Condition::HighWatermarkAtLeast(partition, offset) => {
+                view.high_watermark_of(partition).is_some_and(|now| now >= *offset)
+            }
+            Condition::CaughtUp(partition, broker) => view.caught_up(partition, *broker),
+            Condition::Fenced(broker) => view.fenced(*broker) == Some(true),
+            Condition::Unfenced(broker) => view.fenced(*broker) == Some(false),
+            Condition::ControllerActive => view.active_controller().is_some(),
+            Condition::ControllerChanged => {
+                let active = view.active_controller().map(|(broker, _)| broker);
+                active.is_some() && active != self.mark.controller
+            }
+            Condition::Acknowledged { client, count } => {
+                self.of_client(client, |node| view.acknowledged(node)) >= *count
+            }
+            Condition::Failed { client, count } => {
+                self.of_client(client, |node| view.failed(node)) >= *count
+            }
+            Condition::Read { client, count } => {
+                self.of_client(client, |node| view.read_count(node)) >= *count
+            }
+            Condition::LogsEqual(partition) => view.logs_equal(partition),
+            Condition::LogEndIs(partition, offset) => view.log_end_of(partition) == Some(*offset),
+            Condition::Truncated(partition, broker) => view
+                .replica_of(partition, *broker)
+                .and_then(|replica| replica.truncated)
+                .is_some_and(|seq| seq > self.mark.seq),
+            Condition::AcknowledgedReadable(topic) => {
+                let wanted = |p: &&TopicPartition| topic.as_ref().is_none_or(|t| *t == p.topic);
+                view.partitions.keys().filter(wanted).all(|partition| {
+                    view.unreadable(partition).iter().all(|acked| self.permitted(partition, acked))
+                })
+            }
+            Condition::PermittedLoss { client } => {
+                let mut losses = self.facts.findings.permitted.iter();
+                match self.client(client) {
+                    Ok(client) => losses.any(|loss| client.is_none_or(|c| c == loss.producer)),
+                    Err(()) => false,
+                }
+            }
+            Condition::NothingLost { client } => {
+                let Ok(client) = self.client(client) else { return false };
+                let of = |producer: NodeId| client.is_none_or(|c| c == producer);
+                !self.facts.findings.permitted.iter().any(|loss| of(loss.producer))
+                    && view.partitions.keys().all(|partition| {
+                        !view.unreadable(partition).iter().any(|acked| of(acked.producer))
+                    })
+            }
+            Condition::KeyOrder(topic) => {
+                !view.disorders.iter().any(|(_, partition, _, _)| partition.topic == *topic)
+            }
+            Condition::KeysTogether(topic) => {
+                !view.scattered_keys.iter().any(|(scattered, _)| scattered == topic)
+            }
+            Condition::Not(inner) => !self.holds(inner),
+            Condition::All(all) => all.iter().all(|one| self.holds(one)),
+            Condition::Any(any) => any.iter().any(|one| self.holds(one)),
+        }
+    }
+
+    fn client(&self, name: &Option<String>) -> Result<Option<NodeId>, ()> {
+        match name {
+            None => Ok(None),
+            Some(name) => self.facts.view.table.named(name).map(Some).ok_or(()),
+        }
+    }
+
+    fn of_client(&self, name: &Option<String>, count: impl Fn(Option<NodeId>) -> u64) -> u64 {
+        self.client(name).map_or(0, count)
+    }
+
+    fn permitted(&self, partition: &TopicPartition, acked: &AckedBatch) -> bool {
+        self.facts
+            .findings
+            .permitted
+            .iter()
+            .any(|loss| loss.partition == *partition && loss.acked == acked.seq)
+    }
+
+    /// What is the case, for somebody whose expectation failed.
+    pub(super) fn found(&self, condition: &Condition) -> String {
+        let view = self.facts.view;
+        let count = |name: &Option<String>, of: &dyn Fn(Option<NodeId>) -> u64| {
+            format!("{} so far", self.of_client(name, of))
+        };
+        match condition {
+            Condition::LeaderIs(partition, _)
+            | Condition::LeaderChanged(partition)
+            | Condition::HasLeader(partition)
+            | Condition::NoLeader(partition)
+            | Condition::IsrIs(partition, _)
+            | Condition::IsrSize(partition, _)
+            | Condition::LeaderEpochAtLeast(partition, _)
+            | Condition::HighWatermarkAtLeast(partition, _)
+            | Condition::CaughtUp(partition, _)
+            | Condition::LogsEqual(partition)
+            | Condition::LogEndIs(partition, _)
+            | Condition::Truncated(partition, _) => match view.partitions.get(partition) {
+                Some(_) => view.partition_line(partition),
+                None => format!("{partition} does not exist"),
+            },
+            Condition::AllInSync => {
+                let behind = |partition: &&TopicPartition| {
+                    view.truth(partition).is_some_and(|t| t.isr.len() < t.replicas.len())
+                };
+                match view.partitions.keys().find(behind) {
+                    Some(partition) => view.partition_line(partition),
+                    None => "no partition exists".to_owned(),
+                }
+            }
+            Condition::Fenced(broker) | Condition::Unfenced(broker) => match view.fenced(*broker) {
+                None => format!("broker {broker} is not registered"),
+                Some(true) => format!("broker {broker} is fenced"),
+                Some(false) => format!("broker {broker} is not fenced"),
+            },
+            Condition::ControllerActive | Condition::ControllerChanged => view.quorum_line(),
+            Condition::Acknowledged { client, .. } => count(client, &|node| view.acknowledged(node)),
+            Condition::Failed { client, .. } => count(client, &|node| view.failed(node)),
+            Condition::Read { client, .. } => count(client, &|node| view.read_count(node)),
+            Condition::AcknowledgedReadable(_)
+            | Condition::NothingLost { .. }
+            | Condition::PermittedLoss { .. } => {
+                let unreadable: Vec<String> = view
+                    .partitions
+                    .keys()
+                    .flat_map(|partition| {
+                        view.unreadable(partition).into_iter().map(move |acked| {
+                            let permitted = match self.permitted(partition, acked) {
+                                true => "permitted",
+                                false => "not permitted",
+                            };
+                            format!("{partition} offset {} ({permitted})", acked.base)
+                        })
+                    })
+                    .take(5)
+                    .collect();
+                match unreadable.is_empty() {
+                    true => "every acknowledged record is readable".to_owned(),
+                    false => format!("not readable: {}", unreadable.join(", ")),
+                }
+            }
+            Condition::KeyOrder(_) => format!("{} out of order", view.disorders.len()),
+            Condition::KeysTogether(_) => format!("{} keys scattered", view.scattered_keys.len()),
+            Condition::Not(inner) => self.found(inner),
+            Condition::All(all) => {
+                let failed = all.iter().find(|one| !self.holds(one));
+                failed.map_or_else(String::new, |one| self.found(one))
+            }
+            Condition::Any(any) => {
+                any.iter().map(|one| self.found(one)).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+}
+
+/// The rooms whose events can change whether a condition holds.
+pub(super) fn watched(condition: &Condition) -> u16 {
+    let bits = |rooms: &[Room]| rooms.iter().fold(0, |bits, room| bits | room_bit(*room));
+    match condition {
+        Condition::LeaderIs(..)
+        | Condition::LeaderChanged(_)
+        | Condition::HasLeader(_)
+        | Condition::NoLeader(_)
+        | Condition::IsrIs(..)
+        | Condition::IsrSize(..)
+        | Condition::LeaderEpochAtLeast(..)
+        | Condition::AllInSync
+        | Condition::Fenced(_)
+        | Condition::Unfenced(_) => bits(&[Room::Metadata]),
+        Condition::ControllerActive | Condition::ControllerChanged => {
+            bits(&[Room::Controller, Room::Raft, Room::World])
+        }
+        Condition::Acknowledged { .. }
+        | Condition::Failed { .. }
+        | Condition::Read { .. }
+        | Condition::KeyOrder(_)
+        | Condition::KeysTogether(_) => bits(&[Room::Client]),
+        Condition::HighWatermarkAtLeast(..)
+        | Condition::CaughtUp(..)
+        | Condition::LogsEqual(_)
+        | Condition::LogEndIs(..)
+        | Condition::Truncated(..) => {
+            bits(&[Room::Metadata, Room::Replica, Room::Log, Room::World])
+        }
+        Condition::AcknowledgedReadable(_)
+        | Condition::PermittedLoss { .. }
+        | Condition::NothingLost { .. } => {
+            bits(&[Room::Metadata, Room::Replica, Room::Log, Room::Client, Room::World])
+        }
+        Condition::Not(inner) => watched(inner),
+        Condition::All(all) => all.iter().fold(0, |bits, one| bits | watched(one)),
+        Condition::Any(any) => any.iter().fold(0, |bits, one| bits | watched(one)),
+    }
+}
