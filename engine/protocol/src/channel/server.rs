@@ -68,6 +68,8 @@ pub struct Server {
     ready: VecDeque<ConnectionId>,
     /// The idle deadline of every connection that is not busy.
     idle: BTreeSet<(Time, ConnectionId)>,
+    /// Listeners that take connections and bytes but no requests yet.
+    held: BTreeSet<Listener>,
     serial: u64,
 }
 
@@ -80,7 +82,22 @@ impl Server {
             connections: BTreeMap::new(),
             ready: VecDeque::new(),
             idle: BTreeSet::new(),
+            held: BTreeSet::new(),
             serial: 0,
+        }
+    }
+
+    /// Takes no requests from a listener until [`Self::release_listener`]; its connections wait, as they do at a Kafka broker
+    /// that is still starting.
+    pub fn hold_listener(&mut self, listener: Listener) {
+        self.held.insert(listener);
+    }
+
+    /// Takes requests from a listener again, first those that waited.
+    pub fn release_listener(&mut self, listener: Listener) {
+        if self.held.remove(&listener) {
+            let waiting = self.connections.iter().filter(|(_, inbound)| inbound.listener == listener);
+            self.ready.extend(waiting.map(|(connection, _)| *connection));
         }
     }
 
@@ -134,7 +151,7 @@ impl Server {
     pub fn next_request(&mut self, cx: &mut Context<'_>) -> Option<(RequestToken, DecodedRequest)> {
         while let Some(connection) = self.ready.pop_front() {
             let Some(inbound) = self.connections.get_mut(&connection) else { continue };
-            if inbound.busy.is_some() {
+            if inbound.busy.is_some() || self.held.contains(&inbound.listener) {
                 continue;
             }
             let frame = match inbound.decoder.pop() {
@@ -174,7 +191,7 @@ impl Server {
         token: RequestToken,
         response: Option<&ResponseKind>,
     ) {
-        if !self.release(cx.now, token) {
+        if !self.unmute(cx.now, token) {
             return;
         }
         if let Some(response) = response {
@@ -184,7 +201,7 @@ impl Server {
 
     /// Closes the connection instead of answering, as Kafka does when a produce request with acks=0 fails.
     pub fn hang_up(&mut self, cx: &mut Context<'_>, token: RequestToken, reason: CloseReason) {
-        if self.release(cx.now, token) {
+        if self.unmute(cx.now, token) {
             self.closed(token.connection);
             cx.out.close(token.connection, reason);
         }
@@ -253,7 +270,7 @@ impl Server {
     }
 
     /// Frees the connection for its next request; false if the token is not being waited for.
-    fn release(&mut self, now: Time, token: RequestToken) -> bool {
+    fn unmute(&mut self, now: Time, token: RequestToken) -> bool {
         let Some(inbound) = self.connections.get_mut(&token.connection) else { return false };
         if inbound.busy != Some(token) {
             return false;

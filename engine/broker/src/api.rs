@@ -1,0 +1,9 @@
+//! The border posts of the broker listener: one file per API.
+//!
+//! Each turns a request into one call on one room, or into a look at the metadata image, and the outcome into a response.
+//! Version quirks stay here. Produce, Fetch, ListOffsets and OffsetForLeaderEpoch go straight to the replica room.
+
+pub mod api_versions;
+pub mod create_topics;
+pub mod describe_cluster;
+pub mod metadata;

@@ -1,0 +1,123 @@
+//! The broker's part of a process: its rooms and its ways to others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use klamm_controller::image::{ImageChange, MetadataImage};
+use klamm_node::{
+    BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
+    Span, Time, TopicName,
+};
+use klamm_protocol::channel::{Client, ClientSettings, RequestToken};
+use klamm_protocol::MetadataRecord;
+
+use super::ProcessConfig;
+use crate::controller_channel::ControllerChannel;
+use crate::lifecycle::{Lifecycle, LifecycleCall};
+use crate::replica::{ReplicaCall, Replicas, Wake};
+
+/// Who waits for the answer to a forwarded request.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Forwarded {
+    /// A client that asked to create these topics.
+    CreateTopics {
+        token: RequestToken,
+        topics: Vec<TopicName>,
+    },
+    /// Nobody: this broker creates a topic because a client asked for its metadata.
+    AutoCreate { topic: TopicName },
+}
+
+/// The rooms of the broker role. They do not know each other; [`super::running`] does.
+#[derive(Clone, Debug)]
+pub(super) struct Broker {
+    pub(super) image: MetadataImage,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) replicas: Replicas,
+    /// True once the replicas follow the image.
+    pub(super) published: bool,
+    /// One channel per purpose, as in Kafka, so that a heartbeat never waits behind a topic's creation.
+    pub(super) to_controller: ControllerChannel<LifecycleCall>,
+    pub(super) alter_partition: ControllerChannel<ReplicaCall>,
+    pub(super) forwarding: ControllerChannel<Forwarded>,
+    pub(super) to_leaders: Client<ReplicaCall>,
+    /// Topics whose automatic creation was asked for and not answered yet.
+    pub(super) creating: BTreeSet<TopicName>,
+}
+
+impl Broker {
+    /// Opens the logs on the disk and begins to register.
+    pub(super) fn open(
+        cx: &mut Context<'_>,
+        config: &Arc<ProcessConfig>,
+        directory: DirectoryId,
+        incarnation: Incarnation,
+    ) -> DiskResult<Self> {
+        let replicas = Replicas::open(cx, config.id, config.settings.clone())?;
+        let drawn = cx.rng.at(Purpose::Ids, u64::from(incarnation.0)).wide();
+        let previous = replicas.previous_broker_epoch().unwrap_or(BrokerEpoch(-1));
+        let mut lifecycle =
+            Lifecycle::new(Arc::clone(config), directory, IncarnationId(drawn), previous);
+        lifecycle.start(cx);
+        let settings = &config.settings;
+        // KAFKA-14392: an attempt to reach the controller takes no longer than the channel may try at all.
+        let half_a_session = Span(settings.broker_session_timeout.0 / 2);
+        let channel_id = |purpose: &str| format!("broker-{}-{purpose}", config.id);
+        let to_leaders = ClientSettings {
+            client_id: channel_id("fetcher"),
+            // The fetcher itself backs off after an error; the connection adds nothing to that.
+            reconnect_backoff: Span::ZERO,
+            ..ClientSettings::default()
+        };
+        Ok(Self {
+            image: MetadataImage::new(),
+            lifecycle,
+            replicas,
+            published: false,
+            to_controller: ControllerChannel::new(channel_id("heartbeat"), half_a_session),
+            alter_partition: ControllerChannel::new(
+                channel_id("alter-partition"),
+                settings.request_timeout,
+            ),
+            forwarding: ControllerChannel::new(channel_id("forwarding"), settings.request_timeout),
+            to_leaders: Client::new(to_leaders),
+            creating: BTreeSet::new(),
+        })
+    }
+
+    /// Replays one committed record into the image.
+    pub(super) fn replay(
+        &mut self,
+        cx: &mut Context<'_>,
+        offset: Offset,
+        record: &MetadataRecord,
+        changes: &mut Vec<(Offset, ImageChange)>,
+    ) {
+        let applied = self.image.apply(offset, record);
+        self.image.observe_changes(cx, offset, &applied);
+        changes.extend(applied.into_iter().map(|change| (offset, change)));
+    }
+
+    /// The earliest deadline of its rooms and connections.
+    pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
+        let channels = [
+            self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),
+            self.alter_partition.next_deadline().map(|at| (at, "alter-partition-channel")),
+            self.forwarding.next_deadline().map(|at| (at, "forwarding-channel")),
+            self.to_leaders.next_deadline().map(|at| (at, "fetcher-connection")),
+        ];
+        let rooms = [self.lifecycle.next_deadline(), replicas.filter(|_| self.published)];
+        rooms.into_iter().chain(channels).flatten().min()
+    }
+}
+
+fn why(wake: Wake) -> &'static str {
+    match wake {
+        Wake::IsrCheck => "isr-check",
+        Wake::HighWatermarkCheckpoint => "high-watermark-checkpoint",
+        Wake::AlterPartition => "alter-partition-retry",
+        Wake::Fetcher(_) => "fetcher-backoff",
+        Wake::Parked => "parked-request",
+    }
+}

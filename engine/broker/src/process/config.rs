@@ -1,0 +1,79 @@
+//! What a process is told before it starts: its `server.properties`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use klamm_node::config::ServerConfig;
+use klamm_node::{BrokerId, Endpoint};
+
+/// The roles of a process (`process.roles`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Roles {
+    /// Serves clients and holds replicas.
+    pub broker: bool,
+    /// Votes in the metadata quorum and may become the active controller.
+    pub controller: bool,
+}
+
+impl Roles {
+    /// `process.roles=broker`
+    pub const BROKER: Self = Self { broker: true, controller: false };
+    /// `process.roles=controller`
+    pub const CONTROLLER: Self = Self { broker: false, controller: true };
+    /// `process.roles=broker,controller`
+    pub const COMBINED: Self = Self { broker: true, controller: true };
+}
+
+/// A broker's, a controller's or a combined process's settings.
+#[derive(Clone, Debug)]
+pub struct ProcessConfig {
+    /// `node.id`.
+    pub id: BrokerId,
+    /// `process.roles`.
+    pub roles: Roles,
+    /// The host that it listens on and tells clients; in the world, the node's name.
+    pub host: Arc<str>,
+    /// The port of the broker listener that it binds.
+    pub broker_port: u16,
+    /// The port of the controller listener that it binds.
+    pub controller_port: u16,
+    /// Where clients reach its broker listener (`advertised.listeners`); none is the host and port above.
+    pub advertised: Option<Endpoint>,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// The cluster's id, which the disk must agree with.
+    pub cluster_id: String,
+    /// `controller.quorum.voters`: the controllers and where they listen.
+    pub voters: BTreeMap<BrokerId, Endpoint>,
+    /// Everything else, by Kafka's keys.
+    pub settings: ServerConfig,
+}
+
+impl ProcessConfig {
+    /// A node with Kafka's defaults, ports 9092 and 9093.
+    pub fn new(
+        id: BrokerId,
+        roles: Roles,
+        host: impl Into<Arc<str>>,
+        voters: BTreeMap<BrokerId, Endpoint>,
+    ) -> Self {
+        Self {
+            id,
+            roles,
+            host: host.into(),
+            broker_port: 9092,
+            controller_port: 9093,
+            advertised: None,
+            rack: None,
+            cluster_id: "klamm-cluster-AAAAAAAA".to_owned(),
+            voters,
+            settings: ServerConfig::default(),
+        }
+    }
+
+    /// Where clients reach this broker.
+    pub fn advertised(&self) -> Endpoint {
+        let bound = || Endpoint::new(Arc::clone(&self.host), self.broker_port);
+        self.advertised.clone().unwrap_or_else(bound)
+    }
+}

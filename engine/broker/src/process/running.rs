@@ -1,0 +1,670 @@
+//! A process between its start and its end: the rooms, the messages between them, the router.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
+use klamm_node::{
+    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Purpose, Span,
+    Time, TopicPartition,
+};
+use klamm_protocol::MetadataRecord;
+use klamm_protocol::api::Listener;
+use klamm_protocol::channel::{
+    Call, Client, ClientSettings, RequestToken, RpcError, Server, ServerSettings,
+};
+use klamm_protocol::codec::DecodedRequest;
+use klamm_protocol::kafka::messages::{CreateTopicsRequest, RequestKind, ResponseKind};
+use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
+use klamm_storage::ReadError;
+
+use super::broker::{Broker, Forwarded};
+use super::{BrokerSummary, ProcessConfig, ProcessSummary};
+use crate::api;
+use crate::controller_channel::ControllerAnswer;
+use crate::lifecycle::LifecycleOutput;
+use crate::meta_properties;
+use crate::replica::{BatchSummary, ReplicaOutput};
+
+/// What one room says to the process, in the order in which it was said.
+#[derive(Clone, PartialEq, Debug)]
+enum Message {
+    Raft(RaftOutput),
+    Controller(ControllerOutput),
+    Replica(ReplicaOutput),
+    Lifecycle(LifecycleOutput),
+}
+
+/// How far an orderly end has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// Not asked for, or the broker waits for the controller's leave.
+    Open,
+    /// The broker is closed; the quorum member takes its leave.
+    Resigning { deadline: Time },
+    /// Over.
+    Over,
+}
+
+/// More messages than any one input can rightly cause. Rooms that answer each other for ever are found here.
+const STEP_BOUND: u32 = 1_000_000;
+
+/// How long a quorum member may take to resign. A constant in Kafka too.
+const RESIGN_MAX: Span = Span::secs(5);
+
+/// A running process.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    config: Arc<ProcessConfig>,
+    server: Server,
+    raft: Raft,
+    to_quorum: Client<RaftCall>,
+    controller: Option<Controller>,
+    broker: Option<Broker>,
+    messages: VecDeque<Message>,
+    end: End,
+}
+
+impl Running {
+    /// Opens everything on what the disk holds.
+    pub(super) fn start(
+        cx: &mut Context<'_>,
+        config: &Arc<ProcessConfig>,
+        incarnation: Incarnation,
+    ) -> Result<Self, String> {
+        let roles = config.roles;
+        let meta = meta_properties::open(cx, incarnation, &config.cluster_id, config.id)
+            .map_err(|error| error.to_string())?;
+        let settings = &config.settings;
+        let raft_config = RaftConfig::new(
+            config.id,
+            config.voters.clone(),
+            config.cluster_id.clone(),
+            meta.directory_id,
+            settings,
+        );
+        let raft = Raft::open(cx, raft_config).map_err(|error| error.to_string())?;
+        let controller = roles.controller.then(|| {
+            Controller::new(ControllerConfig {
+                id: config.id,
+                cluster_id: config.cluster_id.clone(),
+                settings: settings.clone(),
+                observe_image: !roles.broker,
+            })
+        });
+        let broker = if roles.broker {
+            let broker = Broker::open(cx, config, meta.directory_id, incarnation);
+            Some(broker.map_err(|error| error.to_string())?)
+        } else {
+            None
+        };
+        let mut listeners = BTreeMap::new();
+        if roles.controller {
+            listeners.insert(config.controller_port, Listener::Controller);
+        }
+        if roles.broker {
+            listeners.insert(config.broker_port, Listener::Broker);
+        }
+        let mut server = Server::new(
+            listeners,
+            ServerSettings {
+                max_request: usize::try_from(settings.socket_request_max_bytes).unwrap_or(0),
+                max_idle: settings.connections_max_idle,
+            },
+        );
+        // A broker that is still starting takes connections but no requests.
+        server.hold_listener(Listener::Broker);
+        let to_quorum = Client::new(ClientSettings {
+            client_id: format!("raft-client-{}", config.id),
+            connect_timeout: settings.controller_quorum_request_timeout,
+            reconnect_backoff_max: Span::millis(500),
+            ..ClientSettings::default()
+        });
+        Ok(Self {
+            config: Arc::clone(config),
+            server,
+            raft,
+            to_quorum,
+            controller,
+            broker,
+            messages: VecDeque::new(),
+            end: End::Open,
+        })
+    }
+
+    /// Takes an input in; [`Self::settle`] does what follows.
+    pub(super) fn take(&mut self, cx: &mut Context<'_>, input: Input) {
+        match input {
+            Input::Start { .. } => {}
+            Input::Wake => self.fire(cx),
+            Input::Opened { connection } => self.opened(cx, connection),
+            Input::Accepted { connection, port, peer } => {
+                self.server.accepted(cx, connection, port, peer);
+            }
+            Input::Received { connection, bytes } => self.received(cx, connection, &bytes),
+            Input::Closed { connection, reason } => self.closed(cx, connection, reason),
+            Input::Command(command) if super::is_shutdown(&command) => self.begin_shutdown(cx),
+            // Other commands are for clients.
+            Input::Command(_) => {}
+        }
+    }
+
+    /// Delivers messages, answers and requests until there are none.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+        let mut steps = 0;
+        loop {
+            self.collect(cx);
+            let mut progressed = false;
+            while let Some(message) = self.messages.pop_front() {
+                self.deliver(cx, message);
+                progressed = true;
+                steps += 1;
+                assert!(steps < STEP_BOUND, "messages between rooms come to an end");
+            }
+            if let Some((token, request)) = self.server.next_request(cx) {
+                self.route(cx, token, request);
+                progressed = true;
+            }
+            if !progressed {
+                break;
+            }
+        }
+        self.maybe_finish(cx);
+    }
+
+    /// True after the end; the process hears nothing any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end == End::Over
+    }
+
+    /// The earliest deadline of all rooms.
+    pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        let resign = match self.end {
+            End::Resigning { deadline } => Some((deadline, "resign-timeout")),
+            End::Open | End::Over => None,
+        };
+        let deadlines = [
+            self.raft.next_deadline(),
+            self.to_quorum.next_deadline().map(|at| (at, "quorum-connection")),
+            self.controller.as_ref().and_then(Controller::next_deadline),
+            self.broker.as_ref().and_then(Broker::next_deadline),
+            self.server.next_deadline().map(|at| (at, "idle-connection")),
+            resign,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What it holds.
+    pub(super) fn summary(&self) -> ProcessSummary {
+        let image = self
+            .broker
+            .as_ref()
+            .map(|broker| &broker.image)
+            .or(self.controller.as_ref().map(Controller::image));
+        ProcessSummary {
+            id: self.config.id,
+            raft: self.raft.summary(),
+            metadata_applied: image.map_or(Offset(-1), |image| image.applied()),
+            active_controller: self.controller.as_ref().and_then(Controller::active_epoch),
+            broker: self.broker.as_ref().map(|broker| BrokerSummary {
+                state: broker.lifecycle.state(),
+                epoch: broker.lifecycle.epoch(),
+                fenced: broker.lifecycle.fenced(),
+                replicas: broker.replicas.summary(),
+                parked: broker.replicas.parked(),
+            }),
+        }
+    }
+
+    /// The batches of every replica.
+    pub(super) fn batches(
+        &self,
+        disk: &mut dyn Disk,
+    ) -> Option<Result<Vec<(TopicPartition, Vec<BatchSummary>)>, ReadError>> {
+        Some(self.broker.as_ref()?.replicas.batches(disk))
+    }
+
+    /// Fires every timer that is due.
+    fn fire(&mut self, cx: &mut Context<'_>) {
+        self.server.handle_timers(cx);
+        self.to_quorum.handle_timers(cx);
+        self.with_raft(cx, |raft, cx, out| raft.handle_timers(cx, out));
+        if let Some(controller) = &mut self.controller {
+            let mut out = Vec::new();
+            controller.handle_timers(cx, &mut out);
+            self.messages.extend(out.into_iter().map(Message::Controller));
+        }
+        if let Some(broker) = &mut self.broker {
+            broker.to_leaders.handle_timers(cx);
+            if broker.published {
+                let mut out = Vec::new();
+                broker.replicas.handle_timers(cx, &broker.image, &mut out);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+        }
+    }
+
+    fn opened(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
+        self.to_quorum.opened(cx, connection);
+        if let Some(broker) = &mut self.broker {
+            broker.to_leaders.opened(cx, connection);
+            broker.to_controller.client().opened(cx, connection);
+            broker.alter_partition.client().opened(cx, connection);
+            broker.forwarding.client().opened(cx, connection);
+        }
+    }
+
+    fn received(&mut self, cx: &mut Context<'_>, connection: ConnectionId, bytes: &Bytes) {
+        // Each pool takes what is on its own connections and leaves the rest alone.
+        self.server.received(cx, connection, bytes);
+        self.to_quorum.received(cx, connection, bytes);
+        if let Some(broker) = &mut self.broker {
+            broker.to_leaders.received(cx, connection, bytes);
+            broker.to_controller.client().received(cx, connection, bytes);
+            broker.alter_partition.client().received(cx, connection, bytes);
+            broker.forwarding.client().received(cx, connection, bytes);
+        }
+    }
+
+    fn closed(&mut self, cx: &mut Context<'_>, connection: ConnectionId, reason: CloseReason) {
+        self.server.closed(connection);
+        self.to_quorum.closed(cx, connection, reason);
+        if let Some(broker) = &mut self.broker {
+            broker.to_leaders.closed(cx, connection, reason);
+            broker.to_controller.client().closed(cx, connection, reason);
+            broker.alter_partition.client().closed(cx, connection, reason);
+            broker.forwarding.client().closed(cx, connection, reason);
+        }
+    }
+
+    /// Hands outcomes of own requests to the rooms that asked, and sends what the channels hold.
+    fn collect(&mut self, cx: &mut Context<'_>) {
+        while let Some(done) = self.to_quorum.next_completed() {
+            self.with_raft(cx, |raft, cx, out| {
+                raft.handle_response(cx, done.tag, done.outcome, out);
+            });
+        }
+        let leader = self.raft.leader().map(|(_, _, endpoint)| endpoint);
+        let Some(broker) = &mut self.broker else { return };
+        while let Some(done) = broker.to_leaders.next_completed() {
+            let mut out = Vec::new();
+            broker.replicas.handle_response(cx, &broker.image, done.tag, done.outcome, &mut out);
+            self.messages.extend(out.into_iter().map(Message::Replica));
+        }
+        let mut answers = Vec::new();
+        broker.alter_partition.pump(cx, leader.as_ref(), &mut answers);
+        for ControllerAnswer { tag, outcome } in answers {
+            let mut out = Vec::new();
+            broker.replicas.handle_response(cx, &broker.image, tag, outcome, &mut out);
+            self.messages.extend(out.into_iter().map(Message::Replica));
+        }
+        let mut out = Vec::new();
+        broker.lifecycle.handle_timers(cx, broker.image.applied(), &mut out);
+        let mut answers = Vec::new();
+        broker.to_controller.pump(cx, leader.as_ref(), &mut answers);
+        for ControllerAnswer { tag, outcome } in answers {
+            broker.lifecycle.handle_answer(cx, tag, outcome, &mut out);
+            if let Some(epoch) = broker.lifecycle.epoch() {
+                broker.replicas.set_broker_epoch(epoch);
+            }
+        }
+        self.messages.extend(out.into_iter().map(Message::Lifecycle));
+        let mut answers = Vec::new();
+        broker.forwarding.pump(cx, leader.as_ref(), &mut answers);
+        for ControllerAnswer { tag, outcome } in answers {
+            self.forwarded(cx, tag, outcome);
+        }
+    }
+
+    /// The answer to a forwarded request goes to whoever asked.
+    fn forwarded(
+        &mut self,
+        cx: &mut Context<'_>,
+        forwarded: Forwarded,
+        outcome: Result<ResponseKind, RpcError>,
+    ) {
+        match forwarded {
+            Forwarded::CreateTopics { token, topics } => {
+                let response = outcome.unwrap_or_else(|_| {
+                    ResponseKind::CreateTopics(api::create_topics::timed_out(&topics))
+                });
+                self.server.respond(cx, token, Some(&response));
+            }
+            Forwarded::AutoCreate { topic } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.creating.remove(&topic);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, cx: &mut Context<'_>, message: Message) {
+        match message {
+            Message::Raft(output) => self.on_raft(cx, output),
+            Message::Controller(output) => self.on_controller(cx, output),
+            Message::Replica(output) => self.on_replica(cx, output),
+            Message::Lifecycle(output) => self.on_lifecycle(cx, output),
+        }
+    }
+
+    fn on_raft(&mut self, cx: &mut Context<'_>, output: RaftOutput) {
+        match output {
+            RaftOutput::Send { to: _, endpoint, request, timeout, call } => {
+                self.to_quorum.send(cx, &endpoint, Call::new(request, timeout), call);
+            }
+            RaftOutput::Reply { token, response } => {
+                self.server.respond(cx, token, Some(&response));
+            }
+            RaftOutput::Committed { base_offset: _, epoch: _, records } => {
+                self.committed(cx, &records);
+            }
+            RaftOutput::BecameLeader { epoch } => {
+                let log_end = self.raft.log_end();
+                self.with_controller(cx, |controller, cx, out| {
+                    controller.activate(cx, epoch, log_end, out);
+                });
+            }
+            RaftOutput::LostLeadership { epoch: _ } => {
+                self.with_controller(cx, |controller, cx, out| controller.deactivate(cx, out));
+            }
+            // The channels ask who leads whenever they send.
+            RaftOutput::LeaderChanged => {}
+        }
+    }
+
+    /// Replays committed records into every image of this process, then lets the rooms act on what changed.
+    fn committed(&mut self, cx: &mut Context<'_>, records: &[(Offset, Bytes)]) {
+        let mut changes = Vec::new();
+        let mut last = None;
+        for (offset, bytes) in records {
+            let record = match MetadataRecord::decode(bytes) {
+                Ok(record) => record,
+                Err(error) => {
+                    let reason = format!("metadata record at offset {offset}: {error}");
+                    return self.fail(cx, reason);
+                }
+            };
+            if let Some(controller) = &mut self.controller {
+                controller.handle_committed(cx, *offset, &record);
+            }
+            if let Some(broker) = &mut self.broker {
+                broker.replay(cx, *offset, &record, &mut changes);
+            }
+            last = Some(*offset);
+        }
+        let Some(last) = last else { return };
+        if let Some(broker) = &mut self.broker {
+            broker.image.observe_applied(cx);
+            if broker.published {
+                let mut out = Vec::new();
+                broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+        } else if let Some(controller) = &self.controller {
+            controller.image().observe_applied(cx);
+        }
+        self.with_controller(cx, |controller, cx, out| {
+            controller.committed_to(cx, last.plus(1), out);
+        });
+    }
+
+    fn on_controller(&mut self, cx: &mut Context<'_>, output: ControllerOutput) {
+        match output {
+            ControllerOutput::Append { records } => {
+                let encoded = records.iter().map(MetadataRecord::encode).collect();
+                let mut appended = None;
+                self.with_raft(cx, |raft, cx, out| appended = raft.append(cx, encoded, out));
+                self.with_controller(cx, |controller, cx, out| match appended {
+                    Some((first, last)) => controller.appended(cx, first, last, out),
+                    None => controller.deactivate(cx, out),
+                });
+            }
+            ControllerOutput::Reply { token, response } => {
+                self.server.respond(cx, token, Some(&response));
+            }
+        }
+    }
+
+    fn on_replica(&mut self, cx: &mut Context<'_>, output: ReplicaOutput) {
+        match output {
+            ReplicaOutput::Reply { token, response } => {
+                self.server.respond(cx, token, response.as_ref());
+            }
+            ReplicaOutput::CloseConnection { token, reason } => {
+                self.server.hang_up(cx, token, reason);
+            }
+            ReplicaOutput::Send { to: _, endpoint, request, timeout, call } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.to_leaders.send(cx, &endpoint, Call::new(request, timeout), call);
+                }
+            }
+            ReplicaOutput::AlterPartition { request, call } => {
+                let deadline = cx.now + self.config.settings.request_timeout;
+                if let Some(broker) = &mut self.broker {
+                    let request = RequestKind::AlterPartition(request);
+                    broker.alter_partition.send(request, deadline, call);
+                }
+            }
+        }
+    }
+
+    fn on_lifecycle(&mut self, cx: &mut Context<'_>, output: LifecycleOutput) {
+        match output {
+            LifecycleOutput::Send { request, call, deadline } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.to_controller.send(request, deadline, call);
+                }
+            }
+            LifecycleOutput::CaughtUp => {
+                let Some(broker) = &mut self.broker else { return };
+                let mut out = Vec::new();
+                broker.published = true;
+                broker.replicas.apply_image(cx, &broker.image, &mut out);
+                broker.lifecycle.logs_are_open(cx);
+                self.server.release_listener(Listener::Broker);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+            LifecycleOutput::MayShutDown => self.close_broker(cx),
+            LifecycleOutput::Fatal(reason) => self.fail(cx, reason),
+        }
+    }
+
+    /// One line per API. Which API may come in by which listener, the server has checked already.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
+    fn route(&mut self, cx: &mut Context<'_>, token: RequestToken, request: DecodedRequest) {
+        let listener = self.server.listener(&token).unwrap_or(Listener::Broker);
+        match (listener, request.body) {
+            (_, RequestKind::ApiVersions(body)) => self.api_versions(cx, token, listener, &body),
+            (Listener::Controller, body @ (RequestKind::Vote(_)
+            | RequestKind::BeginQuorumEpoch(_)
+            | RequestKind::EndQuorumEpoch(_)
+            | RequestKind::Fetch(_))) => {
+                self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
+            }
+            (Listener::Controller, body) => {
+                self.with_controller(cx, |controller, cx, out| {
+                    controller.handle_request(cx, token, body, out);
+                });
+            }
+            (Listener::Broker, RequestKind::Metadata(body)) => self.metadata(cx, token, &body),
+            (Listener::Broker, RequestKind::DescribeCluster(body)) => {
+                self.describe_cluster(cx, token, &body);
+            }
+            (Listener::Broker, RequestKind::CreateTopics(body)) => {
+                self.create_topics(cx, token, body);
+            }
+            (Listener::Broker, body) => self.to_replicas(cx, token, body),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
+    fn to_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
+        let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
+        let mut out = Vec::new();
+        match body {
+            RequestKind::Produce(body) => replicas.produce(cx, image, token, body, &mut out),
+            RequestKind::Fetch(body) => replicas.fetch(cx, image, token, body, &mut out),
+            RequestKind::ListOffsets(body) => {
+                replicas.list_offsets(cx, image, token, &body, &mut out);
+            }
+            RequestKind::OffsetForLeaderEpoch(body) => {
+                replicas.offset_for_leader_epoch(cx, image, token, &body, &mut out);
+            }
+            _ => self.server.hang_up(cx, token, CloseReason::Unsupported),
+        }
+        self.messages.extend(out.into_iter().map(Message::Replica));
+    }
+
+    fn api_versions(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        listener: Listener,
+        request: &klamm_protocol::kafka::messages::ApiVersionsRequest,
+    ) {
+        let image = match (&self.broker, &self.controller) {
+            (Some(broker), _) => Some(&broker.image),
+            (None, Some(controller)) => Some(controller.image()),
+            (None, None) => None,
+        };
+        let response = api::api_versions::answer(request, token.api_version, listener, image);
+        self.server.respond(cx, token, Some(&ResponseKind::ApiVersions(response)));
+    }
+
+    fn metadata(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: &klamm_protocol::kafka::messages::MetadataRequest,
+    ) {
+        let Some(broker) = &mut self.broker else { return };
+        let settings = &self.config.settings;
+        let answer = api::metadata::answer(
+            request,
+            token.api_version,
+            &self.config.cluster_id,
+            settings.auto_create_topics_enable,
+            cx.rng.of(Purpose::ClientChoice),
+            &broker.image,
+        );
+        for topic in answer.create {
+            if broker.creating.insert(Arc::clone(&topic)) {
+                let timeout_ms = i32::try_from(settings.request_timeout.as_millis());
+                let create = api::create_topics::automatic(&topic, timeout_ms.unwrap_or(i32::MAX));
+                let deadline = cx.now + settings.request_timeout;
+                let request = RequestKind::CreateTopics(create);
+                broker.forwarding.send(request, deadline, Forwarded::AutoCreate { topic });
+            }
+        }
+        self.server.respond(cx, token, Some(&ResponseKind::Metadata(answer.response)));
+    }
+
+    fn describe_cluster(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: &klamm_protocol::kafka::messages::DescribeClusterRequest,
+    ) {
+        let Some(broker) = &self.broker else { return };
+        let random = cx.rng.of(Purpose::ClientChoice);
+        let controller = api::metadata::some_broker(&broker.image, random);
+        let response = api::describe_cluster::answer(
+            request,
+            token.api_version,
+            &self.config.cluster_id,
+            controller,
+            &broker.image,
+        );
+        self.server.respond(cx, token, Some(&ResponseKind::DescribeCluster(response)));
+    }
+
+    fn create_topics(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: CreateTopicsRequest,
+    ) {
+        let Some(broker) = &mut self.broker else { return };
+        let topics = api::create_topics::asked(&request);
+        let deadline = cx.now + self.config.settings.request_timeout;
+        let request = RequestKind::CreateTopics(request);
+        let forwarded = Forwarded::CreateTopics { token, topics };
+        broker.forwarding.send_up_to(request, token.api_version, deadline, forwarded);
+    }
+
+    fn begin_shutdown(&mut self, cx: &mut Context<'_>) {
+        match &mut self.broker {
+            Some(broker) => {
+                let mut out = Vec::new();
+                broker.lifecycle.begin_shutdown(cx, &mut out);
+                self.messages.extend(out.into_iter().map(Message::Lifecycle));
+            }
+            None => self.resign(cx),
+        }
+    }
+
+    /// Closes the logs, which leaves the clean-shutdown marker, and goes on to the quorum.
+    fn close_broker(&mut self, cx: &mut Context<'_>) {
+        self.server.hold_listener(Listener::Broker);
+        if let Some(broker) = &mut self.broker
+            && let Err(error) = broker.replicas.close(cx)
+        {
+            return self.fail(cx, error.to_string());
+        }
+        self.resign(cx);
+    }
+
+    fn resign(&mut self, cx: &mut Context<'_>) {
+        if self.end == End::Open {
+            self.end = End::Resigning { deadline: cx.now + RESIGN_MAX };
+            self.with_raft(cx, |raft, cx, out| raft.shutdown(cx, out));
+        }
+    }
+
+    /// Ends the process once the quorum member has taken its leave.
+    fn maybe_finish(&mut self, cx: &mut Context<'_>) {
+        let End::Resigning { deadline } = self.end else { return };
+        if !self.raft.is_shut_down(cx.now) && deadline > cx.now {
+            return;
+        }
+        self.server.close_all(cx);
+        self.to_quorum.close_all(cx);
+        if let Some(broker) = &mut self.broker {
+            broker.to_leaders.close_all(cx);
+            broker.to_controller.client().close_all(cx);
+            broker.alter_partition.client().close_all(cx);
+            broker.forwarding.client().close_all(cx);
+        }
+        cx.out.halt("shut down", true);
+        self.end = End::Over;
+    }
+
+    fn fail(&mut self, cx: &mut Context<'_>, reason: String) {
+        self.messages.clear();
+        cx.out.halt(reason, false);
+        self.end = End::Over;
+    }
+
+    fn with_raft(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut Raft, &mut Context<'_>, &mut Vec<RaftOutput>),
+    ) {
+        let mut out = Vec::new();
+        call(&mut self.raft, cx, &mut out);
+        self.messages.extend(out.into_iter().map(Message::Raft));
+    }
+
+    fn with_controller(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut Controller, &mut Context<'_>, &mut Vec<ControllerOutput>),
+    ) {
+        if let Some(controller) = &mut self.controller {
+            let mut out = Vec::new();
+            call(controller, cx, &mut out);
+            self.messages.extend(out.into_iter().map(Message::Controller));
+        }
+    }
+}

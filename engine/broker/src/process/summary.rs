@@ -1,0 +1,37 @@
+//! What a process holds, as plain data: the other side of the test that the View, folded from events, equals the nodes.
+
+use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
+use klamm_raft::RaftSummary;
+
+use crate::lifecycle::BrokerState;
+use crate::replica::ReplicaSummary;
+
+/// A running process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessSummary {
+    /// Its `node.id`.
+    pub id: BrokerId,
+    /// Its place in the metadata quorum.
+    pub raft: RaftSummary,
+    /// The offset of its metadata image.
+    pub metadata_applied: Offset,
+    /// The quorum epoch in which it is the active controller.
+    pub active_controller: Option<LeaderEpoch>,
+    /// The broker's part, if it has that role.
+    pub broker: Option<BrokerSummary>,
+}
+
+/// The broker's part of a process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BrokerSummary {
+    /// Where it is in its life.
+    pub state: BrokerState,
+    /// The epoch of its registration.
+    pub epoch: Option<BrokerEpoch>,
+    /// Whether the controller said in its last answer that it is fenced.
+    pub fenced: bool,
+    /// Its replicas, by name.
+    pub replicas: Vec<ReplicaSummary>,
+    /// Requests that wait.
+    pub parked: usize,
+}
