@@ -1,46 +1,266 @@
 //! The transcript: a run as a script with its steps, the events they caused, and the state after each.
+//!
+//! ```text
+//! ── 2.000000 step 1 (line 31): crash broker-1
+//!    The leader dies; its session with the controller is still alive.
+//!
+//!     2.000000 broker-1      NodeCrashed
+//!    11.000350 controller-2  FencingDecided broker=1 reason=session-timeout
+//!              … 41 more BatchAppended at broker-1
+//!   = orders-0 leader=2 epoch=1 isr=[2,3] | b1 down 0..120 hw 118 | b2* 0..125 hw 125 | b3 0..125 hw 124
+//! ```
+//!
+//! It is written as events come, so that the terminal can show it live; it is a function of events and Views alone, so
+//! that a stored trace gives the same text. A verb that repeats within a step at one node is shown a few times and
+//! counted from then on.
 
-use klamm_node::Room;
-use klamm_node::event::Event;
+use std::collections::BTreeMap;
 
+use klamm_node::event::{Event, Room};
+use klamm_node::{EventKind, NodeId, TopicPartition};
+
+use crate::format::{Trace, write_fields};
+use crate::header::NodeTable;
+use crate::invariant::{PermittedLoss, Severity, Violation};
 use crate::view::View;
 
 /// What a transcript shows.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TranscriptOptions {
-    /// The rooms whose events it shows.
+    /// The rooms whose events it shows. Steps and expectations are always shown.
     pub rooms: Vec<Room>,
     /// Only events about these partitions and the events about none; empty for all.
-    pub partitions: Vec<klamm_node::TopicPartition>,
+    pub partitions: Vec<TopicPartition>,
     /// Event kinds to leave out, by name.
     pub hide: Vec<String>,
     /// Whether a line of state per partition follows each step.
     pub states: bool,
     /// What the narrator says at a step, by the step's index.
-    pub narration: std::collections::BTreeMap<u32, String>,
+    pub narration: BTreeMap<u32, String>,
+    /// How often the same verb at the same node and partition is shown within a step; 0 for no limit.
+    pub repeats: u32,
     /// Whether to colour with ANSI codes.
     pub color: bool,
 }
+
+impl Default for TranscriptOptions {
+    /// Every room but the network, states after each step, three repetitions, no colour.
+    fn default() -> Self {
+        let rooms = Room::ALL.into_iter().filter(|room| *room != Room::Network).collect();
+        Self {
+            rooms,
+            partitions: Vec::new(),
+            hide: Vec::new(),
+            states: true,
+            narration: BTreeMap::new(),
+            repeats: 3,
+            color: false,
+        }
+    }
+}
+
+/// What repeats: a verb at a node, about a partition.
+type Repeated = (NodeId, &'static str, Option<String>);
 
 /// Writes a transcript as events come.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     options: TranscriptOptions,
+    shown: BTreeMap<Repeated, u32>,
+    begun: bool,
+    lines_in_step: usize,
+    states: Vec<String>,
 }
 
 impl Transcript {
     /// An empty transcript.
     pub fn new(options: TranscriptOptions) -> Self {
-        Self { options }
+        Self { options, ..Self::default() }
     }
 
-    /// Takes the next event and the View after it; appends what it shows to `out`.
+    /// A whole trace as a transcript.
+    pub fn of(trace: &Trace, options: TranscriptOptions) -> String {
+        let (mut transcript, mut view, mut out) =
+            (Self::new(options), View::new(&trace.header), String::new());
+        for event in &trace.events {
+            // A step's event ends the step before: the state is the one before it.
+            transcript.event(&event, &view, &mut out);
+            view.apply(&event);
+        }
+        transcript.finish(&view, &mut out);
+        out
+    }
+
+    /// Takes the next event, with the View before it or after it, and appends what it shows to `out`.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other event is a line like any other"
+    )]
     pub fn event(&mut self, event: &Event, view: &View, out: &mut String) {
-        let _ = (event, view, out, &self.options);
+        let time = event.time.to_string();
+        match &event.kind {
+            EventKind::StepStarted { step, line, text } => {
+                self.end_step(view, out);
+                if self.begun {
+                    out.push('\n');
+                }
+                self.begun = true;
+                let title = format!("── {time} step {step} (line {line}): {text}");
+                out.push_str(&self.paint(BOLD, &title));
+                out.push('\n');
+                if let Some(said) = self.options.narration.get(step) {
+                    for said in said.lines() {
+                        out.push_str(&self.paint(ITALIC, &format!("   {}", said.trim())));
+                        out.push('\n');
+                    }
+                    out.push('\n');
+                }
+            }
+            EventKind::ExpectationMet { text, .. } => {
+                let line = format!("  {time:>12} ok: {text}\n");
+                out.push_str(&self.paint(GREEN, &line));
+            }
+            EventKind::ExpectationFailed { text, found, .. } => {
+                let line = format!("  {time:>12} FAILED: {text}; found: {found}\n");
+                out.push_str(&self.paint(RED, &line));
+            }
+            kind => {
+                if self.wants(kind) && self.counts(event) {
+                    self.begun = true;
+                    self.lines_in_step += 1;
+                    let line = self.line(event, &view.table);
+                    out.push_str(&line);
+                }
+            }
+        }
     }
 
-    /// Ends the transcript.
-    pub fn finish(&mut self, view: &View, out: &mut String) {
-        let _ = (view, out);
+    /// Shows a violation where it was found.
+    pub fn violation(&self, violation: &Violation, out: &mut String) {
+        let color = if violation.severity == Severity::Red { RED } else { YELLOW };
+        let (time, id, severity) = (violation.time.to_string(), violation.id, violation.severity);
+        let line = format!("  {time:>12} !! {severity} {id}: {}\n", violation.sentence);
+        out.push_str(&self.paint(color, &line));
     }
+
+    /// Shows a permitted loss where it was found.
+    pub fn permitted(&self, loss: &PermittedLoss, out: &mut String) {
+        let line =
+            format!("  {:>12} lost, as permitted: {}\n", loss.time.to_string(), loss.sentence);
+        out.push_str(&self.paint(YELLOW, &line));
+    }
+
+    /// Ends the transcript, with the View after the last event.
+    pub fn finish(&mut self, view: &View, out: &mut String) {
+        self.end_step(view, out);
+    }
+
+    /// What was counted instead of shown, and the states, if they changed.
+    fn end_step(&mut self, view: &View, out: &mut String) {
+        let shown = std::mem::take(&mut self.shown);
+        let limit = self.options.repeats;
+        for ((node, verb, partition), count) in shown {
+            if limit > 0 && count > limit {
+                let name = view.table.name(node);
+                let about =
+                    partition.map_or_else(String::new, |partition| format!(" of {partition}"));
+                let line =
+                    format!("  {:>12} … {} more {verb}{about} at {name}\n", "", count - limit);
+                out.push_str(&self.paint(DIM, &line));
+            }
+        }
+        self.lines_in_step = 0;
+        if !self.options.states {
+            return;
+        }
+        let states = view.partition_lines(&self.options.partitions);
+        if states != self.states {
+            for state in &states {
+                out.push_str(&self.paint(CYAN, &format!("  = {state}\n")));
+            }
+            self.states = states;
+        }
+    }
+
+    /// True if the event passes the filters.
+    fn wants(&self, kind: &EventKind) -> bool {
+        let options = &self.options;
+        if !options.rooms.contains(&kind.room())
+            || options.hide.iter().any(|name| name == kind.name())
+        {
+            return false;
+        }
+        options.partitions.is_empty()
+            || partition_of(kind)
+                .is_none_or(|name| options.partitions.iter().any(|p| p.to_string() == name))
+    }
+
+    /// Counts an event; true while it may still be shown.
+    fn counts(&mut self, event: &Event) -> bool {
+        let limit = self.options.repeats;
+        if limit == 0 {
+            return true;
+        }
+        let what = (event.node, event.kind.name(), partition_of(&event.kind));
+        let count = self.shown.entry(what).or_insert(0);
+        *count += 1;
+        *count <= limit
+    }
+
+    fn line(&self, event: &Event, nodes: &NodeTable) -> String {
+        let (time, name, verb) =
+            (event.time.to_string(), nodes.name(event.node), event.kind.name());
+        let mut fields = String::new();
+        write_fields(&mut fields, &event.kind, nodes);
+        if !self.options.color {
+            return format!("  {time:>12} {name:<13} {verb}{fields}\n");
+        }
+        let time = self.paint(DIM, &format!("{time:>12}"));
+        let name = self.paint(CYAN, &format!("{name:<13}"));
+        let verb = self.paint(color_of(event.kind.room()), verb);
+        format!("  {time} {name} {verb}{fields}\n")
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if !self.options.color {
+            return text.to_owned();
+        }
+        // A colour ends before the line does.
+        let (text, end) = text.strip_suffix('\n').map_or((text, ""), |text| (text, "\n"));
+        format!("\u{1b}[{code}m{text}\u{1b}[0m{end}")
+    }
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const ITALIC: &str = "3";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const BLUE: &str = "34";
+const MAGENTA: &str = "35";
+const CYAN: &str = "36";
+
+fn color_of(room: Room) -> &'static str {
+    match room {
+        Room::World => RED,
+        Room::Raft | Room::Controller => MAGENTA,
+        Room::Metadata => BLUE,
+        Room::Broker | Room::Replica => YELLOW,
+        Room::Log | Room::Client => GREEN,
+        Room::Scenario | Room::Network => DIM,
+    }
+}
+
+/// The partition that an event is about, as its text form says it.
+fn partition_of(kind: &EventKind) -> Option<String> {
+    let mut found = None;
+    kind.visit(&mut |key, value| {
+        if key == "partition" {
+            let mut text = String::new();
+            value.show(&mut text).expect("writing to a String can't fail");
+            found = Some(text);
+        }
+    });
+    found
 }

@@ -28,17 +28,17 @@ impl Membership {
     )]
     pub(super) fn check(&mut self, cx: &mut Check<'_>) {
         match &cx.event.kind {
-            EventKind::PartitionChanged { partition, .. } => {
-                if cx.view.truth(partition).is_some_and(|truth| truth.seq == cx.event.seq) {
-                    self.partitions.insert(partition.clone());
-                }
+            EventKind::PartitionChanged { partition, .. }
+                if cx.view.truth(partition).is_some_and(|truth| truth.seq == cx.event.seq) =>
+            {
+                self.partitions.insert(partition.clone());
             }
             EventKind::BrokerFenced { offset, broker, .. }
             | EventKind::BrokerRegistered { offset, broker, .. }
-            | EventKind::BrokerShuttingDown { offset, broker, .. } => {
-                if cx.view.brokers.get(broker).is_some_and(|view| view.offset == *offset) {
-                    self.brokers.insert(*broker);
-                }
+            | EventKind::BrokerShuttingDown { offset, broker, .. }
+                if cx.view.brokers.get(broker).is_some_and(|view| view.offset == *offset) =>
+            {
+                self.brokers.insert(*broker);
             }
             EventKind::BrokerUnregistered { broker, .. } => {
                 self.brokers.insert(*broker);

@@ -107,15 +107,15 @@ impl View {
         let view = self.partition(partition);
         // The stored batch is found by its offset and CRC. A broker that stamps its own time on the batch (LogAppendTime)
         // changes the CRC; then the newest batch at that offset is the one.
-        let at_base = || view.written.iter().filter(|((_, at), _)| *at == base && base.0 >= 0);
-        let stored =
-            at_base().filter(|(_, w)| w.crc == crc).next_back().or_else(|| at_base().next_back());
+        let candidates = view.written_at(base);
+        let same = candidates.iter().find(|(_, written)| written.crc == crc);
+        let stored = same.or_else(|| candidates.first()).copied();
         let batch = AckedBatch {
             producer: event.node,
             base,
             records: records.to_vec(),
             acks,
-            epoch: stored.map(|((epoch, _), _)| *epoch),
+            epoch: stored.map(|(epoch, _)| epoch),
             crc: stored.map_or(crc, |(_, written)| written.crc),
             isr: view.truth.as_ref().map(|truth| truth.isr.clone()).unwrap_or_default(),
             seq: event.seq,

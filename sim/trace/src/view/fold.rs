@@ -268,6 +268,10 @@ impl View {
         clippy::wildcard_enum_match_arm,
         reason = "the caller passes events of the metadata room only"
     )]
+    #[expect(
+        clippy::collapsible_match,
+        reason = "asking for news has an effect, which a guard must not have"
+    )]
     fn apply_metadata(&mut self, event: &Event) {
         match &event.kind {
             EventKind::MetadataApplied { offset } => {

@@ -3,7 +3,7 @@
 use klamm_node::{BrokerId, LeaderEpoch, NodeId, Offset, TopicPartition};
 
 use super::View;
-use super::state::{AckedBatch, PartitionState, PartitionView, ReplicaRole, ReplicaView};
+use super::state::{AckedBatch, PartitionState, PartitionView, ReplicaRole, ReplicaView, Written};
 
 impl View {
     /// A partition's controller state by the committed metadata.
@@ -155,6 +155,20 @@ impl View {
         let value = of(format!("topic:{topic}")).or_else(|| of("broker:".to_owned()));
         let default = usize::try_from(self.min_insync_replicas).unwrap_or(1);
         value.and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+}
+
+impl PartitionView {
+    /// The batches that leaders wrote at a first offset, with their epochs, newest first.
+    pub fn written_at(&self, base: Offset) -> Vec<(LeaderEpoch, Written)> {
+        let mut found = Vec::new();
+        let mut newest = self.written.keys().next_back().map(|(epoch, _)| *epoch);
+        while let Some(epoch) = newest {
+            found.extend(self.written.get(&(epoch, base)).map(|written| (epoch, *written)));
+            let older = self.written.range(..(epoch, Offset(i64::MIN))).next_back();
+            newest = older.map(|((epoch, _), _)| *epoch);
+        }
+        found
     }
 }
 
