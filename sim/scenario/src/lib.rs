@@ -1,8 +1,51 @@
 //! Scenario files: the RON text that scripts a run, read into a validated model.
 //!
+//! ```text
+//!   text ─► syntax (tree with places) ─► reader (names and values checked against schema) ─► model::Scenario
+//!                     └──────────────────────────┴──► every mistake, each with line, column and help
+//! ```
+//!
 //! *Flows in*: a file's name and text. *Flows out*: a [`model::Scenario`], or every error at once, each with its place.
-//! *Must never*: run anything, read a file, or accept a name that means nothing.
+//! *Must never*: run anything, read a file, accept a name that means nothing, or panic on any text.
+//!
+//! The table in `schema` is the format: the reader takes its names from it, and so does the book's page.
 
+mod diagnostic;
 pub mod model;
+mod reader;
+mod reference;
+mod schema;
+mod syntax;
+mod values;
 
+pub use diagnostic::{Diagnostic, render};
 pub use model::Scenario;
+pub use reference::reference_markdown;
+
+/// Reads a scenario.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn parse(file_name: &str, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
+    let mut mistakes = Vec::new();
+    let scenario = syntax::read(text, &mut mistakes).map(|root| {
+        let (scenario, found) = reader::read(file_name, text, &root);
+        mistakes.extend(found);
+        scenario
+    });
+    match scenario {
+        Some(scenario) if mistakes.is_empty() => Ok(scenario),
+        Some(_) | None => Err(diagnostic::place(file_name, text, mistakes)),
+    }
+}
+
+/// A duration as people write it, for command lines: `12s`, `1500ms`, `1m30s`.
+///
+/// # Errors
+/// What is wrong with it, and how to write it.
+pub fn duration(text: &str) -> Result<klamm_node::Span, String> {
+    values::duration(text).map_err(|wrong| format!("{}; {}", wrong.why, wrong.help))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! Producers and consumers.
+
+use klamm_node::config::Scope;
+use klamm_node::{Offset, Time, TopicPartition};
+
+use super::Reader;
+use super::fields::{Args, unwrapped};
+use crate::diagnostic::Mistake;
+use crate::model::{Client, Consumer, From, Keys, Producer, Workload};
+use crate::schema;
+use crate::syntax::{Kind, Node};
+use crate::values;
+
+impl Reader {
+    /// Notes the names of clients before anything refers to them.
+    pub(super) fn declare_clients(&mut self, node: Option<&Node>) {
+        let Some(Kind::List(nodes)) = node.map(|node| &node.kind) else {
+            self.names.clients_unsure = node.is_some();
+            return;
+        };
+        for node in nodes {
+            let declared = match &node.kind {
+                Kind::Group { name: Some(kind), fields } => fields
+                    .iter()
+                    .find(|field| field.name.as_ref().is_some_and(|name| name.text == "name"))
+                    .and_then(|field| match &unwrapped(&field.value).kind {
+                        Kind::Text(name) => Some((kind.text.as_str(), name.clone(), &field.value)),
+                        _ => None,
+                    }),
+                _ => None,
+            };
+            let Some((kind, name, at)) = declared else {
+                self.names.clients_unsure = true;
+                continue;
+            };
+            if self.names.producers.contains(&name) || self.names.consumers.contains(&name) {
+                self.mistake(Mistake::new(&at.span, format!("there are two clients '{name}'")));
+            }
+            if name.starts_with("broker-") || name.starts_with("controller-") {
+                self.mistake(
+                    Mistake::new(&at.span, format!("a client can't be named '{name}'"))
+                        .help("such names are those of brokers and controllers"),
+                );
+            }
+            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if name.is_empty() || name.len() > 60 || !name.chars().all(legal) {
+                self.mistake(
+                    Mistake::new(&at.span, format!("a client can't be named '{name}'"))
+                        .help("a name is 1 to 60 letters, digits, '.', '_' or '-'"),
+                );
+            }
+            match kind {
+                "Producer" => self.names.producers.insert(name),
+                "Consumer" => self.names.consumers.insert(name),
+                _ => {
+                    self.names.clients_unsure = true;
+                    false
+                }
+            };
+        }
+    }
+
+    pub(super) fn clients(&mut self, node: Option<&Node>) -> Vec<Client> {
+        self.list_of(node, |reader, node| {
+            let (kind, args) = reader.choice(node, &schema::CLIENT)?;
+            Some(match kind {
+                "Producer" => Client::Producer(reader.producer(&args, node)),
+                _ => Client::Consumer(reader.consumer(&args, node)),
+            })
+        })
+    }
+
+    fn producer(&mut self, args: &Args<'_>, node: &Node) -> Producer {
+        Producer {
+            name: self.text_or_empty(args.get("name")),
+            config: self.config(args.get("config"), Scope::Producer),
+            workload: self.workload(args, node),
+        }
+    }
+
+    fn workload(&mut self, args: &Args<'_>, node: &Node) -> Option<Workload> {
+        let start = args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO);
+        let stop = args.get("stop").and_then(|node| {
+            let stop = self.time(node)?;
+            if stop < start {
+                self.mistake(
+                    Mistake::new(&node.span, "the workload stops before it starts")
+                        .help(format!("it starts at {start}")),
+                );
+            }
+            Some(stop)
+        });
+        let every = self.pace(args);
+        let partition = args.get("partition").and_then(|node| self.i32_from(node, 0));
+        let count = args.get("count").and_then(|node| self.u64(node));
+        let keys = args.get("keys").map_or(Keys::None, |node| self.keys(node));
+        let value_size = args
+            .get("value_size")
+            .and_then(|node| self.range(node, Self::value_size))
+            .unwrap_or((100, 100));
+        let Some(topic_node) = args.get("topic") else {
+            for needless in
+                ["partition", "rate", "every", "count", "start", "stop", "keys", "value_size"]
+            {
+                if let Some(node) = args.get(needless) {
+                    self.mistake(
+                        Mistake::new(
+                            &node.span,
+                            format!("'{needless}' means nothing without a topic"),
+                        )
+                        .help("say where the records go: topic: \"…\""),
+                    );
+                }
+            }
+            return None;
+        };
+        if args.get("rate").is_none() && args.get("every").is_none() {
+            self.mistake(
+                Mistake::new(
+                    &(node.span.start..node.span.start + "Producer".len()),
+                    "this producer has a topic but no rate",
+                )
+                .help("write rate: \"50/s\", or every: \"20ms\""),
+            );
+        }
+        let topic = self.topic_name(topic_node)?;
+        if let (Some(partition), Some(node)) = (partition, args.get("partition")) {
+            self.check_partition(&topic, partition, &node.span);
+        }
+        Some(Workload {
+            topic: topic.into(),
+            partition,
+            every: every?,
+            count,
+            start,
+            stop,
+            keys,
+            value_size,
+        })
+    }
+
+    /// The time between two records, from `rate` or `every`.
+    fn pace(&mut self, args: &Args<'_>) -> Option<klamm_node::Span> {
+        match (args.get("rate"), args.get("every")) {
+            (Some(rate), None) => self.written(rate, "rate", values::rate),
+            (None, Some(every)) => {
+                let span = self.duration(every)?;
+                if span == klamm_node::Span::ZERO {
+                    self.mistake(Mistake::new(
+                        &every.span,
+                        "records without a time between them never end",
+                    ));
+                    return None;
+                }
+                Some(span)
+            }
+            (Some(_), Some(every)) => {
+                self.mistake(
+                    Mistake::new(&every.span, "'rate' and 'every' say the same")
+                        .help("keep one of them"),
+                );
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn value_size(&mut self, node: &Node) -> Option<u32> {
+        let bytes = self.written(node, "size", values::size)?;
+        match u32::try_from(bytes).ok().filter(|bytes| *bytes <= 1 << 30) {
+            Some(bytes) => Some(bytes),
+            None => {
+                self.mistake(
+                    Mistake::new(&node.span, format!("values of {bytes} bytes are too large"))
+                        .help("1GiB is the most"),
+                );
+                None
+            }
+        }
+    }
+
+    fn keys(&mut self, node: &Node) -> Keys {
+        let Some((kind, args)) = self.choice(node, &schema::KEYS) else { return Keys::None };
+        let count = |reader: &mut Self, args: &Args<'_>| {
+            args.get("count")
+                .and_then(|node| reader.integer(node, 1, i128::from(u32::MAX)))
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(1)
+        };
+        match kind {
+            "Cycle" => Keys::Cycle(count(self, &args)),
+            "Random" => Keys::Random(count(self, &args)),
+            "Of" => {
+                let keys = self.list_of(args.get("keys"), Self::text);
+                if let Some(Node { kind: Kind::List(nodes), span }) = args.get("keys")
+                    && nodes.is_empty()
+                {
+                    self.mistake(Mistake::new(span, "there is no key to choose from"));
+                }
+                Keys::Of(keys)
+            }
+            _ => Keys::None,
+        }
+    }
+
+    fn consumer(&mut self, args: &Args<'_>, node: &Node) -> Consumer {
+        let name = self.text_or_empty(args.get("name"));
+        let config = self.config(args.get("config"), Scope::Consumer);
+        let partitions = match (args.get("topic"), args.get("partitions")) {
+            (Some(topic), None) => self.all_partitions(topic),
+            (None, Some(partitions)) => {
+                let mut seen = std::collections::BTreeSet::new();
+                self.list(partitions, |reader, node| {
+                    let partition = reader.partition(node)?;
+                    if !seen.insert(partition.clone()) {
+                        reader.mistake(Mistake::new(
+                            &node.span,
+                            format!("partition {partition} is listed twice"),
+                        ));
+                    }
+                    Some(partition)
+                })
+            }
+            (Some(_), Some(partitions)) => {
+                self.mistake(
+                    Mistake::new(&partitions.span, "'topic' and 'partitions' can't both be given")
+                        .help("keep one of them"),
+                );
+                Vec::new()
+            }
+            (None, None) => {
+                self.mistake(
+                    Mistake::new(
+                        &(node.span.start..node.span.start + "Consumer".len()),
+                        "this consumer reads nothing",
+                    )
+                    .help("write topic: \"…\", or partitions: [\"…-0\"]"),
+                );
+                Vec::new()
+            }
+        };
+        Consumer {
+            name,
+            config,
+            partitions,
+            from: args.get("from").map_or(From::Earliest, |node| self.from(node)),
+            start: args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO),
+        }
+    }
+
+    fn all_partitions(&mut self, node: &Node) -> Vec<TopicPartition> {
+        let Some(topic) = self.topic_name(node) else { return Vec::new() };
+        // More than a topic may have is reported at the topic.
+        let count = self.names.topics.get(&topic).copied().flatten().unwrap_or(0).min(10_000);
+        (0..count).map(|index| TopicPartition::new(topic.as_str(), index)).collect()
+    }
+
+    fn from(&mut self, node: &Node) -> From {
+        match self.choice(node, &schema::FROM) {
+            Some(("Latest", _)) => From::Latest,
+            Some(("Offset", args)) => From::Offset(Offset(
+                args.get("offset").and_then(|node| self.i64(node)).unwrap_or(0),
+            )),
+            Some(_) | None => From::Earliest,
+        }
+    }
+
+    /// A producer that exists.
+    pub(super) fn producer_name(&mut self, node: &Node) -> Option<String> {
+        let name = self.text(node)?;
+        self.check_client(&name, node, true)
+    }
+
+    /// A consumer that exists.
+    pub(super) fn consumer_name(&mut self, node: &Node) -> Option<String> {
+        let name = self.text(node)?;
+        self.check_client(&name, node, false)
+    }
+
+    fn check_client(&mut self, name: &str, node: &Node, producer: bool) -> Option<String> {
+        let (what, known, others) = if producer {
+            ("producer", &self.names.producers, &self.names.consumers)
+        } else {
+            ("consumer", &self.names.consumers, &self.names.producers)
+        };
+        if known.contains(name) {
+            return Some(name.to_owned());
+        }
+        let mut mistake = Mistake::new(&node.span, format!("there is no {what} '{name}'"));
+        if others.contains(name) {
+            mistake = mistake
+                .help(format!("'{name}' is a {}", if producer { "consumer" } else { "producer" }));
+        } else if self.names.clients_unsure {
+            return None;
+        } else {
+            mistake = mistake.names(name, &format!("{what}s"), known.iter().map(String::as_str));
+        }
+        self.mistake(mistake);
+        None
+    }
+}

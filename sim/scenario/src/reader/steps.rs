@@ -1,0 +1,368 @@
+//! Steps: moments, actions and who they act on.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use klamm_node::{Span, Time};
+
+use super::Reader;
+use super::fields::{Args, unwrapped};
+use super::is_none;
+use crate::diagnostic::Mistake;
+use crate::model::{Action, Cluster, Step, Target, Trigger};
+use crate::schema;
+use crate::syntax::{Field, Kind, Node};
+use crate::values;
+
+/// A step's place in the file, for whatever refers to earlier steps.
+#[derive(Clone, Debug)]
+pub(super) struct StepPlace {
+    index: u32,
+    /// Of each earlier step: whether it acts on anybody.
+    acts: Vec<bool>,
+    at_the_end: bool,
+}
+
+impl StepPlace {
+    pub(super) fn after_all() -> Self {
+        Self { index: 0, acts: Vec::new(), at_the_end: true }
+    }
+}
+
+impl Reader {
+    pub(super) fn steps(&mut self, node: Option<&Node>, cluster: &Cluster) -> Vec<Step> {
+        let mut place = StepPlace { index: 0, acts: Vec::new(), at_the_end: false };
+        let mut latest = Time::ZERO;
+        self.list_of(node, |reader, node| {
+            let args = reader.record(node, &schema::STEP);
+            let trigger = reader.trigger(&args, node, &mut latest, &place);
+            let actions =
+                reader.list_of(args.get("do"), |reader, node| reader.action(node, cluster, &place));
+            let expect = reader.expectations(args.get("expect"), &place);
+            let say = args.get("say").and_then(|node| reader.text(node));
+            place.acts.push(acts_on_somebody(args.get("do")));
+            place.index += 1;
+            Some(Step { line: reader.line_of(node), trigger, actions, expect, say })
+        })
+    }
+
+    fn trigger(
+        &mut self,
+        args: &Args<'_>,
+        node: &Node,
+        latest: &mut Time,
+        place: &StepPlace,
+    ) -> Trigger {
+        let after = args.get("after").and_then(|node| self.duration(node));
+        match (args.get("at"), args.get("when"), args.get("after")) {
+            (Some(at), when, after) => {
+                if let Some(other) = when.or(after) {
+                    self.mistake(
+                        Mistake::new(&other.span, "a step with 'at' happens at that time")
+                            .help("leave out 'at', or this"),
+                    );
+                }
+                let Some(time) = self.time(at) else { return Trigger::At(*latest) };
+                if time < *latest {
+                    self.mistake(
+                        Mistake::new(&at.span, "this step stands behind a later one")
+                            .label("goes back in time")
+                            .help(format!(
+                                "a step above happens at {latest}; put steps in the order of time"
+                            )),
+                    );
+                }
+                *latest = time.max(*latest);
+                Trigger::At(time)
+            }
+            (None, Some(when), _) => match self.condition(when, place) {
+                Some(condition) => Trigger::When { condition, after: after.unwrap_or_default() },
+                None => Trigger::After(Span::ZERO),
+            },
+            (None, None, Some(_)) => Trigger::After(after.unwrap_or_default()),
+            (None, None, None) => {
+                // A step that is broken has said so already.
+                if matches!(node.kind, Kind::Group { .. }) {
+                    self.mistake(
+                        Mistake::new(
+                            &(node.span.start..node.span.start + 1),
+                            "this step has no moment",
+                        )
+                        .help("write at: \"5s\", or when: a condition, or after: \"2s\""),
+                    );
+                }
+                Trigger::After(Span::ZERO)
+            }
+        }
+    }
+
+    fn action(&mut self, node: &Node, cluster: &Cluster, place: &StepPlace) -> Option<Action> {
+        let (name, args) = self.choice(node, &schema::ACTION)?;
+        Some(match name {
+            "Crash" => Action::Crash(self.who(&args, place)?),
+            "Restart" => Action::Restart(self.who(&args, place)?),
+            "Stop" => Action::Stop(self.who(&args, place)?),
+            "Pause" => Action::Pause(self.who(&args, place)?),
+            "Resume" => Action::Resume(self.who(&args, place)?),
+            "WipeDisk" => {
+                let target = self.who(&args, place)?;
+                self.check_has_disk(&args, &target);
+                Action::WipeDisk(target)
+            }
+            "PowerOff" => Action::PowerOff {
+                targets: self.group(args.get("targets"), place),
+                partial: self.boolean_or(args.get("partial"), false),
+            },
+            "Cut" => {
+                let (from, to) = self.groups(&args, place);
+                Action::Cut { from, to, both_ways: self.boolean_or(args.get("both_ways"), true) }
+            }
+            "Heal" => {
+                let (from, to) = self.groups(&args, place);
+                Action::Heal { from, to }
+            }
+            "SlowLink" => {
+                let (from, to) = self.groups(&args, place);
+                if args.get("latency").is_none() && args.get("bandwidth").is_none() {
+                    self.mistake(
+                        Mistake::new(&node.span, "this changes nothing")
+                            .help("give a latency or a bandwidth"),
+                    );
+                }
+                Action::SlowLink {
+                    from,
+                    to,
+                    network: self.link(&args, cluster.network),
+                    both_ways: self.boolean_or(args.get("both_ways"), true),
+                }
+            }
+            "SlowDisk" => {
+                let disk = self.disk_speed(&args, cluster.disk);
+                let target = self.who(&args, place)?;
+                self.check_has_disk(&args, &target);
+                Action::SlowDisk { target, disk }
+            }
+            "SkewClock" => {
+                let offset_ms = args
+                    .get("offset")
+                    .and_then(|node| self.written(node, "duration", values::signed_millis));
+                // Twice too fast, or almost standing still, is as far as a clock goes here.
+                let drift_ppm =
+                    args.get("drift_ppm").and_then(|node| self.integer(node, -999_999, 1_000_000));
+                Action::SkewClock {
+                    target: self.who(&args, place)?,
+                    offset_ms: offset_ms.unwrap_or(0),
+                    drift_ppm: drift_ppm.and_then(|ppm| i32::try_from(ppm).ok()).unwrap_or(0),
+                }
+            }
+            "Produce" => return self.produce(&args),
+            "CreateTopic" => {
+                let topic = self.topic(&args);
+                Action::CreateTopic(topic)
+            }
+            "StopWorkload" => {
+                Action::StopWorkload { client: self.producer_name(args.get("client")?)? }
+            }
+            other => unreachable!("the table has the action {other}, and the reader does not"),
+        })
+    }
+
+    fn produce(&mut self, args: &Args<'_>) -> Option<Action> {
+        let client = args.get("client").and_then(|node| self.producer_name(node));
+        let topic = args.get("topic").and_then(|node| self.topic_name(node));
+        let partition = args.get("partition").and_then(|node| {
+            let partition = self.i32_from(node, 0)?;
+            self.check_partition(topic.as_deref()?, partition, &node.span)?;
+            Some(partition)
+        });
+        let records = self.list_of(args.get("records"), Self::record_to_send);
+        Some(Action::Produce { client: client?, topic: topic?.into(), partition, records })
+    }
+
+    /// `("key", "value")`, `(None, "value")` or `"value"`.
+    fn record_to_send(&mut self, node: &Node) -> Option<(Option<String>, String)> {
+        let Kind::Group { name: None, fields } = &node.kind else {
+            return self.text(node).map(|value| (None, value));
+        };
+        let [Field { name: None, value: key }, Field { name: None, value }] = fields.as_slice()
+        else {
+            self.wrong(node, "a record as (key, value)");
+            return None;
+        };
+        let key = unwrapped(key);
+        let key = if is_none(key) { None } else { Some(self.text(key)?) };
+        Some((key, self.text(value)?))
+    }
+
+    fn who(&mut self, args: &Args<'_>, place: &StepPlace) -> Option<Target> {
+        self.target(args.get("target")?, place)
+    }
+
+    fn check_has_disk(&mut self, args: &Args<'_>, target: &Target) {
+        if let (Target::Node(name), Some(node)) = (target, args.get("target"))
+            && (self.names.producers.contains(name) || self.names.consumers.contains(name))
+        {
+            self.mistake(
+                Mistake::new(&node.span, format!("'{name}' has no disk"))
+                    .help("only brokers and controllers keep files"),
+            );
+        }
+    }
+
+    /// Two sides, which may not overlap: nothing can be cut off from itself.
+    fn groups(&mut self, args: &Args<'_>, place: &StepPlace) -> (Vec<Target>, Vec<Target>) {
+        let (from_node, to_node) = (args.get("from"), args.get("to"));
+        let from = self.located_group(from_node, place);
+        let to = self.located_group(to_node, place);
+        if let Some(Node { kind: Kind::List(nodes), span }) = from_node
+            && nodes.is_empty()
+            && !to.is_empty()
+        {
+            self.mistake(
+                Mistake::new(span, "nobody is on this side").help("name at least one node"),
+            );
+        }
+        for (target, span) in &to {
+            if from.iter().any(|(other, _)| other == target) {
+                self.mistake(
+                    Mistake::new(span, format!("{} is on both sides", shown(target)))
+                        .label("named on the other side as well")
+                        .help("a node stands on one side only: the groups may not overlap"),
+                );
+            }
+        }
+        let strip = |side: Vec<(Target, Range<usize>)>| {
+            side.into_iter().map(|(target, _)| target).collect()
+        };
+        (strip(from), strip(to))
+    }
+
+    fn group(&mut self, node: Option<&Node>, place: &StepPlace) -> Vec<Target> {
+        if let Some(Node { kind: Kind::List(nodes), span }) = node
+            && nodes.is_empty()
+        {
+            self.mistake(Mistake::new(span, "nobody is named here"));
+        }
+        self.located_group(node, place).into_iter().map(|(target, _)| target).collect()
+    }
+
+    fn located_group(
+        &mut self,
+        node: Option<&Node>,
+        place: &StepPlace,
+    ) -> Vec<(Target, Range<usize>)> {
+        let mut seen = BTreeSet::new();
+        self.list_of(node, |reader, node| {
+            let target = reader.target(node, place)?;
+            if !seen.insert(target.clone()) {
+                reader.mistake(Mistake::new(
+                    &node.span,
+                    format!("{} is named twice", shown(&target)),
+                ));
+            }
+            Some((target, node.span.clone()))
+        })
+    }
+
+    /// Who a step acts on, by name or by part.
+    pub(super) fn target(&mut self, node: &Node, place: &StepPlace) -> Option<Target> {
+        if let Kind::Text(name) = &node.kind {
+            return self.node_name(name, node);
+        }
+        let (name, args) = self.choice(node, &schema::TARGET)?;
+        Some(match name {
+            "LeaderOf" => Target::LeaderOf(self.partition(args.get("partition")?)?),
+            "FollowerOf" => {
+                let index = args.get("index").and_then(|node| self.u32(node));
+                Target::FollowerOf(self.partition(args.get("partition")?)?, index.unwrap_or(0))
+            }
+            "ActiveController" => Target::ActiveController,
+            "Same" => {
+                let node = args.get("step")?;
+                let step = self.u32(node)?;
+                self.check_same(step, node, place)?;
+                Target::Same(step)
+            }
+            other => unreachable!("the table has the target {other}, and the reader does not"),
+        })
+    }
+
+    fn check_same(&mut self, step: u32, node: &Node, place: &StepPlace) -> Option<()> {
+        if place.at_the_end {
+            self.mistake(
+                Mistake::new(&node.span, "the end of the run can't refer to a step")
+                    .help("name the node"),
+            );
+            return None;
+        }
+        match place.acts.get(step as usize) {
+            Some(true) => Some(()),
+            Some(false) => {
+                self.mistake(
+                    Mistake::new(&node.span, format!("step {step} acts on nobody"))
+                        .help("steps count from 0"),
+                );
+                None
+            }
+            None => {
+                self.mistake(
+                    Mistake::new(&node.span, format!("step {step} is not before this one"))
+                        .help(format!("steps count from 0, and this is step {}", place.index)),
+                );
+                None
+            }
+        }
+    }
+
+    /// The host of a broker, controller or client.
+    fn node_name(&mut self, name: &str, node: &Node) -> Option<Target> {
+        let names = &self.names;
+        let number =
+            |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse::<i32>().ok());
+        let is_broker = number("broker-").is_some_and(|id| names.brokers.contains(&id));
+        let is_controller = number("controller-")
+            .is_some_and(|id| (1..=i32::from(names.controllers)).contains(&id));
+        if is_broker
+            || is_controller
+            || names.producers.contains(name)
+            || names.consumers.contains(name)
+        {
+            return Some(Target::Node(name.to_owned()));
+        }
+        if names.clients_unsure || (names.brokers_unsure && name.starts_with("broker-")) {
+            return None;
+        }
+        let brokers = names.brokers.iter().map(|id| format!("broker-{id}"));
+        let controllers = (1..=names.controllers).map(|id| format!("controller-{id}"));
+        let clients = names.producers.iter().chain(&names.consumers).cloned();
+        let known: Vec<String> = brokers.chain(controllers).chain(clients).collect();
+        let what = if name.starts_with("broker-") { "broker" } else { "node" };
+        let mistake = Mistake::new(&node.span, format!("there is no {what} '{name}'"))
+            .label(format!("unknown {what}"))
+            .names(name, "nodes", known.iter().map(String::as_str));
+        self.mistake(mistake);
+        None
+    }
+}
+
+/// Whether a step can be what `Same` refers to.
+fn acts_on_somebody(node: Option<&Node>) -> bool {
+    let Some(Kind::List(actions)) = node.map(|node| &node.kind) else { return false };
+    actions.iter().any(|action| match &action.kind {
+        Kind::Group { name: Some(name), fields } => {
+            !fields.is_empty()
+                && !matches!(name.text.as_str(), "Produce" | "CreateTopic" | "StopWorkload")
+        }
+        _ => false,
+    })
+}
+
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Node(name) => format!("'{name}'"),
+        Target::LeaderOf(partition) => format!("the leader of {partition}"),
+        Target::FollowerOf(partition, index) => format!("follower {index} of {partition}"),
+        Target::ActiveController => "the active controller".to_owned(),
+        Target::Same(step) => format!("what step {step} acted on"),
+    }
+}

@@ -1,0 +1,565 @@
+//! The format of scenario files as one table: the reader takes its names from here, and so does the book's page.
+
+/// A field of a struct, or of a verb or condition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+    /// None if the field must be there.
+    pub(crate) default: Option<&'static str>,
+    pub(crate) doc: &'static str,
+}
+
+/// Something with fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    /// How many fields, counted from the front, may be written without their names.
+    pub(crate) unnamed: usize,
+    pub(crate) fields: &'static [Field],
+}
+
+/// Something that is one of several, by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    /// What one of them is called: `action`.
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) shapes: &'static [Shape],
+}
+
+const fn must(name: &'static str, kind: &'static str, doc: &'static str) -> Field {
+    Field { name, kind, default: None, doc }
+}
+
+const fn may(
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    doc: &'static str,
+) -> Field {
+    Field { name, kind, default: Some(default), doc }
+}
+
+const fn record(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Shape {
+    Shape { name, doc, unnamed: 0, fields }
+}
+
+/// A verb or condition: its fields may be written without their names, in this order.
+const fn verb(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Shape {
+    Shape { name, doc, unnamed: fields.len(), fields }
+}
+
+/// The version of the format that this reads.
+pub(crate) const VERSION: i128 = 1;
+
+pub(crate) const SCENARIO: Shape = record(
+    "Scenario",
+    "The whole file.",
+    &[
+        must("version", "number", "The version of this format: 1."),
+        must("title", "text", "One line: what happens."),
+        must("question", "text", "The question that the scenario answers, in one sentence."),
+        may("seed", "number", "1", "The seed that is used when none is given on the command line."),
+        must("duration", "duration", "How long the run lasts in virtual time."),
+        may("cluster", "`Cluster`", "3 brokers, 3 controllers", "The machines."),
+        may("topics", "list of `Topic`", "[]", "Topics that are created before the clients start."),
+        may("clients", "list of [client](#client)", "[]", "Producers and consumers."),
+        may("steps", "list of `Step`", "[]", "What happens."),
+        may("expect", "list of [condition](#condition)", "[]", "What must hold when the run ends."),
+        may("show", "`Show`", "see there", "What the transcript reports."),
+    ],
+);
+
+pub(crate) const CLUSTER: Shape = record(
+    "Cluster",
+    "The machines and their settings. Brokers are hosts `broker-1`, `broker-2`, …, controllers are hosts `controller-1`, ….",
+    &[
+        may("brokers", "number, or list of `Broker`", "3", "How many brokers, or each of them."),
+        may(
+            "controllers",
+            "number",
+            "3",
+            "How many controllers: the voters of the metadata quorum.",
+        ),
+        may(
+            "config",
+            "map of texts",
+            "{}",
+            "[Settings](configs.md) of every broker and controller.",
+        ),
+        may("network", "`Network`", "see there", "The network, unless a step changes it."),
+        may("disk", "`Disk`", "see there", "The disks, unless a step changes them."),
+    ],
+);
+
+pub(crate) const BROKER: Shape = record(
+    "Broker",
+    "A broker, when there is more to say than that it exists.",
+    &[
+        must("id", "number", "Its node id, from 1; its host is `broker-<id>`."),
+        may("rack", "text", "none", "Its rack."),
+    ],
+);
+
+pub(crate) const NETWORK: Shape = record(
+    "Network",
+    "Every link, in each direction.",
+    &[
+        may(
+            "latency",
+            "duration, or (least, greatest)",
+            "(\"500us\", \"1ms\")",
+            "The one-way latency.",
+        ),
+        may(
+            "bandwidth",
+            "size a second",
+            "0",
+            "Bytes a second, as in `\"10MB/s\"`; 0 is unlimited.",
+        ),
+    ],
+);
+
+pub(crate) const DISK: Shape = record(
+    "Disk",
+    "Every disk.",
+    &[
+        may("read", "duration", "\"5us\"", "How long a read takes (page cache)."),
+        may("write", "duration", "\"10us\"", "How long an append takes (page cache)."),
+        may("sync", "duration", "\"2ms\"", "How long a sync takes."),
+    ],
+);
+
+/// The fields of a topic, also of the verb that creates one.
+const TOPIC_FIELDS: &[Field] = &[
+    must("name", "text", "Its name, by Kafka's rules."),
+    may("partitions", "number", "1, or as many as `assignments`", "How many partitions."),
+    may("replication_factor", "number", "1, or as in `assignments`", "How many replicas each."),
+    may("config", "map of texts", "{}", "[Topic settings](configs.md)."),
+    may(
+        "assignments",
+        "list of lists of broker ids",
+        "[]",
+        "Replicas per partition, preferred leader first; empty leaves the choice to the controller.",
+    ),
+];
+
+pub(crate) const TOPIC: Shape = record("Topic", "A topic.", TOPIC_FIELDS);
+
+pub(crate) const CLIENT: Choice = Choice {
+    name: "client",
+    doc: "A producer or a consumer. Its name is also its host name.",
+    shapes: &[
+        record(
+            "Producer",
+            "Sends records at a rate if it has a `topic`; otherwise only what steps tell it to.",
+            &[
+                must("name", "text", "Its name."),
+                may("config", "map of texts", "{}", "[Producer settings](configs.md)."),
+                may("topic", "topic", "none", "Where its records go."),
+                may("partition", "number", "the partitioner's choice", "A fixed partition."),
+                may(
+                    "rate",
+                    "rate",
+                    "none",
+                    "How many records in a time: `\"50/s\"`, `\"600/min\"`. With a topic, this or `every` must be there.",
+                ),
+                may(
+                    "every",
+                    "duration",
+                    "none",
+                    "The time between two records, instead of a rate.",
+                ),
+                may("count", "number", "no end", "How many records in all."),
+                may("start", "time", "\"0s\"", "When the first record comes."),
+                may("stop", "time", "no end", "When the last record may come."),
+                may("keys", "[keys](#keys)", "None", "The keys of the records."),
+                may("value_size", "size, or (least, greatest)", "\"100B\"", "The size of a value."),
+            ],
+        ),
+        record(
+            "Consumer",
+            "Reads partitions by assignment, without a group.",
+            &[
+                must("name", "text", "Its name."),
+                may("config", "map of texts", "{}", "[Consumer settings](configs.md)."),
+                may(
+                    "topic",
+                    "topic",
+                    "none",
+                    "The topic whose partitions it reads. This or `partitions` must be there.",
+                ),
+                may(
+                    "partitions",
+                    "list of partitions",
+                    "none",
+                    "Single partitions: `[\"orders-0\"]`.",
+                ),
+                may("from", "[place](#place)", "Earliest", "Where it starts."),
+                may("start", "time", "\"0s\"", "When it starts."),
+            ],
+        ),
+    ],
+};
+
+pub(crate) const KEYS: Choice = Choice {
+    name: "keys",
+    doc: "How a workload chooses keys.",
+    shapes: &[
+        verb("None", "No keys.", &[]),
+        verb("Cycle", "`key-0`, `key-1`, … in turn.", &[must("count", "number", "How many keys.")]),
+        verb(
+            "Random",
+            "One of `key-0`, `key-1`, … at random.",
+            &[must("count", "number", "How many keys.")],
+        ),
+        verb("Of", "These in turn.", &[must("keys", "list of texts", "The keys.")]),
+    ],
+};
+
+pub(crate) const FROM: Choice = Choice {
+    name: "place",
+    doc: "Where a consumer starts to read.",
+    shapes: &[
+        verb("Earliest", "At the first record.", &[]),
+        verb("Latest", "At the end.", &[]),
+        verb("Offset", "At an offset.", &[must("offset", "number", "The offset.")]),
+    ],
+};
+
+pub(crate) const STEP: Shape = record(
+    "Step",
+    "A moment, and what is done, expected and said then. The moment is `at`, or `when`, or `after`, or `when` with `after`.",
+    &[
+        may("at", "time", "none", "At a time of the run; not before the `at` of an earlier step."),
+        may(
+            "when",
+            "[condition](#condition)",
+            "none",
+            "As soon as this holds, once the step before has happened.",
+        ),
+        may("after", "duration", "none", "So long after the step before, or after `when` holds."),
+        may("do", "list of [action](#action)", "[]", "What is done, in order."),
+        may(
+            "expect",
+            "list of [condition](#condition) or `(condition, within: duration)`",
+            "[]",
+            "What must hold, at once or within a time.",
+        ),
+        may("say", "text", "none", "What a teacher says at this moment."),
+    ],
+);
+
+pub(crate) const EXPECTATION: Shape = Shape {
+    name: "Expectation",
+    doc: "A condition and the time that it has. A condition alone must hold at once.",
+    unnamed: 1,
+    fields: &[
+        must("condition", "[condition](#condition)", "What must hold."),
+        may("within", "duration", "\"0s\"", "How long it may take."),
+    ],
+};
+
+pub(crate) const TARGET: Choice = Choice {
+    name: "target",
+    doc: "Who a step acts on: a name such as `\"broker-1\"`, or whoever plays a part at that moment.",
+    shapes: &[
+        verb(
+            "LeaderOf",
+            "The leader of a partition.",
+            &[must("partition", "partition", "The partition.")],
+        ),
+        verb(
+            "FollowerOf",
+            "A replica that does not lead.",
+            &[
+                must("partition", "partition", "The partition."),
+                may(
+                    "index",
+                    "number",
+                    "0",
+                    "Which of the followers, from 0, in the replicas' order.",
+                ),
+            ],
+        ),
+        verb("ActiveController", "The active controller.", &[]),
+        verb(
+            "Same",
+            "What an earlier step acted on first.",
+            &[must("step", "number", "That step's place in the file, from 0.")],
+        ),
+    ],
+};
+
+const PARTITION: Field = must("partition", "partition", "The partition: `\"orders-0\"`.");
+const WHO: Field = must("target", "[target](#target)", "Who.");
+const FROM_GROUP: Field = must("from", "list of [target](#target)", "One side.");
+const TO_GROUP: Field = may("to", "list of [target](#target)", "everybody else", "The other side.");
+const BROKER_ID: Field = must("broker", "broker id", "The broker.");
+const PRODUCER: Field = may("client", "producer", "any", "The producer.");
+
+pub(crate) const ACTION: Choice = Choice {
+    name: "action",
+    doc: "Something that an operator, or fate, does.",
+    shapes: &[
+        verb(
+            "Crash",
+            "The process dies; what it wrote but did not sync survives in the page cache.",
+            &[WHO],
+        ),
+        verb(
+            "PowerOff",
+            "The machines lose power at one instant: what was not synced is lost.",
+            &[
+                must("targets", "list of [target](#target)", "The machines."),
+                may(
+                    "partial",
+                    "true or false",
+                    "false",
+                    "Whether a random part of the un-synced data survives.",
+                ),
+            ],
+        ),
+        verb("Restart", "The process starts again.", &[WHO]),
+        verb("Stop", "The process stops in an orderly way (controlled shutdown).", &[WHO]),
+        verb("Pause", "The process freezes, as in a long garbage collection.", &[WHO]),
+        verb("Resume", "A frozen process goes on.", &[WHO]),
+        verb(
+            "Cut",
+            "Nothing passes from one group to the other.",
+            &[
+                FROM_GROUP,
+                TO_GROUP,
+                may("both_ways", "true or false", "true", "False cuts only `from` → `to`."),
+            ],
+        ),
+        verb(
+            "Heal",
+            "Traffic passes again between the groups; without groups, everywhere.",
+            &[may("from", "list of [target](#target)", "everybody", "One side."), TO_GROUP],
+        ),
+        verb(
+            "SlowLink",
+            "The links between the groups change.",
+            &[
+                FROM_GROUP,
+                TO_GROUP,
+                may(
+                    "latency",
+                    "duration, or (least, greatest)",
+                    "as in the cluster's network",
+                    "The one-way latency.",
+                ),
+                may(
+                    "bandwidth",
+                    "size a second",
+                    "as in the cluster's network",
+                    "Bytes a second; 0 is unlimited.",
+                ),
+                may("both_ways", "true or false", "true", "False changes only `from` → `to`."),
+            ],
+        ),
+        verb(
+            "SlowDisk",
+            "A disk changes its speed.",
+            &[
+                WHO,
+                may("read", "duration", "as in the cluster's disk", "How long a read takes."),
+                may("write", "duration", "as in the cluster's disk", "How long an append takes."),
+                may("sync", "duration", "as in the cluster's disk", "How long a sync takes."),
+            ],
+        ),
+        verb(
+            "SkewClock",
+            "A node's wall clock jumps, and its timers drift.",
+            &[
+                WHO,
+                may(
+                    "offset",
+                    "duration, may be negative",
+                    "\"0s\"",
+                    "What is added to its wall clock.",
+                ),
+                may(
+                    "drift_ppm",
+                    "number",
+                    "0",
+                    "How many millionths too fast its timers run; negative for too slow.",
+                ),
+            ],
+        ),
+        verb("WipeDisk", "A stopped broker or controller gets a new, empty disk.", &[WHO]),
+        verb(
+            "Produce",
+            "A producer sends these records.",
+            &[
+                must("client", "producer", "The producer."),
+                must("topic", "topic", "Where to."),
+                must(
+                    "records",
+                    "list of (key, value) or value",
+                    "Texts, in order; a key may be `None`.",
+                ),
+                may("partition", "number", "the partitioner's choice", "A fixed partition."),
+            ],
+        ),
+        Shape { name: "CreateTopic", doc: "A topic is created.", unnamed: 1, fields: TOPIC_FIELDS },
+        verb(
+            "StopWorkload",
+            "A producer's workload stops.",
+            &[must("client", "producer", "The producer.")],
+        ),
+    ],
+};
+
+pub(crate) const CONDITION: Choice = Choice {
+    name: "condition",
+    doc: "Something that can be true of the cluster at a moment.",
+    shapes: &[
+        verb(
+            "LeaderIs",
+            "The partition's leader is this broker.",
+            &[PARTITION, must("target", "[target](#target)", "The broker.")],
+        ),
+        verb(
+            "LeaderChanged",
+            "The partition has a leader, and not the one it had when the step before happened.",
+            &[PARTITION],
+        ),
+        verb("HasLeader", "The partition has a leader.", &[PARTITION]),
+        verb("NoLeader", "The partition has no leader.", &[PARTITION]),
+        verb(
+            "IsrIs",
+            "The ISR is exactly these brokers.",
+            &[PARTITION, must("brokers", "list of broker ids", "The brokers, in any order.")],
+        ),
+        verb(
+            "IsrSize",
+            "The ISR has this many members.",
+            &[PARTITION, must("size", "number", "How many.")],
+        ),
+        verb(
+            "LeaderEpochAtLeast",
+            "The leader epoch is at least this.",
+            &[PARTITION, must("epoch", "number", "The epoch.")],
+        ),
+        verb("AllInSync", "Every partition's ISR holds all its replicas.", &[]),
+        verb(
+            "HighWatermarkAtLeast",
+            "The leader's high watermark is at least this.",
+            &[PARTITION, must("offset", "number", "The offset.")],
+        ),
+        verb("CaughtUp", "A replica's log end equals the leader's.", &[PARTITION, BROKER_ID]),
+        verb("Fenced", "The broker is fenced.", &[BROKER_ID]),
+        verb("Unfenced", "The broker is registered and not fenced.", &[BROKER_ID]),
+        verb("ControllerActive", "The metadata quorum has an active controller.", &[]),
+        verb(
+            "ControllerChanged",
+            "The active controller is not the one it was when the step before happened.",
+            &[],
+        ),
+        verb(
+            "Acknowledged",
+            "At least so many records have been acknowledged.",
+            &[
+                may("client", "producer", "all", "Counted for one producer only."),
+                must("count", "number", "How many."),
+            ],
+        ),
+        verb(
+            "Failed",
+            "At least so many records were given up.",
+            &[
+                may("client", "producer", "all", "Counted for one producer only."),
+                must("count", "number", "How many."),
+            ],
+        ),
+        verb(
+            "Read",
+            "At least so many records have been read.",
+            &[
+                may("client", "consumer", "all", "Counted for one consumer only."),
+                must("count", "number", "How many."),
+            ],
+        ),
+        verb(
+            "LogsEqual",
+            "The log ends of all live replicas of the partition are equal.",
+            &[PARTITION],
+        ),
+        verb(
+            "LogEndIs",
+            "The log end at the leader equals this.",
+            &[PARTITION, must("offset", "number", "The offset.")],
+        ),
+        verb(
+            "Truncated",
+            "A replica has cut off part of its log since the step before happened.",
+            &[PARTITION, BROKER_ID],
+        ),
+        verb(
+            "AcknowledgedReadable",
+            "Every acknowledged record is in its partition's leader's log, unless its promise did not cover what happened since.",
+            &[may("topic", "topic", "every topic", "The topic.")],
+        ),
+        verb(
+            "PermittedLoss",
+            "At least one acknowledged record was lost, and its promise permitted that.",
+            &[PRODUCER],
+        ),
+        verb("NothingLost", "No acknowledged record was lost, permitted or not.", &[PRODUCER]),
+        verb(
+            "KeyOrder",
+            "Every consumer read the records of each key in the order in which they were sent.",
+            &[must("topic", "topic", "The topic.")],
+        ),
+        verb(
+            "KeysTogether",
+            "All records with the same key are in the same partition.",
+            &[must("topic", "topic", "The topic.")],
+        ),
+        verb("Not", "Not this.", &[must("condition", "[condition](#condition)", "The condition.")]),
+        verb(
+            "All",
+            "All of these.",
+            &[must("conditions", "list of [condition](#condition)", "The conditions.")],
+        ),
+        verb(
+            "Any",
+            "One of these.",
+            &[must("conditions", "list of [condition](#condition)", "The conditions.")],
+        ),
+    ],
+};
+
+pub(crate) const SHOW: Shape = record(
+    "Show",
+    "What the transcript reports.",
+    &[
+        may(
+            "rooms",
+            "list of rooms",
+            "[scenario, world, controller, replica]",
+            "The rooms whose [events](events.md) it shows.",
+        ),
+        may(
+            "partitions",
+            "list of partitions",
+            "[]",
+            "Only events about these partitions, and about none; empty for all.",
+        ),
+        may("hide", "list of event names", "[]", "[Events](events.md) to leave out."),
+        may(
+            "states",
+            "true or false",
+            "false",
+            "Whether a line of state per partition follows each step.",
+        ),
+    ],
+);
+
+pub(crate) const RECORDS: [&Shape; 9] =
+    [&SCENARIO, &CLUSTER, &BROKER, &NETWORK, &DISK, &TOPIC, &STEP, &EXPECTATION, &SHOW];
+pub(crate) const CHOICES: [&Choice; 6] = [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &CONDITION];
