@@ -1,0 +1,366 @@
+//! The consumer without a group: partitions are assigned to it by hand, it reads them in order and says what it read.
+//!
+//! A partition's position goes through these states; each is one kind of request to the partition's leader:
+//!
+//! ```text
+//!   Assign ─► LookUp (ListOffsets) ─► Fetch ◄─────► Validate (OffsetForLeaderEpoch, after a change of leader)
+//!                ▲                      │  diverging epoch: back to where the logs agree
+//!                └──── out of range ────┘
+//! ```
+//!
+//! Invariants
+//! * No record before the position is ever delivered, although a fetch returns whole batches.
+//! * An answer to a question that was asked before the position was set anew is ignored.
+//!
+//! Simplified: every fetch is a full one (no fetch sessions, KIP-227), from the leader (no KIP-392); a corrupt batch is
+//! fetched again after a backoff, where the Java consumer throws; read-uncommitted only.
+
+mod fetch;
+mod position;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_node::config::ConsumerConfig;
+use klamm_node::event::Word;
+use klamm_node::{
+    BrokerId, Command, Context, Endpoint, EventKind, Input, LeaderEpoch, Node, Offset, StartFrom,
+    Time, TopicName, TopicPartition,
+};
+use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
+use klamm_protocol::{Completed, ErrorCode};
+
+use crate::backoff::Backoff;
+use crate::core::{Core, Shared};
+use crate::metadata::{Leader, Metadata};
+use crate::producer::shows_stale_metadata;
+use crate::summary::{ClientSummary, ConsumerPosition};
+
+/// Where a consumer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Position {
+    /// The next offset to read.
+    offset: Offset,
+    /// The leader epoch of the last record read, against which a new leader is checked (KIP-320); -1 for none.
+    epoch: LeaderEpoch,
+    /// The epoch of the leader that the position is known to be good for.
+    leader_epoch: LeaderEpoch,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// The position must be looked up.
+    LookUp { earliest: bool, reason: &'static str },
+    /// The leader changed: does its log agree with what was read?
+    Validate(Position),
+    /// Reading.
+    Fetch(Position),
+    /// `auto.offset.reset` is `none`, and the position is out of range or its records are gone.
+    Stopped(Offset),
+}
+
+#[derive(Clone, Debug)]
+struct Assigned {
+    state: State,
+    /// Grows when the position is set rather than reached: answers to older questions are ignored.
+    turn: u64,
+    /// A request about it is under way.
+    busy: bool,
+    /// Not before this.
+    retry_at: Time,
+    failures: u32,
+}
+
+/// What a request is about: partitions with their turns.
+#[derive(Clone, Debug)]
+struct Asked {
+    api: ApiKey,
+    partitions: Vec<(TopicPartition, u64)>,
+    /// The epoch that the client believed the leader to be in.
+    epochs: BTreeMap<TopicPartition, LeaderEpoch>,
+    to: Endpoint,
+}
+
+/// The requests that a look around wants to send to one broker, by kind.
+#[derive(Clone, Debug)]
+struct Wanted {
+    to: Endpoint,
+    partitions: Vec<(TopicPartition, Leader)>,
+}
+
+/// A consumer as a node.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    config: ConsumerConfig,
+    backoff: Backoff,
+    core: Core<Asked>,
+    partitions: BTreeMap<TopicPartition, Assigned>,
+    /// Brokers that a fetch is under way to; one at a time, as in Kafka.
+    fetching: BTreeSet<Endpoint>,
+    fetches: usize,
+    read: u64,
+    wake: Option<Time>,
+}
+
+impl Consumer {
+    /// A consumer that learns the cluster from `bootstrap`.
+    pub fn new(client_id: &str, bootstrap: Vec<Endpoint>, config: ConsumerConfig) -> Self {
+        let backoff = Backoff { least: config.retry_backoff, most: config.retry_backoff_max };
+        let shared = Shared {
+            client_id: client_id.to_owned(),
+            // A consumer asks one thing of a broker at a time, besides metadata; Kafka sets no limit here.
+            max_in_flight: 100,
+            connect_timeout: config.socket_connection_setup_timeout,
+            reconnect_backoff: config.reconnect_backoff,
+            reconnect_backoff_max: config.reconnect_backoff_max,
+            request_timeout: config.request_timeout,
+        };
+        let metadata = Metadata::new(bootstrap, config.metadata_max_age, backoff);
+        Self {
+            backoff,
+            core: Core::new(shared, metadata),
+            partitions: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            fetches: 0,
+            read: 0,
+            wake: None,
+            config,
+        }
+    }
+
+    /// What it believes and has done.
+    pub fn summary(&self) -> ClientSummary {
+        let positions = self.partitions.iter().map(|(partition, assigned)| {
+            let (offset, stopped) = match assigned.state {
+                State::LookUp { .. } => (None, false),
+                State::Validate(position) | State::Fetch(position) => {
+                    (Some(position.offset), false)
+                }
+                State::Stopped(offset) => (Some(offset), true),
+            };
+            (partition.clone(), ConsumerPosition { offset, stopped })
+        });
+        ClientSummary {
+            positions: positions.collect(),
+            leaders: self.core.metadata.leaders(),
+            read: self.read,
+            ..ClientSummary::default()
+        }
+    }
+
+    fn assign(&mut self, cx: &mut Context<'_>, topic: &TopicName, partition: i32, from: StartFrom) {
+        let partition = TopicPartition::new(TopicName::clone(topic), partition);
+        self.core.metadata.want(topic);
+        let turn = self.partitions.get(&partition).map_or(0, |assigned| assigned.turn + 1);
+        let state = match from {
+            StartFrom::Earliest => State::LookUp { earliest: true, reason: "assigned" },
+            StartFrom::Latest => State::LookUp { earliest: false, reason: "assigned" },
+            StartFrom::Offset(offset) => {
+                position_set(cx, &partition, offset, "assigned");
+                let epoch = LeaderEpoch::NONE;
+                State::Fetch(Position { offset, epoch, leader_epoch: LeaderEpoch::NONE })
+            }
+        };
+        let assigned = Assigned { state, turn, busy: false, retry_at: cx.now, failures: 0 };
+        self.partitions.insert(partition, assigned);
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        while let Some(done) = self.core.next_completed(cx) {
+            self.handle_completed(cx, done);
+        }
+        self.ask(cx);
+        self.core.poll_metadata(cx);
+    }
+
+    /// Asks the leaders what there is to ask, one request a broker and kind.
+    fn ask(&mut self, cx: &mut Context<'_>) {
+        let mut wanted: BTreeMap<(BrokerId, i16), Wanted> = BTreeMap::new();
+        let mut wake: BTreeSet<Time> = BTreeSet::new();
+        let mut leaderless = false;
+        for (partition, assigned) in &mut self.partitions {
+            if assigned.busy || matches!(assigned.state, State::Stopped(_)) {
+                continue;
+            }
+            let Some((leader, to)) = self.core.metadata.leader(partition) else {
+                leaderless = true;
+                continue;
+            };
+            if assigned.retry_at > cx.now {
+                wake.insert(assigned.retry_at);
+                continue;
+            }
+            let api = assigned.next_request(leader);
+            let entry = wanted.entry((leader.id, api as i16));
+            let at = entry.or_insert_with(|| Wanted { to: to.clone(), partitions: Vec::new() });
+            at.partitions.push((partition.clone(), leader));
+        }
+        if leaderless {
+            self.core.metadata.refresh();
+        }
+        for ((_, api), wanted) in wanted {
+            match self.core.ready(cx, &wanted.to) {
+                Ok(()) if api == ApiKey::ListOffsets as i16 => self.look_up(cx, wanted),
+                Ok(()) if api == ApiKey::OffsetForLeaderEpoch as i16 => self.validate(cx, wanted),
+                Ok(()) => self.fetch(cx, wanted),
+                Err(retry) => wake.extend(retry),
+            }
+        }
+        self.wake = wake.first().copied();
+    }
+
+    /// The tag of a request about some partitions, which are busy from now on.
+    fn asked(&mut self, api: ApiKey, wanted: &Wanted) -> Asked {
+        let mut partitions = Vec::new();
+        let mut epochs = BTreeMap::new();
+        for (partition, leader) in &wanted.partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition) {
+                assigned.busy = true;
+                partitions.push((partition.clone(), assigned.turn));
+                epochs.insert(partition.clone(), leader.epoch);
+            }
+        }
+        Asked { api, partitions, epochs, to: wanted.to.clone() }
+    }
+
+    fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<Asked>) {
+        let asked = done.tag;
+        if asked.api == ApiKey::Fetch {
+            self.fetching.remove(&asked.to);
+        }
+        for (partition, turn) in &asked.partitions {
+            if let Some(assigned) = self.partitions.get_mut(partition)
+                && assigned.turn == *turn
+            {
+                assigned.busy = false;
+            }
+        }
+        match done.outcome {
+            Ok(ResponseKind::Fetch(response)) => self.fetched(cx, &asked, &response),
+            Ok(ResponseKind::ListOffsets(response)) => self.looked_up(cx, &asked, &response),
+            Ok(ResponseKind::OffsetForLeaderEpoch(response)) => {
+                self.validated(cx, &asked, &response);
+            }
+            Ok(_) => {
+                for (partition, turn) in &asked.partitions {
+                    let code = ErrorCode::UNKNOWN_SERVER_ERROR;
+                    self.retry(cx, partition, *turn, &asked, code, None);
+                }
+            }
+            Err(error) => {
+                for (partition, turn) in &asked.partitions {
+                    let word = Some(error.word());
+                    let code = ErrorCode::NETWORK_EXCEPTION;
+                    self.retry(cx, partition, *turn, &asked, code, word);
+                }
+            }
+        }
+    }
+
+    /// A request about a partition failed and is tried again: at once if a newer leader is known by now, else after
+    /// the backoff.
+    fn retry(
+        &mut self,
+        cx: &mut Context<'_>,
+        partition: &TopicPartition,
+        turn: u64,
+        asked: &Asked,
+        error: ErrorCode,
+        word: Option<Word>,
+    ) {
+        let at = self.current(partition, turn).map(|assigned| assigned.failures);
+        let Some(failures) = at else { return };
+        cx.observe(EventKind::RequestRetried {
+            partition: partition.clone(),
+            api_key: asked.api as i16,
+            error: word.unwrap_or_else(|| error.word()),
+        });
+        if shows_stale_metadata(error) {
+            self.core.metadata.refresh();
+        }
+        let tried = asked.epochs.get(partition).copied().unwrap_or(LeaderEpoch::NONE);
+        let moved = self.core.metadata.leader(partition).is_some_and(|(now, _)| now.epoch > tried);
+        let retry_at = if moved { cx.now } else { self.backoff.until(cx, failures) };
+        if let Some(assigned) = self.current(partition, turn) {
+            assigned.retry_at = retry_at;
+            assigned.failures = failures.saturating_add(1);
+        }
+    }
+
+    /// The partition, unless its position was set anew since the question was asked.
+    fn current(&mut self, partition: &TopicPartition, turn: u64) -> Option<&mut Assigned> {
+        self.partitions.get_mut(partition).filter(|assigned| assigned.turn == turn)
+    }
+
+    /// The position is no good: look one up as `auto.offset.reset` says, or stop.
+    fn reset(&mut self, partition: &TopicPartition, turn: u64, reason: &'static str) {
+        let policy = self.config.auto_offset_reset.clone();
+        let Some(assigned) = self.current(partition, turn) else { return };
+        assigned.turn += 1;
+        assigned.state = match (policy.as_str(), assigned.state) {
+            ("earliest", _) => State::LookUp { earliest: true, reason },
+            ("latest", _) => State::LookUp { earliest: false, reason },
+            (_, State::Validate(position) | State::Fetch(position)) => {
+                State::Stopped(position.offset)
+            }
+            (_, other @ (State::LookUp { .. } | State::Stopped(_))) => other,
+        };
+    }
+}
+
+impl Assigned {
+    /// What to ask the leader. A leader of another epoch than the last is checked first, if anything was read so far.
+    fn next_request(&mut self, leader: Leader) -> ApiKey {
+        if let State::Fetch(position) = &mut self.state
+            && position.leader_epoch != leader.epoch
+        {
+            if position.epoch.0 >= 0 && position.leader_epoch.0 >= 0 {
+                self.state = State::Validate(*position);
+            } else {
+                position.leader_epoch = leader.epoch;
+            }
+        }
+        match self.state {
+            State::LookUp { .. } => ApiKey::ListOffsets,
+            State::Validate(_) => ApiKey::OffsetForLeaderEpoch,
+            State::Fetch(_) | State::Stopped(_) => ApiKey::Fetch,
+        }
+    }
+}
+
+fn position_set(
+    cx: &mut Context<'_>,
+    partition: &TopicPartition,
+    to: Offset,
+    reason: &'static str,
+) {
+    let partition = partition.clone();
+    cx.observe(EventKind::PositionSet { partition, to, reason: reason.into() });
+}
+
+impl Node for Consumer {
+    fn handle(&mut self, cx: &mut Context<'_>, input: Input) {
+        self.core.handle(cx, &input);
+        if let Input::Command(command) = input {
+            match command {
+                Command::Assign { topic, partition, from } => {
+                    self.assign(cx, &topic, partition, from);
+                }
+                Command::Shutdown => {
+                    self.partitions.clear();
+                    self.core.close_all(cx);
+                    return cx.out.halt("the consumer is closed", true);
+                }
+                // Meant for other clients.
+                Command::Produce(_) | Command::Flush | Command::CreateTopic { .. } => {}
+            }
+        }
+        self.drive(cx);
+    }
+
+    fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        let own = self.wake.map(|at| (at, "consume"));
+        [own, self.core.next_deadline()].into_iter().flatten().min()
+    }
+}

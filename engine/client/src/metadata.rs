@@ -1,0 +1,326 @@
+//! What a client believes of the cluster: brokers, topics, leaders; and when it asks again.
+//!
+//! *Flows in*: Metadata responses, leader hints of other responses (KIP-951). *Flows out*: `ClientLearned` events, and
+//! endpoints. *Must never*: go back to an older leader epoch of the same topic id (KIP-320): an answer from a broker that
+//! is behind would undo what was learnt.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_node::{
+    BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Purpose, Span, Time, TopicId, TopicName,
+    TopicPartition,
+};
+use klamm_protocol::kafka::messages::metadata_request::MetadataRequestTopic;
+use klamm_protocol::kafka::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
+use klamm_protocol::kafka::messages::{MetadataRequest, RequestKind};
+use klamm_protocol::{ErrorCode, convert};
+
+use crate::backoff::Backoff;
+
+/// Who leads a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Leader {
+    pub id: BrokerId,
+    pub epoch: LeaderEpoch,
+}
+
+impl Leader {
+    const NONE: Self = Self { id: BrokerId::NONE, epoch: LeaderEpoch::NONE };
+}
+
+#[derive(Clone, Debug, Default)]
+struct Topic {
+    id: TopicId,
+    /// How many partitions there are, as far as is known; 0 while the topic is unknown.
+    count: i32,
+    leaders: BTreeMap<i32, Leader>,
+    /// A refusal that asking again will not change.
+    refused: Option<ErrorCode>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Metadata {
+    bootstrap: Vec<Endpoint>,
+    brokers: BTreeMap<BrokerId, Endpoint>,
+    controller: BrokerId,
+    topics: BTreeMap<TopicName, Topic>,
+    names: BTreeMap<TopicId, TopicName>,
+    wanted: BTreeSet<TopicName>,
+    max_age: Span,
+    backoff: Backoff,
+    /// When to ask next.
+    due: Option<Time>,
+    /// Not before this, however urgent.
+    not_before: Time,
+    asking: bool,
+    failures: u32,
+    /// Who failed to answer last time.
+    avoid: Option<Endpoint>,
+}
+
+impl Metadata {
+    pub(crate) fn new(bootstrap: Vec<Endpoint>, max_age: Span, backoff: Backoff) -> Self {
+        Self {
+            bootstrap,
+            brokers: BTreeMap::new(),
+            controller: BrokerId::NONE,
+            topics: BTreeMap::new(),
+            names: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            max_age,
+            backoff,
+            due: None,
+            not_before: Time::ZERO,
+            asking: false,
+            failures: 0,
+            avoid: None,
+        }
+    }
+
+    /// Asks about a topic from now on; at once if it is not known.
+    pub(crate) fn want(&mut self, topic: &TopicName) {
+        let new = self.wanted.insert(TopicName::clone(topic));
+        if new || self.partitions(topic).is_none() {
+            self.refresh();
+        }
+    }
+
+    /// Asks as soon as the backoff allows.
+    pub(crate) fn refresh(&mut self) {
+        let at = self.not_before;
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// When to ask.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        if self.asking { None } else { self.due }
+    }
+
+    /// The request to send and whom to, if it is time; `load` says how busy a broker is, the least is asked.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        load: impl Fn(&Endpoint) -> (bool, usize),
+    ) -> Option<(Endpoint, RequestKind)> {
+        if self.asking || self.due.is_none_or(|due| due > cx.now) {
+            return None;
+        }
+        self.due = None;
+        let to = self.least_loaded(cx, load)?;
+        self.asking = true;
+        let topics = self
+            .wanted
+            .iter()
+            .map(|name| MetadataRequestTopic::default().with_name(Some(convert::topic(name))))
+            .collect();
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics))
+            .with_allow_auto_topic_creation(true);
+        Some((to, RequestKind::Metadata(request)))
+    }
+
+    /// Kafka's least loaded node: connected before unconnected, then by unanswered requests, from a random start.
+    pub(crate) fn least_loaded(
+        &self,
+        cx: &mut Context<'_>,
+        load: impl Fn(&Endpoint) -> (bool, usize),
+    ) -> Option<Endpoint> {
+        let mut candidates: Vec<&Endpoint> = if self.brokers.is_empty() {
+            self.bootstrap.iter().collect()
+        } else {
+            self.brokers.values().collect()
+        };
+        if candidates.len() > 1 {
+            candidates.retain(|endpoint| Some(*endpoint) != self.avoid.as_ref());
+        }
+        let start = cx.rng.of(Purpose::ClientChoice).index(candidates.len());
+        candidates.rotate_left(start);
+        candidates
+            .into_iter()
+            .min_by_key(|endpoint| {
+                let (open, busy) = load(endpoint);
+                (!open, busy)
+            })
+            .cloned()
+    }
+
+    /// The request failed.
+    pub(crate) fn failed(&mut self, cx: &mut Context<'_>, to: &Endpoint) {
+        self.asking = false;
+        self.avoid = Some(to.clone());
+        self.not_before = self.backoff.until(cx, self.failures);
+        self.failures = self.failures.saturating_add(1);
+        self.due = Some(self.not_before);
+    }
+
+    /// The answer.
+    pub(crate) fn answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &Endpoint,
+        response: &MetadataResponse,
+    ) {
+        if response.brokers.is_empty() || response.error_code != 0 {
+            // A broker that has just started knows nobody yet; Kafka's clients ignore such an answer.
+            return self.failed(cx, from);
+        }
+        self.asking = false;
+        self.avoid = None;
+        self.brokers = response
+            .brokers
+            .iter()
+            .filter_map(|broker| {
+                Some((BrokerId(broker.node_id.0), endpoint(&broker.host, broker.port)?))
+            })
+            .collect();
+        self.controller = BrokerId(response.controller_id.0);
+        let mut incomplete = false;
+        for topic in &response.topics {
+            incomplete |= self.learn_topic(cx, topic);
+        }
+        self.not_before = self.backoff.until(cx, self.failures);
+        if incomplete {
+            self.failures = self.failures.saturating_add(1);
+            self.due = Some(self.not_before);
+        } else {
+            self.failures = 0;
+            self.due = Some(cx.now + self.max_age);
+        }
+    }
+
+    /// Takes one topic of an answer; true if asking again will tell more.
+    fn learn_topic(&mut self, cx: &mut Context<'_>, answer: &MetadataResponseTopic) -> bool {
+        let Some(name) = answer.name.as_ref().map(convert::topic_name) else { return false };
+        if !self.wanted.contains(&name) {
+            return false;
+        }
+        let id = convert::topic_id(answer.topic_id);
+        let topic = self.topics.entry(TopicName::clone(&name)).or_default();
+        let error = ErrorCode(answer.error_code);
+        topic.refused = (!error.is_none() && !error.retriable()).then_some(error);
+        if !error.is_none() && error != ErrorCode::LEADER_NOT_AVAILABLE {
+            // The topic is gone, or not there yet.
+            topic.count = 0;
+            let known: Vec<i32> = topic.leaders.keys().copied().collect();
+            for partition in known {
+                learn(cx, &name, topic, partition, Leader::NONE);
+            }
+            return topic.refused.is_none();
+        }
+        let same = topic.id == id;
+        if !same {
+            // Another topic of the same name: its epochs begin anew.
+            self.names.remove(&topic.id);
+            topic.id = id;
+        }
+        if id != TopicId::ZERO {
+            self.names.insert(id, TopicName::clone(&name));
+        }
+        topic.count = i32::try_from(answer.partitions.len()).unwrap_or(i32::MAX);
+        let mut incomplete = !error.is_none() || answer.partitions.is_empty();
+        for partition in &answer.partitions {
+            let code = ErrorCode(partition.error_code);
+            let id = if code.is_none() { partition.leader_id.0 } else { -1 };
+            let told = Leader { id: BrokerId(id), epoch: LeaderEpoch(partition.leader_epoch) };
+            incomplete |= told.id == BrokerId::NONE;
+            let stale = same
+                && topic
+                    .leaders
+                    .get(&partition.partition_index)
+                    .is_some_and(|known| told.epoch < known.epoch);
+            if !stale {
+                learn(cx, &name, topic, partition.partition_index, told);
+            }
+        }
+        incomplete
+    }
+
+    /// A broker said who leads instead of it (KIP-951); true if that was news.
+    pub(crate) fn learn_hint(
+        &mut self,
+        cx: &mut Context<'_>,
+        partition: &TopicPartition,
+        hint: Leader,
+        at: Option<Endpoint>,
+    ) -> bool {
+        let Some(topic) = self.topics.get_mut(&partition.topic) else { return false };
+        let known = topic.leaders.get(&partition.partition).copied().unwrap_or(Leader::NONE);
+        if hint.id.0 < 0 || hint.epoch <= known.epoch {
+            return false;
+        }
+        match at {
+            Some(at) => {
+                self.brokers.insert(hint.id, at);
+            }
+            None if !self.brokers.contains_key(&hint.id) => return false,
+            None => {}
+        }
+        learn(cx, &partition.topic, topic, partition.partition, hint);
+        true
+    }
+
+    /// How many partitions a topic has, once that is known.
+    pub(crate) fn partitions(&self, topic: &TopicName) -> Option<i32> {
+        self.topics.get(topic).map(|topic| topic.count).filter(|count| *count > 0)
+    }
+
+    /// The partitions of a topic that have a leader.
+    pub(crate) fn available(&self, topic: &TopicName) -> Vec<i32> {
+        let leaders = self.topics.get(topic).map(|topic| &topic.leaders);
+        let led = leaders.into_iter().flatten().filter(|(_, leader)| leader.id.0 >= 0);
+        led.map(|(partition, _)| *partition).collect()
+    }
+
+    /// Why a topic will not do, if asking again would not help.
+    pub(crate) fn refusal(&self, topic: &TopicName) -> Option<ErrorCode> {
+        self.topics.get(topic).and_then(|topic| topic.refused)
+    }
+
+    /// The leader of a partition and where it is; none while there is no leader.
+    pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<(Leader, &Endpoint)> {
+        let leader = *self.topics.get(&partition.topic)?.leaders.get(&partition.partition)?;
+        self.brokers.get(&leader.id).map(|endpoint| (leader, endpoint))
+    }
+
+    pub(crate) fn topic_id(&self, topic: &TopicName) -> TopicId {
+        self.topics.get(topic).map_or(TopicId::ZERO, |topic| topic.id)
+    }
+
+    /// A topic in a response: by name, or in newer versions by id.
+    pub(crate) fn name_of(&self, name: &str, id: TopicId) -> Option<TopicName> {
+        if name.is_empty() { self.names.get(&id).cloned() } else { Some(name.into()) }
+    }
+
+    pub(crate) fn controller(&self) -> Option<&Endpoint> {
+        self.brokers.get(&self.controller)
+    }
+
+    /// Every leader that was learnt.
+    pub(crate) fn leaders(&self) -> BTreeMap<TopicPartition, (BrokerId, LeaderEpoch)> {
+        let all = self.topics.iter().flat_map(|(name, topic)| {
+            topic.leaders.iter().map(move |(partition, leader)| {
+                (TopicPartition::new(TopicName::clone(name), *partition), (leader.id, leader.epoch))
+            })
+        });
+        all.collect()
+    }
+}
+
+/// A host and port of a response.
+pub(crate) fn endpoint(host: &str, port: i32) -> Option<Endpoint> {
+    u16::try_from(port).ok().map(|port| Endpoint::new(host, port))
+}
+
+fn learn(
+    cx: &mut Context<'_>,
+    name: &TopicName,
+    topic: &mut Topic,
+    partition: i32,
+    leader: Leader,
+) {
+    if topic.leaders.insert(partition, leader) != Some(leader) {
+        let partition = TopicPartition::new(TopicName::clone(name), partition);
+        let (leader, leader_epoch) = (leader.id, leader.epoch);
+        cx.observe(EventKind::ClientLearned { partition, leader, leader_epoch });
+    }
+}
