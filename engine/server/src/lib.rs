@@ -15,4 +15,5 @@ mod host;
 mod serve;
 
 pub use file_disk::FileDisk;
+pub use host::Stop;
 pub use serve::{Options, Ready, ServeError, serve};

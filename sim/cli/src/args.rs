@@ -92,6 +92,9 @@ pub(crate) struct Run {
     /// Show the events of these rooms instead of those that the scenario names.
     #[arg(long, value_name = "ROOM", value_delimiter = ',')]
     pub(crate) show: Vec<String>,
+    /// Tell the run at N virtual seconds a second instead of as fast as it goes.
+    #[arg(long, value_name = "N")]
+    pub(crate) pace: Option<u32>,
     /// Show every event.
     #[arg(long, conflicts_with = "show")]
     pub(crate) all: bool,
@@ -181,6 +184,9 @@ pub(crate) struct Serve {
     /// The port for clients; 0 takes a free one and prints it.
     #[arg(long, default_value_t = 9092)]
     pub(crate) port: u16,
+    /// The address to listen on; 0.0.0.0 for every interface.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: std::net::IpAddr,
     /// Where the data lives.
     #[arg(long, value_name = "DIR", default_value = "klamm-data")]
     pub(crate) data: PathBuf,

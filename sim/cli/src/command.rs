@@ -1,0 +1,9 @@
+//! One file a command.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod files;
+pub(crate) mod manual;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod serve;
