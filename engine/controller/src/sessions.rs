@@ -74,6 +74,13 @@ impl Sessions {
         self.by_broker.remove(&broker);
     }
 
+    /// A broker registered: sessions of its earlier incarnations end, its own goes on.
+    pub(crate) fn registered(&mut self, broker: BrokerId, epoch: BrokerEpoch) {
+        if self.by_broker.get(&broker).is_some_and(|session| session.epoch != epoch) {
+            self.forget(broker);
+        }
+    }
+
     /// Whether this incarnation was heard of within the timeout.
     pub(crate) fn is_valid(&self, broker: BrokerId, epoch: BrokerEpoch, now: Time) -> bool {
         self.by_broker.get(&broker).is_some_and(|session| {

@@ -46,9 +46,9 @@ impl BrokerState {
 /// The answer to a heartbeat, and what the broker is from now on.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Heartbeat {
-    pub(crate) response: BrokerHeartbeatResponse,
+    pub response: BrokerHeartbeatResponse,
     /// None if the heartbeat was refused.
-    pub(crate) next: Option<BrokerState>,
+    pub next: Option<BrokerState>,
 }
 
 impl Decider<'_> {
@@ -163,9 +163,10 @@ impl Decider<'_> {
         match BrokerState::of(broker) {
             BrokerState::Fenced if request.want_shut_down => BrokerState::ShutdownNow,
             BrokerState::Fenced => {
-                // Unfenced once it knows of its own registration, so that it does not act on the world before it.
+                // Unfenced once it knows of its own registration, so that it does not act on the world before it. A broker
+                // that was leaving does not come back as the same incarnation (KIP-841).
                 let caught_up = request.current_metadata_offset >= broker.registered_at.0;
-                if caught_up && !request.want_fence {
+                if caught_up && !request.want_fence && !broker.in_controlled_shutdown {
                     BrokerState::Unfenced
                 } else {
                     BrokerState::Fenced

@@ -13,15 +13,15 @@ use crate::image::{PartitionImage, TopicImage};
 /// What is to become of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Target<'a> {
-    pub(super) topic: &'a TopicImage,
-    pub(super) index: i32,
-    pub(super) partition: &'a PartitionImage,
+    pub topic: &'a TopicImage,
+    pub index: i32,
+    pub partition: &'a PartitionImage,
     /// The ISR wanted; empty leaves the last members where they are, without a leader.
-    pub(super) isr: Vec<BrokerId>,
+    pub isr: Vec<BrokerId>,
     /// What the leader says about its recovery, if it asks.
-    pub(super) recovering: Option<bool>,
+    pub recovering: Option<bool>,
     /// `unclean.leader.election.enable` of the topic.
-    pub(super) unclean_allowed: bool,
+    pub unclean_allowed: bool,
 }
 
 /// Who leads from now on.
@@ -34,10 +34,10 @@ struct Elected {
 /// A change and how it came about.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Changed {
-    pub(super) record: PartitionChange,
+    pub record: PartitionChange,
     /// The partition after it.
-    pub(super) after: PartitionImage,
-    pub(super) unclean: bool,
+    pub after: PartitionImage,
+    pub unclean: bool,
 }
 
 impl Target<'_> {

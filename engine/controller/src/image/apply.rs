@@ -14,6 +14,10 @@ use super::{BrokerImage, ConfigResource, MetadataImage, PartitionImage, TopicIma
 
 /// What one record changed in an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few per record, and gone once the rooms have seen them"
+)]
 pub enum ImageChange {
     /// A broker registered, anew or again.
     BrokerRegistered {
