@@ -43,6 +43,7 @@ impl Content {
 pub(crate) struct Segment {
     pub(crate) number: u64,
     pub(crate) content: Content,
+    pub(crate) left: Time,
     /// How often the link had been cut when it left.
     pub(crate) left_under: u32,
 }

@@ -19,6 +19,7 @@
 //! way still carries what goes the other way; bytes that a closed connection had not got across are given up rather
 //! than sent on by the kernel; hosts are always resolved.
 
+mod bench;
 mod clock;
 mod connection;
 mod disk;
@@ -37,6 +38,7 @@ mod tests;
 mod verb;
 mod world;
 
+pub use bench::bare;
 pub use clock::{Clock, WALL_BASE};
 pub use disk::{DiskCounters, MachineDisk};
 pub use fault::{FaultId, Ledger};

@@ -173,34 +173,37 @@ impl Lab {
         let near = connection.ends[usize::from(from)].node;
         let far = connection.ends[usize::from(1 - from)].node;
         let passage = self.pass(near, far, content.size());
+        let left = self.now;
         let Some(connection) = self.connection(link) else { return };
         let pipe = &mut connection.pipes[usize::from(from)];
         let Some((at, left_under)) = passage else {
             pipe.wait(number, content);
-            self.arm_retry(link, from);
+            self.arm_retry(link, from, left);
             return;
         };
         // What is sent later on one connection never arrives earlier.
         let at = at.max(Time(pipe.last_arrival.0 + 1));
         pipe.last_arrival = at;
-        pipe.flying.push_back(Segment { number, content, left_under });
+        pipe.flying.push_back(Segment { number, content, left, left_under });
         self.push(at, far, Due::Arrive { link, from });
     }
 
-    fn arm_retry(&mut self, link: u32, from: u8) {
+    /// The kernel waits for an acknowledgement from when it sent.
+    fn arm_retry(&mut self, link: u32, from: u8, sent: Time) {
         let now = self.now;
         let Some(connection) = self.connection(link) else { return };
         let node = connection.ends[usize::from(from)].node;
         let pipe = &mut connection.pipes[usize::from(from)];
         if !pipe.retry_armed {
             pipe.retry_armed = true;
-            let at = now + pipe.retry;
+            let at = (sent + pipe.retry).max(now);
             self.push(at, node, Due::Retry { link, from });
         }
     }
 
     /// The kernel's patience with an unacknowledged packet ended: it sends again, and waits twice as long next time.
     pub(super) fn retry(&mut self, link: u32, from: u8) {
+        let now = self.now;
         let Some(connection) = self.connection(link) else { return };
         let pipe = &mut connection.pipes[usize::from(from)];
         pipe.retry_armed = false;
@@ -210,7 +213,7 @@ impl Lab {
         pipe.retry = pipe.retry.times(2).min(RETRY_LONGEST);
         if !pipe.flying.is_empty() {
             // An earlier packet is still on its way (it left before the cut): nothing may overtake it.
-            self.arm_retry(link, from);
+            self.arm_retry(link, from, now);
             return;
         }
         let waiting = std::mem::take(&mut pipe.waiting);
@@ -229,7 +232,7 @@ impl Lab {
         let Some(connection) = self.connection(link) else { return };
         let (near, far) = (connection.ends[usize::from(from)], connection.ends[usize::from(1 - from)]);
         let pipe = &mut connection.pipes[usize::from(from)];
-        let Some(Segment { number, content, left_under }) = pipe.flying.pop_front() else { return };
+        let Some(Segment { number, content, left, left_under }) = pipe.flying.pop_front() else { return };
         let blocked = pipe.blocks(number);
         let caught = !self.gets_through(near.node, far.node, left_under);
         if caught && near.state == EndState::Gone && !matches!(content, Content::Fin { .. }) {
@@ -239,7 +242,7 @@ impl Lab {
             if let Some(connection) = self.connection(link) {
                 connection.pipes[usize::from(from)].wait(number, content);
             }
-            self.arm_retry(link, from);
+            self.arm_retry(link, from, left);
         } else {
             self.accept_segment(link, from, number, content);
         }
@@ -262,7 +265,8 @@ impl Lab {
                 if let Some(connection) = self.connection(link) {
                     connection.pipes[usize::from(from)].wait(number, content);
                 }
-                self.arm_retry(link, from);
+                let now = self.now;
+                self.arm_retry(link, from, now);
                 return;
             }
             if let Some(connection) = self.connection(link) {
