@@ -86,7 +86,7 @@ impl Leader {
             *voter = progress;
             self.to_call.remove(&replica);
             self.fetched.insert(replica);
-            let majority = (self.voters.len() + 1) / 2;
+            let majority = self.voters.len().div_ceil(2);
             if self.fetched.len() >= majority {
                 self.fetched.clear();
                 return true;

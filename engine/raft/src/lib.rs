@@ -35,6 +35,10 @@
 //! static quorum).
 
 #![warn(clippy::float_arithmetic)]
+#![expect(
+    clippy::field_scoped_visibility_modifiers,
+    reason = "the files of this room share one member's state"
+)]
 
 mod commit;
 mod config;

@@ -161,7 +161,6 @@ impl Raft {
     }
 
     /// Takes the outcome of a request that it sent. One that is no longer waited for changes nothing.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every response of Kafka")]
     pub fn handle_response(
         &mut self,
         cx: &mut Context<'_>,
@@ -232,7 +231,7 @@ impl Raft {
 
     /// What is known to be committed, exclusive.
     pub fn high_watermark(&self) -> Offset {
-        self.high_watermark.unwrap_or(self.log.log_start())
+        self.high_watermark.unwrap_or_else(|| self.log.log_start())
     }
 
     /// The log's next offset.

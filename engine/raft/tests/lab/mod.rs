@@ -1,0 +1,376 @@
+//! A small lab for the room's tests: members on a wire that carries encoded frames, with disks that outlive them.
+
+#![expect(clippy::field_scoped_visibility_modifiers, reason = "the tests look inside")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use bytes::Bytes;
+use klamm_node::config::ServerConfig;
+use klamm_node::disk::memory::{Loss, MemoryDisk};
+use klamm_node::{
+    BrokerId, ConnectionId, Context, CorrelationId, DirectoryId, Effect, Effects, Endpoint,
+    LeaderEpoch, Offset, Output, Purpose, Seq, Span, Stream, Streams, Time, Timestamp,
+};
+use klamm_protocol::channel::{RequestToken, RpcError};
+use klamm_protocol::kafka::messages::{ApiKey, RequestKind};
+use klamm_protocol::{api, codec};
+use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
+
+/// A frame under way.
+#[derive(Clone, Debug)]
+enum Frame {
+    Request(Bytes),
+    Response(ApiKey, i16, Bytes),
+}
+
+#[derive(Clone, Debug)]
+struct InFlight {
+    from: BrokerId,
+    to: BrokerId,
+    call: (BrokerId, RaftCall),
+    frame: Frame,
+}
+
+/// A process, or the place where one was.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) raft: Option<Raft>,
+    pub(crate) disk: MemoryDisk,
+    rng: Streams,
+    /// Data records told since the last start.
+    pub(crate) told: Vec<(Offset, Bytes)>,
+    pub(crate) leads: Option<LeaderEpoch>,
+    config: RaftConfig,
+    /// What every incarnation must not fall below.
+    pub(crate) epoch_seen: LeaderEpoch,
+    pub(crate) high_watermark_seen: Offset,
+    pub(crate) synced_seen: Offset,
+    /// The log changed since the last look.
+    pub(crate) touched: bool,
+}
+
+/// The wire and the members.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    pub(crate) now: Time,
+    pub(crate) members: BTreeMap<BrokerId, Member>,
+    wire: BTreeMap<(Time, u64), InFlight>,
+    serial: u64,
+    /// Calls that wait for an outcome, by asker and call, until when.
+    waiting: BTreeMap<(BrokerId, RaftCall), Time>,
+    tokens: BTreeMap<RequestToken, (BrokerId, BrokerId, RaftCall)>,
+    cuts: BTreeSet<(BrokerId, BrokerId)>,
+    pub(crate) dice: Stream,
+    /// Latency of a frame, least and most.
+    pub(crate) latency: (Span, Span),
+    /// Frames lost in a million.
+    pub(crate) loss: u32,
+    pub(crate) transcript: Option<String>,
+    pub(crate) voters: BTreeMap<BrokerId, Endpoint>,
+}
+
+impl Lab {
+    pub(crate) fn new(
+        seed: u64,
+        voters: i32,
+        observers: i32,
+        tune: impl Fn(&mut ServerConfig),
+    ) -> Self {
+        let endpoints: BTreeMap<_, _> = (1..=voters)
+            .map(|id| (BrokerId(id), Endpoint::new(format!("controller-{id}"), 9093)))
+            .collect();
+        let mut settings = ServerConfig::default();
+        tune(&mut settings);
+        let member = |id: i32| {
+            let directory = DirectoryId(1000 + id.unsigned_abs() as u128);
+            let config =
+                RaftConfig::new(BrokerId(id), endpoints.clone(), "lab", directory, &settings);
+            let member = Member {
+                raft: None,
+                disk: MemoryDisk::new(),
+                rng: Streams::new(seed, u64::from(id.unsigned_abs())),
+                told: Vec::new(),
+                leads: None,
+                config,
+                epoch_seen: LeaderEpoch(0),
+                high_watermark_seen: Offset(0),
+                synced_seen: Offset(0),
+                touched: false,
+            };
+            (BrokerId(id), member)
+        };
+        let observers = (1..=observers).map(|n| 100 + n);
+        let mut lab = Self {
+            now: Time(0),
+            members: (1..=voters).chain(observers).map(member).collect(),
+            wire: BTreeMap::new(),
+            serial: 0,
+            waiting: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            dice: Stream::new(seed, Purpose::Nemesis, 0, 0),
+            latency: (Span::millis(1), Span::millis(1)),
+            loss: 0,
+            transcript: None,
+            voters: endpoints,
+        };
+        for id in lab.ids() {
+            lab.start(id);
+        }
+        lab
+    }
+
+    pub(crate) fn ids(&self) -> Vec<BrokerId> {
+        self.members.keys().copied().collect()
+    }
+
+    pub(crate) fn is_voter(&self, id: BrokerId) -> bool {
+        self.voters.contains_key(&id)
+    }
+
+    /// Calls a member and takes what comes out of it.
+    fn call<R>(
+        &mut self,
+        id: BrokerId,
+        f: impl FnOnce(&mut Option<Raft>, &RaftConfig, &mut Context<'_>, &mut Vec<RaftOutput>) -> R,
+    ) -> R {
+        let now = self.now;
+        let member = self.members.get_mut(&id).expect("a member");
+        let (mut effects, mut out) = (Effects::default(), Vec::new());
+        let mut cx = Context {
+            now,
+            wall: Timestamp(i64::try_from(now.0 / 1_000_000).expect("small")),
+            input_seq: Seq(0),
+            disk: &mut member.disk,
+            rng: &mut member.rng,
+            out: &mut effects,
+        };
+        let result = f(&mut member.raft, &member.config, &mut cx, &mut out);
+        member.touched = true;
+        for item in effects.items {
+            match item {
+                Output::Observed(kind, _) => {
+                    if let Some(text) = &mut self.transcript {
+                        writeln!(text, "{now} {id} {kind}").expect("text");
+                    }
+                }
+                Output::Effect(Effect::Halt { reason, .. }, _) => panic!("{id} halts: {reason}"),
+                Output::Effect(effect, _) => {
+                    panic!("the room has no effects of its own: {effect:?}")
+                }
+            }
+        }
+        for output in out {
+            self.take(id, output);
+        }
+        result
+    }
+
+    fn take(&mut self, id: BrokerId, output: RaftOutput) {
+        let member = self.members.get_mut(&id).expect("a member");
+        match output {
+            RaftOutput::Send { to, request, timeout, call, .. } => {
+                let key = codec::key_of(&request).expect("served") as i16;
+                let version = api::info(key).expect("served").max;
+                let frame = codec::encode_request(version, CorrelationId(1), None, &request)
+                    .expect("a request that fits its version");
+                self.waiting.insert((id, call), self.now + timeout);
+                self.post(id, to, (id, call), Frame::Request(frame));
+            }
+            RaftOutput::Reply { token, response } => {
+                let Some((asker, _, call)) = self.tokens.remove(&token) else { return };
+                let key = ApiKey::try_from(token.api_key).expect("known");
+                let frame =
+                    codec::encode_response(key, token.api_version, CorrelationId(1), &response)
+                        .expect("a response that fits its version");
+                let frame = Frame::Response(key, token.api_version, frame);
+                self.post(id, asker, (asker, call), frame);
+            }
+            RaftOutput::Committed { records, .. } => member.told.extend(records),
+            RaftOutput::BecameLeader { epoch } => {
+                assert_eq!(member.leads, None, "{id} gains what it has");
+                member.leads = Some(epoch);
+                self.say(format!("{id} may write in epoch {epoch}"));
+            }
+            RaftOutput::LostLeadership { epoch } => {
+                assert_eq!(member.leads.take(), Some(epoch), "{id} loses what it has not");
+                self.say(format!("{id} may not write any more"));
+            }
+            RaftOutput::LeaderChanged => {}
+        }
+    }
+
+    fn say(&mut self, line: String) {
+        let now = self.now;
+        if let Some(text) = &mut self.transcript {
+            writeln!(text, "{now} {line}").expect("text");
+        }
+    }
+
+    fn post(&mut self, from: BrokerId, to: BrokerId, call: (BrokerId, RaftCall), frame: Frame) {
+        let latency = self.dice.span(self.latency.0, self.latency.1);
+        if self.dice.per_million(self.loss) {
+            return;
+        }
+        self.serial += 1;
+        let at = (self.now + latency, self.serial);
+        self.wire.insert(at, InFlight { from, to, call, frame });
+    }
+
+    /// Runs until `until`: frames, timeouts of calls, timers, in order of time.
+    pub(crate) fn run_to(&mut self, until: Time) {
+        loop {
+            let frame = self.wire.keys().next().map(|(at, _)| *at);
+            let call = self.waiting.values().copied().min();
+            let timer = self
+                .members
+                .iter()
+                .filter_map(|(id, member)| Some((member.raft.as_ref()?.next_deadline()?.0, *id)))
+                .min();
+            let next = [frame, call, timer.map(|(at, _)| at)].into_iter().flatten().min();
+            let Some(next) = next.filter(|at| *at <= until) else { break };
+            self.now = self.now.max(next);
+            if frame == Some(next) {
+                self.deliver();
+            } else if call == Some(next) {
+                let due = self.waiting.iter().find(|(_, at)| **at == next).map(|(call, _)| *call);
+                let (id, call) = due.expect("a call is due");
+                self.finish(id, call, Err(RpcError::Timeout));
+            } else if let Some((_, id)) = timer {
+                self.call(id, |raft, _, cx, out| {
+                    raft.as_mut().expect("up").handle_timers(cx, out);
+                });
+                let again = self.members[&id].raft.as_ref().expect("up").next_deadline();
+                let stuck = again.is_some_and(|(at, _)| at <= self.now);
+                assert!(!stuck, "{id} wants to be woken again at once: {again:?}");
+            }
+        }
+        self.now = until;
+    }
+
+    pub(crate) fn run(&mut self, span: Span) {
+        self.run_to(self.now + span);
+    }
+
+    fn deliver(&mut self) {
+        let Some((_, flight)) = self.wire.pop_first() else { return };
+        let InFlight { from, to, call, frame } = flight;
+        if self.cuts.contains(&(from, to)) {
+            return;
+        }
+        if self.members[&to].raft.is_none() {
+            if let Frame::Request(_) = frame {
+                let (asker, call) = call;
+                let refused = RpcError::Disconnected(klamm_node::CloseReason::Refused);
+                self.finish(asker, call, Err(refused));
+            }
+            return;
+        }
+        match frame {
+            Frame::Request(bytes) => {
+                let request = codec::decode_request(bytes.slice(4..)).expect("a request");
+                self.serial += 1;
+                let token = RequestToken {
+                    connection: ConnectionId(1),
+                    correlation_id: CorrelationId(1),
+                    api_key: request.header.api_key,
+                    api_version: request.header.api_version,
+                    serial: self.serial,
+                };
+                self.tokens.insert(token, (call.0, to, call.1));
+                self.hand(to, token, request.body);
+            }
+            Frame::Response(key, version, bytes) => {
+                let (_, response) =
+                    codec::decode_response(key, version, bytes.slice(4..)).expect("a response");
+                self.finish(to, call.1, Ok(response));
+            }
+        }
+    }
+
+    fn hand(&mut self, to: BrokerId, token: RequestToken, request: RequestKind) {
+        self.call(to, |raft, _, cx, out| {
+            raft.as_mut().expect("up").handle_request(cx, token, request, out);
+        });
+    }
+
+    fn finish(
+        &mut self,
+        id: BrokerId,
+        call: RaftCall,
+        outcome: Result<klamm_protocol::kafka::messages::ResponseKind, RpcError>,
+    ) {
+        if self.waiting.remove(&(id, call)).is_none() {
+            return;
+        }
+        self.call(id, |raft, _, cx, out| {
+            if let Some(raft) = raft {
+                raft.handle_response(cx, call, outcome, out);
+            }
+        });
+    }
+
+    pub(crate) fn start(&mut self, id: BrokerId) {
+        if self.members[&id].raft.is_some() {
+            return;
+        }
+        self.call(id, |raft, config, cx, out| {
+            let mut opened = Raft::open(cx, config.clone()).expect("opened");
+            opened.handle_timers(cx, out);
+            *raft = Some(opened);
+        });
+    }
+
+    /// The process dies; what the operating system holds of its files stays.
+    pub(crate) fn crash(&mut self, id: BrokerId) {
+        let member = self.members.get_mut(&id).expect("a member");
+        member.raft = None;
+        member.told.clear();
+        member.leads = None;
+        member.high_watermark_seen = Offset(0);
+        self.waiting.retain(|(asker, _), _| *asker != id);
+        self.tokens.retain(|_, (_, answerer, _)| *answerer != id);
+        self.wire
+            .retain(|_, flight| flight.from != id || matches!(flight.frame, Frame::Response(..)));
+    }
+
+    pub(crate) fn power_failure(&mut self, id: BrokerId, loss: Loss) {
+        self.crash(id);
+        let member = self.members.get_mut(&id).expect("a member");
+        member.disk.lose_power(loss, &mut self.dice);
+    }
+
+    pub(crate) fn cut(&mut self, from: BrokerId, to: BrokerId) {
+        self.cuts.insert((from, to));
+    }
+
+    pub(crate) fn isolate(&mut self, id: BrokerId) {
+        for other in self.ids() {
+            self.cuts.insert((id, other));
+            self.cuts.insert((other, id));
+        }
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cuts.clear();
+    }
+
+    pub(crate) fn append(&mut self, id: BrokerId, records: Vec<Bytes>) -> Option<(Offset, Offset)> {
+        self.call(id, |raft, _, cx, out| raft.as_mut()?.append(cx, records, out))
+    }
+
+    pub(crate) fn shutdown(&mut self, id: BrokerId) {
+        self.call(id, |raft, _, cx, out| {
+            if let Some(raft) = raft {
+                raft.shutdown(cx, out);
+            }
+        });
+    }
+
+    /// The member that may write, in the newest epoch.
+    pub(crate) fn leader(&self) -> Option<BrokerId> {
+        let leading = |(id, member): (&BrokerId, &Member)| member.leads.map(|epoch| (epoch, *id));
+        self.members.iter().filter_map(leading).max().map(|(_, id)| id)
+    }
+}

@@ -1,0 +1,199 @@
+//! The quorum under random faults: frames delayed and lost, crashes, power failures, cuts, in random order, with the
+//! invariants of S25 looked at after every step.
+
+mod lab;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use klamm_node::disk::memory::Loss;
+use klamm_node::{BrokerId, LeaderEpoch, Offset, Span, Time};
+use klamm_protocol::metadata::{MetadataRecord, Topic};
+use klamm_raft::QuorumRole;
+use lab::Lab;
+
+/// Each takes about twenty milliseconds.
+const SEEDS: u64 = 250;
+
+/// What is known for good: it may never change again.
+#[derive(Default)]
+struct History {
+    leaders: BTreeMap<LeaderEpoch, BrokerId>,
+    /// S8: an (epoch, base offset) is one batch for ever.
+    identity: BTreeMap<(LeaderEpoch, Offset), u32>,
+    /// Committed batches by base offset: next offset, epoch, CRC.
+    committed: BTreeMap<Offset, (Offset, LeaderEpoch, u32)>,
+    elections: usize,
+    truncations: usize,
+    last_end: BTreeMap<BrokerId, Offset>,
+}
+
+impl History {
+    fn look(&mut self, lab: &mut Lab) {
+        let newest = lab.members.values().filter_map(|m| Some(m.raft.as_ref()?.epoch())).max();
+        for id in lab.ids() {
+            let voter = lab.is_voter(id);
+            let member = lab.members.get_mut(&id).expect("a member");
+            let Some(raft) = &member.raft else { continue };
+            if !std::mem::take(&mut member.touched) {
+                continue;
+            }
+            let held = raft.summary();
+            // (b) and (e).
+            assert!(held.epoch >= member.epoch_seen, "S25b: {id} went back to {}", held.epoch);
+            assert!(held.high_watermark >= member.high_watermark_seen, "S25e: {id}");
+            member.epoch_seen = held.epoch;
+            member.high_watermark_seen = held.high_watermark;
+            member.synced_seen = held.synced;
+            assert!(!voter || held.role != QuorumRole::Observer);
+
+            let headers = raft.log().headers(&mut member.disk).expect("readable");
+            let mut dense = Offset(0);
+            for header in &headers {
+                assert_eq!(header.base_offset, dense, "{id} has a hole");
+                dense = header.next_offset();
+                let key = (header.leader_epoch, header.base_offset);
+                let known = *self.identity.entry(key).or_insert(header.crc);
+                assert_eq!(known, header.crc, "S8: {key:?} is two batches");
+            }
+            assert!(headers.is_sorted_by_key(|h| h.leader_epoch), "epochs go back in {id}'s log");
+            if self.last_end.insert(id, held.log_end).is_some_and(|end| end > held.log_end) {
+                self.truncations += 1;
+            }
+            // (c): what this one calls committed is what everybody ever called committed.
+            for header in headers.iter().filter(|h| h.next_offset() <= held.high_watermark) {
+                let batch = (header.next_offset(), header.leader_epoch, header.crc);
+                let known = *self.committed.entry(header.base_offset).or_insert(batch);
+                assert_eq!(known, batch, "S25c: a committed batch changed at {id}");
+            }
+            // (a).
+            if held.role == QuorumRole::Leader {
+                let first = *self.leaders.entry(held.epoch).or_insert_with(|| {
+                    self.elections += 1;
+                    id
+                });
+                assert_eq!(first, id, "S25a: epoch {} has two leaders", held.epoch);
+                if Some(held.epoch) == newest {
+                    let mine: BTreeMap<_, _> = headers
+                        .iter()
+                        .map(|h| (h.base_offset, (h.next_offset(), h.leader_epoch, h.crc)))
+                        .collect();
+                    for (base, batch) in &self.committed {
+                        assert_eq!(mine.get(base), Some(batch), "S25c: leader {id} lacks {base}");
+                    }
+                }
+            }
+        }
+        // (d): what a leader calls committed is durable at a majority.
+        for id in lab.ids() {
+            let Some(raft) = &lab.members[&id].raft else { continue };
+            let committed = raft.high_watermark();
+            if raft.role() == QuorumRole::Leader
+                && committed > Offset(0)
+                && Some(raft.epoch()) == newest
+            {
+                let durable = lab
+                    .members
+                    .iter()
+                    .filter(|(other, m)| lab.is_voter(**other) && m.synced_seen >= committed)
+                    .count();
+                assert!(
+                    durable > lab.voters.len() / 2,
+                    "S25d: {committed} is durable at {durable}"
+                );
+            }
+        }
+    }
+}
+
+fn torment(seed: u64, steps: u32) -> History {
+    let voters = [1, 3, 3, 3, 5][(seed % 5) as usize];
+    let mut lab = Lab::new(seed, voters, 1, |_| {});
+    lab.latency = (Span::micros(200), Span::millis(if seed.is_multiple_of(3) { 40 } else { 4 }));
+    lab.loss = [0, 20_000, 200_000][(seed % 3) as usize];
+    let mut history = History::default();
+    let mut name = 0;
+    for _ in 0..steps {
+        let ids = lab.ids();
+        let one = ids[lab.dice.index(ids.len())];
+        let other = ids[lab.dice.index(ids.len())];
+        match lab.dice.between(0, 99) {
+            0..=2 => lab.crash(one),
+            3..=4 => lab.power_failure(one, Loss::Whole),
+            5 => lab.power_failure(one, Loss::Part),
+            6..=13 => lab.start(one),
+            14..=15 => lab.cut(one, other),
+            16 => lab.isolate(one),
+            17..=19 => lab.heal(),
+            20 => {
+                lab.shutdown(one);
+                lab.run(Span::millis(20));
+                lab.crash(one);
+            }
+            21..=45 => {
+                name += 1;
+                let topic = Topic { name: format!("t{name}"), ..Default::default() };
+                let record = MetadataRecord::Topic(topic).encode();
+                let records: Vec<Bytes> = vec![record; 1 + lab.dice.index(3)];
+                // Mostly to the leader, sometimes to one that only thinks so.
+                let at = lab.leader().filter(|_| lab.dice.per_million(800_000)).unwrap_or(one);
+                lab.append(at, records);
+            }
+            46..=95 => {
+                let span = lab.dice.span(Span::micros(100), Span::millis(20));
+                lab.run(span);
+            }
+            _ => {
+                let span = lab.dice.span(Span::millis(100), Span::secs(3));
+                lab.run(span);
+            }
+        }
+        history.look(&mut lab);
+    }
+    // L2: with the faults over, there is a leader that all follow, and all know the same to be committed.
+    lab.heal();
+    lab.loss = 0;
+    for id in lab.ids() {
+        lab.start(id);
+    }
+    // A member that was asked to stop and never crashed does not take part any more.
+    for id in lab.ids() {
+        let stopping =
+            lab.members[&id].raft.as_ref().is_some_and(|raft| raft.is_shut_down(Time::MAX));
+        if stopping {
+            lab.crash(id);
+            lab.start(id);
+        }
+    }
+    for _ in 0..40 {
+        lab.run(Span::secs(1));
+        history.look(&mut lab);
+    }
+    let leader = lab.leader().unwrap_or_else(|| panic!("L2: no leader, seed {seed}"));
+    let told = lab.members[&leader].told.clone();
+    for (id, member) in &lab.members {
+        let raft = member.raft.as_ref().expect("up");
+        assert_eq!(
+            raft.leader().map(|l| l.0),
+            Some(leader),
+            "L2: {id} follows another, seed {seed}"
+        );
+        assert_eq!(member.told, told, "L7: {id} was told something else, seed {seed}");
+    }
+    history
+}
+
+#[test]
+fn no_order_of_faults_breaks_the_quorum() {
+    let (mut elections, mut truncations, mut committed) = (0, 0, 0);
+    for seed in 0..SEEDS {
+        let history = torment(seed, 1500);
+        elections += history.elections;
+        truncations += history.truncations;
+        committed += history.committed.len();
+    }
+    // The faults must bite, or this test proves nothing.
+    assert!(elections > 2000, "{elections} elections");
+    assert!(truncations > 200, "{truncations} truncations");
+    assert!(committed > 20_000, "{committed} committed batches");
+}

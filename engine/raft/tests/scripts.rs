@@ -1,0 +1,161 @@
+//! Situations of the quorum, told as scripts: `tests/scripts/*.txt` go in, a transcript of events comes out.
+//!
+//! One command a line; `>` echoes it in the transcript, `state` prints what every member holds. Lines with `#` are for
+//! people and are echoed too.
+
+#[expect(dead_code, reason = "the property test uses the rest")]
+mod lab;
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use klamm_node::disk::memory::Loss;
+use klamm_node::{BrokerId, Span, Time};
+use klamm_protocol::metadata::{MetadataRecord, Topic};
+use lab::Lab;
+
+fn topic(name: &str) -> Bytes {
+    MetadataRecord::Topic(Topic { name: name.to_owned(), ..Default::default() }).encode()
+}
+
+fn play(script: &str) -> String {
+    let mut lab: Option<Lab> = None;
+    let mut text = String::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.starts_with('#') {
+            writeln!(text, "{line}").expect("text");
+            continue;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |at: usize| words.get(at).and_then(|w| w.parse().ok()).unwrap_or(0);
+        if words[0] == "quorum" {
+            // `quorum VOTERS OBSERVERS SEED`: all start at once.
+            let mut fresh = Lab::new(number(3) as u64, number(1), number(2), |_| {});
+            fresh.transcript = Some(String::new());
+            writeln!(text, "> {line}").expect("text");
+            lab = Some(fresh);
+            continue;
+        }
+        let lab = lab.as_mut().expect("a script begins with `quorum`");
+        let (first, second) = (BrokerId(number(1)), BrokerId(number(2)));
+        let mut aside = String::new();
+        match words[0] {
+            "run" => {
+                let ms = words[1].trim_end_matches("ms").parse().expect("run N ms");
+                lab.run(Span::millis(ms));
+            }
+            "until-leader" => {
+                let latest = lab.now + Span::secs(60);
+                while lab.leader().is_none() && lab.now < latest {
+                    lab.run(Span::millis(1));
+                }
+            }
+            "append" => {
+                let at = lab.append(first, words[2..].iter().map(|name| topic(name)).collect());
+                match at {
+                    Some((from, to)) => writeln!(aside, "appended at {from} to {to}"),
+                    None => writeln!(aside, "not appended: {first} may not write"),
+                }
+                .expect("text");
+            }
+            "crash" => lab.crash(first),
+            "power" => lab.power_failure(first, Loss::Whole),
+            "restart" => lab.start(first),
+            "cut" => {
+                lab.cut(first, second);
+                lab.cut(second, first);
+            }
+            "isolate" => lab.isolate(first),
+            "heal" => lab.heal(),
+            "shutdown" => lab.shutdown(first),
+            "quorum-state" => {
+                use klamm_node::Disk;
+                let path = "__cluster_metadata-0/quorum-state";
+                let disk = &mut lab.members.get_mut(&first).expect("a member").disk;
+                let bytes = disk.read_whole(path).expect("readable").unwrap_or_default();
+                writeln!(aside, "{}", String::from_utf8_lossy(&bytes)).expect("text");
+            }
+            "state" => aside = state(lab),
+            other => panic!("no such command: {other}"),
+        }
+        writeln!(text, "> {line}").expect("text");
+        let events = lab.transcript.replace(String::new()).unwrap_or_default();
+        for event in events.lines() {
+            writeln!(text, "  {event}").expect("text");
+        }
+        for line in aside.lines() {
+            writeln!(text, "  {line}").expect("text");
+        }
+    }
+    text
+}
+
+fn state(lab: &mut Lab) -> String {
+    let mut text = String::new();
+    for (id, member) in &mut lab.members {
+        let Some(raft) = &member.raft else {
+            writeln!(text, "{id} down").expect("text");
+            continue;
+        };
+        let held = raft.summary();
+        let headers = raft.log().headers(&mut member.disk).expect("readable");
+        let batches: Vec<String> =
+            headers.iter().map(|h| format!("{}e{}", h.base_offset, h.leader_epoch)).collect();
+        writeln!(
+            text,
+            "{id} {} epoch={} leader={} voted={} high_watermark={} log_end={} synced={} told={} log=[{}]",
+            held.role.name(),
+            held.epoch,
+            held.leader,
+            held.voted,
+            held.high_watermark,
+            held.log_end,
+            held.synced,
+            member.told.len(),
+            batches.join(" "),
+        )
+        .expect("text");
+    }
+    text
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let script = include_str!(concat!("scripts/", stringify!($name), ".txt"));
+            let transcript = play(script);
+            assert_eq!(transcript, play(script), "a script plays the same way twice");
+            insta::assert_snapshot!(stringify!($name), transcript);
+        }
+    )*};
+}
+
+scripts! {
+    election
+    single_voter
+    split_vote
+    leader_crash
+    divergence
+    vote_remembered
+    minority_leader_resigns
+    observer_follows
+    orderly_shutdown
+    power_failure
+}
+
+#[test]
+fn an_isolated_voter_does_not_raise_its_epoch() {
+    // KIP-996: without pre-votes it would come back with a higher epoch and depose a leader that works.
+    let mut lab = Lab::new(3, 3, 0, |_| {});
+    lab.run_to(Time::ZERO + Span::secs(5));
+    let leader = lab.leader().expect("a leader");
+    let epoch = lab.members[&leader].leads;
+    let other = lab.ids().into_iter().find(|id| *id != leader).expect("three");
+    lab.isolate(other);
+    lab.run(Span::secs(60));
+    lab.heal();
+    lab.run(Span::secs(10));
+    assert_eq!(lab.leader(), Some(leader));
+    assert_eq!(lab.members[&leader].leads, epoch);
+}
