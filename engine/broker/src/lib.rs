@@ -18,7 +18,6 @@
 
 pub mod api;
 pub mod controller_channel;
-pub mod features;
 pub mod lifecycle;
 mod meta_properties;
 pub mod process;

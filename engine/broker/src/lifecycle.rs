@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use klamm_controller::features;
 use klamm_node::{
     BrokerEpoch, BrokerId, Context, DirectoryId, EventKind, IncarnationId, Offset, Span, Time,
 };
@@ -23,7 +24,6 @@ use klamm_protocol::kafka::messages::broker_registration_request::{
 };
 use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, ResponseKind};
 
-use crate::features;
 use crate::process::ProcessConfig;
 
 /// Where a broker is in its life. Legal moves are to the right, one or more steps; the last may be reached from any.
@@ -342,11 +342,11 @@ impl Lifecycle {
             .with_host(convert::text(&at.host))
             .with_port(at.port)
             .with_security_protocol(0);
-        let features = features::SUPPORTED.iter().map(|feature| {
+        let features = features::supported().into_iter().map(|feature| {
             Feature::default()
-                .with_name(convert::text(feature.name))
-                .with_min_supported_version(feature.min)
-                .with_max_supported_version(feature.max)
+                .with_name(convert::text(&feature.name))
+                .with_min_supported_version(feature.min_supported_version)
+                .with_max_supported_version(feature.max_supported_version)
         });
         RequestKind::BrokerRegistration(
             BrokerRegistrationRequest::default()

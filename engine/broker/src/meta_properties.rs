@@ -10,7 +10,7 @@ const PATH: &str = "meta.properties";
 
 /// Why a process may not run on a disk.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum MetaError {
+pub(crate) enum MetaError {
     /// The disk failed.
     #[error("{0}")]
     Disk(#[from] DiskError),
@@ -28,7 +28,7 @@ pub enum MetaError {
 
 /// What the disk says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MetaProperties {
+pub(crate) struct MetaProperties {
     /// The identity of the directory.
     pub directory_id: DirectoryId,
     /// True if the disk was empty and has just been formatted.
@@ -42,7 +42,7 @@ pub struct MetaProperties {
 ///
 /// # Errors
 /// The disk fails, or belongs to another node or cluster.
-pub fn open(
+pub(crate) fn open(
     cx: &mut Context<'_>,
     incarnation: Incarnation,
     cluster_id: &str,
@@ -98,11 +98,7 @@ fn parse_uuid(text: &str) -> Option<u128> {
             _ => return None,
         };
         // The last digit carries only two bits, in its upper part.
-        id = if place == last {
-            id << 2 | u128::from(six >> 4)
-        } else {
-            id << 6 | u128::from(six)
-        };
+        id = if place == last { id << 2 | u128::from(six >> 4) } else { id << 6 | u128::from(six) };
     }
     Some(id)
 }

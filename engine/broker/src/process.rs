@@ -16,6 +16,7 @@
 
 mod broker;
 mod config;
+mod router;
 mod running;
 mod summary;
 

@@ -3,6 +3,7 @@
 //! Errors: INVALID_REQUEST for a software name or version that is none (KIP-511). UNSUPPORTED_VERSION is answered by the
 //! channel, which alone sees versions from the future.
 
+use klamm_controller::features;
 use klamm_controller::image::MetadataImage;
 use klamm_protocol::api::{self, Listener};
 use klamm_protocol::convert;
@@ -11,8 +12,6 @@ use klamm_protocol::kafka::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use klamm_protocol::kafka::messages::{ApiVersionsRequest, ApiVersionsResponse};
-
-use crate::features;
 
 /// Answers from the table of a listener.
 pub fn answer(
@@ -36,12 +35,13 @@ pub fn answer(
         return response;
     }
     // A client below version 4 can't read a feature whose lowest level is 0 (KAFKA-17011).
-    let supported = features::SUPPORTED.iter().filter(|feature| version >= 4 || feature.min > 0);
+    let supported = features::supported().into_iter();
+    let supported = supported.filter(|feature| version >= 4 || feature.min_supported_version > 0);
     let supported = supported.map(|feature| {
         SupportedFeatureKey::default()
-            .with_name(convert::text(feature.name))
-            .with_min_version(feature.min)
-            .with_max_version(feature.max)
+            .with_name(convert::text(&feature.name))
+            .with_min_version(feature.min_supported_version)
+            .with_max_version(feature.max_supported_version)
     });
     let response = response.with_supported_features(supported.collect());
     let Some(image) = image.filter(|image| image.applied().0 >= 0) else { return response };
@@ -85,6 +85,8 @@ mod tests {
             response.api_keys.iter().map(|api| api.api_key).collect()
         };
         assert!(keys(Listener::Broker).contains(&0) && !keys(Listener::Broker).contains(&52));
-        assert!(keys(Listener::Controller).contains(&52) && !keys(Listener::Controller).contains(&0));
+        assert!(
+            keys(Listener::Controller).contains(&52) && !keys(Listener::Controller).contains(&0)
+        );
     }
 }

@@ -163,8 +163,11 @@ fn describe_partition(
         .with_leader_id(wire(if leads { partition.leader } else { BrokerId::NONE }))
         .with_replica_nodes(ids(&partition.replicas))
         .with_isr_nodes(ids(&partition.isr));
-    let described =
-        if version >= 7 { described.with_leader_epoch(partition.leader_epoch.0) } else { described };
+    let described = if version >= 7 {
+        described.with_leader_epoch(partition.leader_epoch.0)
+    } else {
+        described
+    };
     if version >= 5 { described.with_offline_replicas(ids(&offline)) } else { described }
 }
 
@@ -191,7 +194,8 @@ mod tests {
 
     fn ask(topics: Option<Vec<&str>>, version: i16, auto_create: bool) -> Answer {
         let topics = topics.map(|names| {
-            let topic = |name| MetadataRequestTopic::default().with_name(Some(convert::topic(name)));
+            let topic =
+                |name| MetadataRequestTopic::default().with_name(Some(convert::topic(name)));
             names.into_iter().map(topic).collect()
         });
         let request = MetadataRequest::default().with_topics(topics);

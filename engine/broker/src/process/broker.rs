@@ -8,22 +8,19 @@ use klamm_node::{
     BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
     Span, Time, TopicName,
 };
-use klamm_protocol::channel::{Client, ClientSettings, RequestToken};
 use klamm_protocol::MetadataRecord;
+use klamm_protocol::channel::{Client, ClientSettings, RequestToken};
 
 use super::ProcessConfig;
 use crate::controller_channel::ControllerChannel;
-use crate::lifecycle::{Lifecycle, LifecycleCall};
+use crate::lifecycle::{BrokerState, Lifecycle, LifecycleCall};
 use crate::replica::{ReplicaCall, Replicas, Wake};
 
 /// Who waits for the answer to a forwarded request.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Forwarded {
     /// A client that asked to create these topics.
-    CreateTopics {
-        token: RequestToken,
-        topics: Vec<TopicName>,
-    },
+    CreateTopics { token: RequestToken, topics: Vec<TopicName> },
     /// Nobody: this broker creates a topic because a client asked for its metadata.
     AutoCreate { topic: TopicName },
 }
@@ -98,8 +95,24 @@ impl Broker {
         changes.extend(applied.into_iter().map(|change| (offset, change)));
     }
 
+    /// True from the moment at which its logs are closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lifecycle.state() == BrokerState::ShuttingDown
+    }
+
+    /// Closes what this broker opened to others.
+    pub(super) fn close_connections(&mut self, cx: &mut Context<'_>) {
+        self.to_leaders.close_all(cx);
+        self.to_controller.client().close_all(cx);
+        self.alter_partition.client().close_all(cx);
+        self.forwarding.client().close_all(cx);
+    }
+
     /// The earliest deadline of its rooms and connections.
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        if self.is_closed() {
+            return None;
+        }
         let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
         let channels = [
             self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_node::{
-    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Purpose, Span,
-    Time, TopicPartition,
+    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time,
+    TopicPartition,
 };
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
-use klamm_protocol::channel::{
-    Call, Client, ClientSettings, RequestToken, RpcError, Server, ServerSettings,
-};
-use klamm_protocol::codec::DecodedRequest;
-use klamm_protocol::kafka::messages::{CreateTopicsRequest, RequestKind, ResponseKind};
+use klamm_protocol::channel::{Call, Client, ClientSettings, RpcError, Server, ServerSettings};
+use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
 use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 use klamm_storage::ReadError;
 
@@ -29,7 +26,7 @@ use crate::replica::{BatchSummary, ReplicaOutput};
 
 /// What one room says to the process, in the order in which it was said.
 #[derive(Clone, PartialEq, Debug)]
-enum Message {
+pub(super) enum Message {
     Raft(RaftOutput),
     Controller(ControllerOutput),
     Replica(ReplicaOutput),
@@ -56,13 +53,13 @@ const RESIGN_MAX: Span = Span::secs(5);
 /// A running process.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
-    config: Arc<ProcessConfig>,
-    server: Server,
-    raft: Raft,
+    pub(super) config: Arc<ProcessConfig>,
+    pub(super) server: Server,
+    pub(super) raft: Raft,
     to_quorum: Client<RaftCall>,
-    controller: Option<Controller>,
-    broker: Option<Broker>,
-    messages: VecDeque<Message>,
+    pub(super) controller: Option<Controller>,
+    pub(super) broker: Option<Broker>,
+    pub(super) messages: VecDeque<Message>,
     end: End,
 }
 
@@ -286,7 +283,9 @@ impl Running {
             });
         }
         let leader = self.raft.leader().map(|(_, _, endpoint)| endpoint);
-        let Some(broker) = &mut self.broker else { return };
+        let Some(broker) = self.broker.as_mut().filter(|broker| !broker.is_closed()) else {
+            return;
+        };
         while let Some(done) = broker.to_leaders.next_completed() {
             let mut out = Vec::new();
             broker.replicas.handle_response(cx, &broker.image, done.tag, done.outcome, &mut out);
@@ -470,129 +469,6 @@ impl Running {
         }
     }
 
-    /// One line per API. Which API may come in by which listener, the server has checked already.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
-    fn route(&mut self, cx: &mut Context<'_>, token: RequestToken, request: DecodedRequest) {
-        let listener = self.server.listener(&token).unwrap_or(Listener::Broker);
-        match (listener, request.body) {
-            (_, RequestKind::ApiVersions(body)) => self.api_versions(cx, token, listener, &body),
-            (Listener::Controller, body @ (RequestKind::Vote(_)
-            | RequestKind::BeginQuorumEpoch(_)
-            | RequestKind::EndQuorumEpoch(_)
-            | RequestKind::Fetch(_))) => {
-                self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
-            }
-            (Listener::Controller, body) => {
-                self.with_controller(cx, |controller, cx, out| {
-                    controller.handle_request(cx, token, body, out);
-                });
-            }
-            (Listener::Broker, RequestKind::Metadata(body)) => self.metadata(cx, token, &body),
-            (Listener::Broker, RequestKind::DescribeCluster(body)) => {
-                self.describe_cluster(cx, token, &body);
-            }
-            (Listener::Broker, RequestKind::CreateTopics(body)) => {
-                self.create_topics(cx, token, body);
-            }
-            (Listener::Broker, body) => self.to_replicas(cx, token, body),
-        }
-    }
-
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
-    fn to_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
-        let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
-        let mut out = Vec::new();
-        match body {
-            RequestKind::Produce(body) => replicas.produce(cx, image, token, body, &mut out),
-            RequestKind::Fetch(body) => replicas.fetch(cx, image, token, body, &mut out),
-            RequestKind::ListOffsets(body) => {
-                replicas.list_offsets(cx, image, token, &body, &mut out);
-            }
-            RequestKind::OffsetForLeaderEpoch(body) => {
-                replicas.offset_for_leader_epoch(cx, image, token, &body, &mut out);
-            }
-            _ => self.server.hang_up(cx, token, CloseReason::Unsupported),
-        }
-        self.messages.extend(out.into_iter().map(Message::Replica));
-    }
-
-    fn api_versions(
-        &mut self,
-        cx: &mut Context<'_>,
-        token: RequestToken,
-        listener: Listener,
-        request: &klamm_protocol::kafka::messages::ApiVersionsRequest,
-    ) {
-        let image = match (&self.broker, &self.controller) {
-            (Some(broker), _) => Some(&broker.image),
-            (None, Some(controller)) => Some(controller.image()),
-            (None, None) => None,
-        };
-        let response = api::api_versions::answer(request, token.api_version, listener, image);
-        self.server.respond(cx, token, Some(&ResponseKind::ApiVersions(response)));
-    }
-
-    fn metadata(
-        &mut self,
-        cx: &mut Context<'_>,
-        token: RequestToken,
-        request: &klamm_protocol::kafka::messages::MetadataRequest,
-    ) {
-        let Some(broker) = &mut self.broker else { return };
-        let settings = &self.config.settings;
-        let answer = api::metadata::answer(
-            request,
-            token.api_version,
-            &self.config.cluster_id,
-            settings.auto_create_topics_enable,
-            cx.rng.of(Purpose::ClientChoice),
-            &broker.image,
-        );
-        for topic in answer.create {
-            if broker.creating.insert(Arc::clone(&topic)) {
-                let timeout_ms = i32::try_from(settings.request_timeout.as_millis());
-                let create = api::create_topics::automatic(&topic, timeout_ms.unwrap_or(i32::MAX));
-                let deadline = cx.now + settings.request_timeout;
-                let request = RequestKind::CreateTopics(create);
-                broker.forwarding.send(request, deadline, Forwarded::AutoCreate { topic });
-            }
-        }
-        self.server.respond(cx, token, Some(&ResponseKind::Metadata(answer.response)));
-    }
-
-    fn describe_cluster(
-        &mut self,
-        cx: &mut Context<'_>,
-        token: RequestToken,
-        request: &klamm_protocol::kafka::messages::DescribeClusterRequest,
-    ) {
-        let Some(broker) = &self.broker else { return };
-        let random = cx.rng.of(Purpose::ClientChoice);
-        let controller = api::metadata::some_broker(&broker.image, random);
-        let response = api::describe_cluster::answer(
-            request,
-            token.api_version,
-            &self.config.cluster_id,
-            controller,
-            &broker.image,
-        );
-        self.server.respond(cx, token, Some(&ResponseKind::DescribeCluster(response)));
-    }
-
-    fn create_topics(
-        &mut self,
-        cx: &mut Context<'_>,
-        token: RequestToken,
-        request: CreateTopicsRequest,
-    ) {
-        let Some(broker) = &mut self.broker else { return };
-        let topics = api::create_topics::asked(&request);
-        let deadline = cx.now + self.config.settings.request_timeout;
-        let request = RequestKind::CreateTopics(request);
-        let forwarded = Forwarded::CreateTopics { token, topics };
-        broker.forwarding.send_up_to(request, token.api_version, deadline, forwarded);
-    }
-
     fn begin_shutdown(&mut self, cx: &mut Context<'_>) {
         match &mut self.broker {
             Some(broker) => {
@@ -607,10 +483,13 @@ impl Running {
     /// Closes the logs, which leaves the clean-shutdown marker, and goes on to the quorum.
     fn close_broker(&mut self, cx: &mut Context<'_>) {
         self.server.hold_listener(Listener::Broker);
-        if let Some(broker) = &mut self.broker
-            && let Err(error) = broker.replicas.close(cx)
-        {
-            return self.fail(cx, error.to_string());
+        if let Some(broker) = &mut self.broker {
+            // Nothing may reach a closed log: no answer of a leader, no record of the metadata log, no timer.
+            broker.published = false;
+            broker.close_connections(cx);
+            if let Err(error) = broker.replicas.close(cx) {
+                return self.fail(cx, error.to_string());
+            }
         }
         self.resign(cx);
     }
@@ -630,12 +509,6 @@ impl Running {
         }
         self.server.close_all(cx);
         self.to_quorum.close_all(cx);
-        if let Some(broker) = &mut self.broker {
-            broker.to_leaders.close_all(cx);
-            broker.to_controller.client().close_all(cx);
-            broker.alter_partition.client().close_all(cx);
-            broker.forwarding.client().close_all(cx);
-        }
         cx.out.halt("shut down", true);
         self.end = End::Over;
     }
@@ -646,7 +519,7 @@ impl Running {
         self.end = End::Over;
     }
 
-    fn with_raft(
+    pub(super) fn with_raft(
         &mut self,
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Raft, &mut Context<'_>, &mut Vec<RaftOutput>),
@@ -656,7 +529,7 @@ impl Running {
         self.messages.extend(out.into_iter().map(Message::Raft));
     }
 
-    fn with_controller(
+    pub(super) fn with_controller(
         &mut self,
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Controller, &mut Context<'_>, &mut Vec<ControllerOutput>),

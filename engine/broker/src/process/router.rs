@@ -1,0 +1,144 @@
+//! The router: one line per API, and what the border posts need from the rooms.
+
+use std::sync::Arc;
+
+use klamm_node::{CloseReason, Context, Purpose};
+use klamm_protocol::api::Listener;
+use klamm_protocol::channel::RequestToken;
+use klamm_protocol::codec::DecodedRequest;
+use klamm_protocol::kafka::messages::{
+    ApiVersionsRequest, CreateTopicsRequest, DescribeClusterRequest, MetadataRequest, RequestKind,
+    ResponseKind,
+};
+
+use super::broker::{Broker, Forwarded};
+use super::running::{Message, Running};
+use crate::api;
+
+impl Running {
+    /// One line per API. Which API may come in by which listener, the server has checked already.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
+    pub(super) fn route(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: DecodedRequest,
+    ) {
+        let listener = self.server.listener(&token).unwrap_or(Listener::Broker);
+        match (listener, request.body) {
+            (_, RequestKind::ApiVersions(body)) => self.api_versions(cx, token, listener, &body),
+            (
+                Listener::Controller,
+                body @ (RequestKind::Vote(_)
+                | RequestKind::BeginQuorumEpoch(_)
+                | RequestKind::EndQuorumEpoch(_)
+                | RequestKind::Fetch(_)),
+            ) => {
+                self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
+            }
+            (Listener::Controller, body) => {
+                self.with_controller(cx, |controller, cx, out| {
+                    controller.handle_request(cx, token, body, out);
+                });
+            }
+            (Listener::Broker, RequestKind::Metadata(body)) => self.metadata(cx, token, &body),
+            (Listener::Broker, RequestKind::DescribeCluster(body)) => {
+                self.describe_cluster(cx, token, &body);
+            }
+            (Listener::Broker, RequestKind::CreateTopics(body)) => {
+                self.create_topics(cx, token, body);
+            }
+            (Listener::Broker, body) => self.to_replicas(cx, token, body),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
+    fn to_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
+        let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
+        let mut out = Vec::new();
+        match body {
+            RequestKind::Produce(body) => replicas.produce(cx, image, token, body, &mut out),
+            RequestKind::Fetch(body) => replicas.fetch(cx, image, token, body, &mut out),
+            RequestKind::ListOffsets(body) => {
+                replicas.list_offsets(cx, image, token, &body, &mut out);
+            }
+            RequestKind::OffsetForLeaderEpoch(body) => {
+                replicas.offset_for_leader_epoch(cx, image, token, &body, &mut out);
+            }
+            _ => self.server.hang_up(cx, token, CloseReason::Unsupported),
+        }
+        self.messages.extend(out.into_iter().map(Message::Replica));
+    }
+
+    fn api_versions(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        listener: Listener,
+        request: &ApiVersionsRequest,
+    ) {
+        let image = match (&self.broker, &self.controller) {
+            (Some(broker), _) => Some(&broker.image),
+            (None, Some(controller)) => Some(controller.image()),
+            (None, None) => None,
+        };
+        let response = api::api_versions::answer(request, token.api_version, listener, image);
+        self.server.respond(cx, token, Some(&ResponseKind::ApiVersions(response)));
+    }
+
+    fn metadata(&mut self, cx: &mut Context<'_>, token: RequestToken, request: &MetadataRequest) {
+        let Some(broker) = &mut self.broker else { return };
+        let settings = &self.config.settings;
+        let answer = api::metadata::answer(
+            request,
+            token.api_version,
+            &self.config.cluster_id,
+            settings.auto_create_topics_enable,
+            cx.rng.of(Purpose::ClientChoice),
+            &broker.image,
+        );
+        for topic in answer.create {
+            if broker.creating.insert(Arc::clone(&topic)) {
+                let timeout_ms = i32::try_from(settings.request_timeout.as_millis());
+                let create = api::create_topics::automatic(&topic, timeout_ms.unwrap_or(i32::MAX));
+                let deadline = cx.now + settings.request_timeout;
+                let request = RequestKind::CreateTopics(create);
+                broker.forwarding.send(request, deadline, Forwarded::AutoCreate { topic });
+            }
+        }
+        self.server.respond(cx, token, Some(&ResponseKind::Metadata(answer.response)));
+    }
+
+    fn describe_cluster(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: &DescribeClusterRequest,
+    ) {
+        let Some(broker) = &self.broker else { return };
+        let random = cx.rng.of(Purpose::ClientChoice);
+        let controller = api::metadata::some_broker(&broker.image, random);
+        let response = api::describe_cluster::answer(
+            request,
+            token.api_version,
+            &self.config.cluster_id,
+            controller,
+            &broker.image,
+        );
+        self.server.respond(cx, token, Some(&ResponseKind::DescribeCluster(response)));
+    }
+
+    fn create_topics(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        request: CreateTopicsRequest,
+    ) {
+        let Some(broker) = &mut self.broker else { return };
+        let topics = api::create_topics::asked(&request);
+        let deadline = cx.now + self.config.settings.request_timeout;
+        let request = RequestKind::CreateTopics(request);
+        let forwarded = Forwarded::CreateTopics { token, topics };
+        broker.forwarding.send_up_to(request, token.api_version, deadline, forwarded);
+    }
+}

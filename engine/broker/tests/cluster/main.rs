@@ -1,0 +1,274 @@
+//! Whole processes against each other, spoken to in raw protocol.
+
+mod driver;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use driver::Lab;
+use klamm_broker::lifecycle::BrokerState;
+use klamm_broker::{ProcessConfig, Roles};
+use klamm_node::{BrokerId, Endpoint, EventKind, Span, Timestamp};
+use klamm_protocol::batch::{Batch, BatchBuilder};
+use klamm_protocol::convert;
+use klamm_protocol::kafka::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use klamm_protocol::kafka::messages::fetch_request::{FetchPartition, FetchTopic};
+use klamm_protocol::kafka::messages::metadata_request::MetadataRequestTopic;
+use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use klamm_protocol::kafka::messages::{
+    DescribeClusterRequest, FetchRequest, MetadataRequest, MetadataResponse, ProduceRequest,
+    ResponseKind,
+};
+use klamm_protocol::{Compression, ErrorCode};
+
+fn voters(controllers: &[i32]) -> BTreeMap<BrokerId, Endpoint> {
+    let voter =
+        |id: &i32| (BrokerId(*id), Endpoint::new(format!("controller-{}", id - 3000), 9093));
+    controllers.iter().map(voter).collect()
+}
+
+/// Three controllers and three brokers.
+fn cluster(seed: u64) -> Lab {
+    let voters = voters(&[3001, 3002, 3003]);
+    let controllers = (1..=3).map(|n| {
+        let id = BrokerId(3000 + n);
+        ProcessConfig::new(id, Roles::CONTROLLER, format!("controller-{n}"), voters.clone())
+    });
+    let brokers = (1..=3).map(|n| {
+        ProcessConfig::new(BrokerId(n), Roles::BROKER, format!("broker-{n}"), voters.clone())
+    });
+    Lab::new(seed, controllers.chain(brokers).collect())
+}
+
+fn running(lab: &Lab, broker: &str) -> bool {
+    let summary = lab.summary(broker).and_then(|summary| summary.broker);
+    summary.is_some_and(|broker| broker.state == BrokerState::Running)
+}
+
+fn started(seed: u64) -> Lab {
+    let mut lab = cluster(seed);
+    lab.start_all();
+    lab.until("three running brokers", |lab| (1..=3).all(|n| running(lab, &format!("broker-{n}"))));
+    lab
+}
+
+fn create(lab: &mut Lab, host: &str, name: &str, partitions: i32, replicas: i16) -> Vec<ErrorCode> {
+    let topic = CreatableTopic::default()
+        .with_name(convert::topic(name))
+        .with_num_partitions(partitions)
+        .with_replication_factor(replicas);
+    let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
+    let Ok(ResponseKind::CreateTopics(response)) = lab.ask(host, request) else {
+        panic!("an answer")
+    };
+    response.topics.iter().map(|topic| ErrorCode(topic.error_code)).collect()
+}
+
+fn metadata(lab: &mut Lab, host: &str, topic: &str) -> MetadataResponse {
+    let asked = MetadataRequestTopic::default().with_name(Some(convert::topic(topic)));
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![asked]))
+        .with_allow_auto_topic_creation(true);
+    match lab.ask(host, request) {
+        Ok(ResponseKind::Metadata(response)) => response,
+        other => panic!("an answer, not {other:?}"),
+    }
+}
+
+fn batch(values: &[&str]) -> Bytes {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for value in values {
+        builder.append(Timestamp(1_700_000_000_000), None, Some(value.as_bytes()), &[]);
+    }
+    builder.build()
+}
+
+fn produce(lab: &mut Lab, host: &str, topic: &str, acks: i16, records: Bytes) -> (ErrorCode, i64) {
+    let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
+    let data = TopicProduceData::default()
+        .with_name(convert::topic(topic))
+        .with_partition_data(vec![data]);
+    let request = ProduceRequest::default()
+        .with_acks(acks)
+        .with_timeout_ms(5_000)
+        .with_topic_data(vec![data]);
+    // Version 12 is the last that names topics.
+    let Ok(ResponseKind::Produce(response)) = lab.ask_up_to(host, request, 12) else {
+        panic!("an answer")
+    };
+    let answer = &response.responses[0].partition_responses[0];
+    (ErrorCode(answer.error_code), answer.base_offset)
+}
+
+fn fetch(lab: &mut Lab, host: &str, topic: &str, from: i64) -> (ErrorCode, i64, Vec<String>) {
+    let partition = FetchPartition::default()
+        .with_partition(0)
+        .with_fetch_offset(from)
+        .with_partition_max_bytes(1 << 20);
+    let ask =
+        FetchTopic::default().with_topic(convert::topic(topic)).with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_max_wait_ms(500)
+        .with_min_bytes(1)
+        .with_max_bytes(1 << 20)
+        .with_topics(vec![ask]);
+    let Ok(ResponseKind::Fetch(response)) = lab.ask_up_to(host, request, 12) else {
+        panic!("an answer")
+    };
+    let data = &response.responses[0].partitions[0];
+    let bytes = data.records.clone().unwrap_or_default();
+    let values = klamm_protocol::batch::batches(&bytes)
+        .flat_map(|batch: Result<Batch, _>| batch.expect("whole").records().expect("readable"))
+        .map(|record| String::from_utf8(record.value.expect("a value").to_vec()).expect("text"));
+    (ErrorCode(data.error_code), data.high_watermark, values.collect())
+}
+
+fn leader_of(lab: &mut Lab, topic: &str) -> String {
+    let response = metadata(lab, "broker-1", topic);
+    format!("broker-{}", response.topics[0].partitions[0].leader_id.0)
+}
+
+#[test]
+fn three_controllers_and_three_brokers_take_a_topic_and_its_records() {
+    let mut lab = started(1);
+    assert_eq!(create(&mut lab, "broker-2", "orders", 1, 3), [ErrorCode::NONE]);
+    assert_eq!(create(&mut lab, "broker-3", "orders", 1, 3), [ErrorCode::TOPIC_ALREADY_EXISTS]);
+    lab.run(Span::secs(1));
+    let leader = leader_of(&mut lab, "orders");
+    assert_eq!(produce(&mut lab, &leader, "orders", -1, batch(&["a", "b"])), (ErrorCode::NONE, 0));
+    assert_eq!(produce(&mut lab, &leader, "orders", 1, batch(&["c"])), (ErrorCode::NONE, 2));
+    lab.run(Span::secs(1));
+    let (error, high_watermark, values) = fetch(&mut lab, &leader, "orders", 0);
+    assert_eq!((error, high_watermark, values.join(" ").as_str()), (ErrorCode::NONE, 3, "a b c"));
+    // Every replica holds all of it.
+    for n in 1..=3 {
+        let summary = lab.summary(&format!("broker-{n}")).expect("runs").broker.expect("a broker");
+        let replica = &summary.replicas[0];
+        assert_eq!((replica.log_end.0, replica.high_watermark.0), (3, 3), "broker-{n}");
+    }
+    let follower = (1..=3).map(|n| format!("broker-{n}")).find(|name| *name != leader);
+    let follower = follower.expect("three brokers");
+    let (error, _) = produce(&mut lab, &follower, "orders", -1, batch(&["d"]));
+    assert_eq!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}
+
+#[test]
+fn a_topic_that_is_asked_for_is_unknown_first_and_then_there() {
+    let mut lab = started(2);
+    let response = metadata(&mut lab, "broker-1", "clicks");
+    assert_eq!(response.topics[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
+    assert_eq!(response.brokers.len(), 3);
+    lab.run(Span::secs(1));
+    let response = metadata(&mut lab, "broker-1", "clicks");
+    assert_eq!(response.topics[0].error_code, 0);
+    assert_eq!(response.topics[0].partitions.len(), 1);
+}
+
+#[test]
+fn a_cluster_survives_the_death_of_its_active_controller() {
+    let mut lab = started(3);
+    let active = |lab: &Lab| {
+        (1..=3).map(|n| format!("controller-{n}")).find(|name| {
+            lab.summary(name).is_some_and(|summary| summary.active_controller.is_some())
+        })
+    };
+    let first = active(&lab).expect("an active controller");
+    lab.crash(&first);
+    lab.until("another active controller", |lab| active(lab).is_some_and(|name| name != first));
+    assert_eq!(create(&mut lab, "broker-1", "after", 1, 3), [ErrorCode::NONE]);
+}
+
+#[test]
+fn a_broker_that_shuts_down_hands_its_leaders_over_and_comes_back_clean() {
+    let mut lab = started(4);
+    create(&mut lab, "broker-1", "orders", 1, 3);
+    lab.run(Span::secs(1));
+    let leader = leader_of(&mut lab, "orders");
+    assert_eq!(produce(&mut lab, &leader, "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
+    lab.shut_down(&leader);
+    lab.until("an orderly halt", |lab| !lab.halts.is_empty());
+    assert_eq!(lab.halts, [(leader.clone(), "shut down".to_owned(), true)]);
+    let other = if leader == "broker-1" { "broker-2" } else { "broker-1" };
+    let response = metadata(&mut lab, other, "orders");
+    let partition = &response.topics[0].partitions[0];
+    assert_ne!(format!("broker-{}", partition.leader_id.0), leader);
+    assert_eq!(partition.isr_nodes.len(), 2, "{partition:?}");
+    lab.start(&leader);
+    lab.until("back again", |lab| running(lab, &leader));
+    let recovered = lab.events.iter().rev().find_map(|(_, node, event)| match event {
+        EventKind::LogRecovered { log_end, truncated_bytes, .. } if *node == leader => {
+            Some((log_end.0, *truncated_bytes))
+        }
+        _ => None,
+    });
+    assert_eq!(recovered, Some((1, 0)));
+    lab.run(Span::secs(5));
+    let response = metadata(&mut lab, other, "orders");
+    assert_eq!(response.topics[0].partitions[0].isr_nodes.len(), 3);
+}
+
+#[test]
+fn a_broker_that_dies_is_fenced_after_its_session_and_leadership_moves() {
+    let mut lab = started(5);
+    create(&mut lab, "broker-1", "orders", 1, 3);
+    lab.run(Span::secs(1));
+    let leader = leader_of(&mut lab, "orders");
+    let other = if leader == "broker-1" { "broker-2" } else { "broker-1" };
+    produce(&mut lab, &leader, "orders", -1, batch(&["a"]));
+    lab.crash(&leader);
+    lab.run(Span::secs(15));
+    let response = metadata(&mut lab, other, "orders");
+    assert_eq!(response.brokers.len(), 2, "fenced brokers are not named");
+    let next = format!("broker-{}", response.topics[0].partitions[0].leader_id.0);
+    assert_ne!(next, leader);
+    assert_eq!(produce(&mut lab, &next, "orders", -1, batch(&["b"])), (ErrorCode::NONE, 1));
+    let (error, _, values) = fetch(&mut lab, &next, "orders", 0);
+    assert_eq!((error, values.join(" ").as_str()), (ErrorCode::NONE, "a b"));
+    // The same broker comes back as another incarnation and catches up.
+    lab.start(&leader);
+    lab.until("back again", |lab| running(lab, &leader));
+    lab.run(Span::secs(5));
+    let summary = lab.summary(&leader).expect("runs").broker.expect("a broker");
+    assert_eq!(summary.replicas[0].log_end.0, 2);
+}
+
+#[test]
+fn one_process_with_both_roles_does_all_of_it_alone() {
+    let voters = BTreeMap::from([(BrokerId(1), Endpoint::new("broker-1", 9093))]);
+    let config = ProcessConfig::new(BrokerId(1), Roles::COMBINED, "broker-1", voters);
+    let mut lab = Lab::new(6, vec![config]);
+    lab.start_all();
+    lab.until("running", |lab| running(lab, "broker-1"));
+    assert_eq!(create(&mut lab, "broker-1", "orders", 1, 1), [ErrorCode::NONE]);
+    lab.run(Span::secs(1));
+    assert_eq!(produce(&mut lab, "broker-1", "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
+    let (error, _, values) = fetch(&mut lab, "broker-1", "orders", 0);
+    assert_eq!((error, values.join(" ").as_str()), (ErrorCode::NONE, "a"));
+    let Ok(ResponseKind::DescribeCluster(cluster)) =
+        lab.ask("broker-1", DescribeClusterRequest::default().with_endpoint_type(1))
+    else {
+        panic!("an answer")
+    };
+    assert_eq!((cluster.brokers.len(), cluster.controller_id.0), (1, 1));
+    // Stopped and started again, it still has everything.
+    lab.shut_down("broker-1");
+    lab.until("an orderly halt", |lab| !lab.halts.is_empty());
+    lab.start("broker-1");
+    lab.until("running again", |lab| running(lab, "broker-1"));
+    lab.run(Span::secs(1));
+    let (error, _, values) = fetch(&mut lab, "broker-1", "orders", 0);
+    assert_eq!((error, values.join(" ").as_str()), (ErrorCode::NONE, "a"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_events() {
+    let run = || {
+        let mut lab = started(7);
+        create(&mut lab, "broker-1", "orders", 2, 3);
+        lab.run(Span::secs(2));
+        lab.events
+    };
+    let (first, second) = (run(), run());
+    assert!(first.len() > 100);
+    assert_eq!(first, second);
+}
