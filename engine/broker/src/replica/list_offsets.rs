@@ -67,7 +67,10 @@ impl Replicas {
                     Ok(Some(found)) => {
                         answer.offset = found.offset.0;
                         answer.timestamp = found.timestamp.0;
-                        answer.leader_epoch = found.epoch.0;
+                        // Older versions have no place for it (KIP-320), and the codec refuses a value without one.
+                        if token.api_version >= 4 {
+                            answer.leader_epoch = found.epoch.0;
+                        }
                     }
                     Ok(None) => {}
                     Err(code) => {
