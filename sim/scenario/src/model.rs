@@ -410,11 +410,11 @@ pub enum Condition {
     /// All records with the same key are in the same partition.
     KeysTogether(TopicName),
     /// Not this.
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// All of these.
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// One of these.
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
 }
 
 /// A condition that must hold.

@@ -205,7 +205,7 @@ impl Reader {
             && span > end
         {
             self.mistake(
-                Mistake::new(&node.span, format!("{span} is after the end of the run"))
+                Mistake::new(&node.span, "this is after the end of the run".to_owned())
                     .help(format!("the run lasts {end}: see 'duration'")),
             );
             return None;

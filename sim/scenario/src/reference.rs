@@ -6,7 +6,8 @@ use klamm_node::Room;
 
 use crate::schema::{CHOICES, Choice, Field, RECORDS, Shape};
 
-const INTRODUCTION: &str = "# The scenario format
+const INTRODUCTION: &str = "<!-- Made from the code by `KLAMM_UPDATE=1 cargo test -p klamm-scenario`; edit there, not here. -->
+# The scenario format
 
 A scenario is a file in [RON](https://github.com/ron-rs/ron): `(…)` is a struct or a tuple, `[…]` a list, `{…}` a map, `//` begins
 a comment, and a comma may stand behind the last element. Names of structs may be left out. `Some(x)` may be written `x`.
@@ -58,6 +59,9 @@ fn section(page: &mut String, shape: &Shape) {
     for field in shape.fields {
         let default = match field.default {
             None => "must be there".to_owned(),
+            Some(default) if default.contains(' ') && !default.starts_with(['[', '(', '"']) => {
+                default.to_owned()
+            }
             Some(default) => format!("`{default}`"),
         };
         line(page, &format!("| `{}` | {} | {default} | {} |", field.name, field.kind, field.doc));

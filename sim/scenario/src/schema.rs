@@ -3,30 +3,30 @@
 /// A field of a struct, or of a verb or condition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) kind: &'static str,
+    pub name: &'static str,
+    pub kind: &'static str,
     /// None if the field must be there.
-    pub(crate) default: Option<&'static str>,
-    pub(crate) doc: &'static str,
+    pub default: Option<&'static str>,
+    pub doc: &'static str,
 }
 
 /// Something with fields.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
-    pub(crate) name: &'static str,
-    pub(crate) doc: &'static str,
+    pub name: &'static str,
+    pub doc: &'static str,
     /// How many fields, counted from the front, may be written without their names.
-    pub(crate) unnamed: usize,
-    pub(crate) fields: &'static [Field],
+    pub unnamed: usize,
+    pub fields: &'static [Field],
 }
 
 /// Something that is one of several, by name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
     /// What one of them is called: `action`.
-    pub(crate) name: &'static str,
-    pub(crate) doc: &'static str,
-    pub(crate) shapes: &'static [Shape],
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub shapes: &'static [Shape],
 }
 
 const fn must(name: &'static str, kind: &'static str, doc: &'static str) -> Field {

@@ -16,8 +16,8 @@ use token::{Kind as T, Token};
 /// A value, and where it stands.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Node {
-    pub(crate) span: Range<usize>,
-    pub(crate) kind: Kind,
+    pub span: Range<usize>,
+    pub kind: Kind,
 }
 
 /// What a value is.
@@ -44,15 +44,15 @@ pub(crate) enum Kind {
 /// A name in the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ident {
-    pub(crate) text: String,
-    pub(crate) span: Range<usize>,
+    pub text: String,
+    pub span: Range<usize>,
 }
 
 /// A field of a group.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Field {
-    pub(crate) name: Option<Ident>,
-    pub(crate) value: Node,
+    pub name: Option<Ident>,
+    pub value: Node,
 }
 
 impl Node {
@@ -280,7 +280,6 @@ impl Parser<'_> {
                 }
                 Some(_) => {}
             }
-            let before = self.at;
             match element(self) {
                 Ok(element) => elements.push(element),
                 Err(Reported) => self.skip(),
@@ -298,8 +297,12 @@ impl Parser<'_> {
                         self.at += 1;
                         return Ok(elements);
                     }
-                    if self.at == before {
-                        self.at += 1;
+                    if self.peek_kind() == Some(&T::Punctuation(':')) {
+                        // What follows belongs to a name that does not belong here.
+                        self.skip();
+                        if self.peek_kind() == Some(&T::Punctuation(',')) {
+                            self.at += 1;
+                        }
                     }
                 }
             }

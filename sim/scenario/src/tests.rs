@@ -1,1 +1,289 @@
+//! Situations of scenario files: what is read, and what is said about what can't be.
 
+use std::path::{Path, PathBuf};
+
+use klamm_node::{BrokerId, Offset, Room, Span, Time, TopicPartition};
+use proptest::prelude::*;
+
+use crate::model::{Action, Client, Condition, From, Keys, Scenario, Target, Trigger};
+use crate::{parse, reference_markdown, render};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn lessons() -> Vec<(String, String)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(repository().join("scenarios/lessons"))
+        .expect("the lessons")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    files.iter().map(|path| (name(path), std::fs::read_to_string(path).expect("text"))).collect()
+}
+
+/// A scenario with these lines in it.
+fn with(lines: &str) -> String {
+    format!("(version: 1, title: \"t\", question: \"q\", duration: \"1m\",\n{lines}\n)")
+}
+
+fn good(text: &str) -> Scenario {
+    parse("test.ron", text).unwrap_or_else(|found| panic!("{}", render(&found, text, false)))
+}
+
+/// The messages about a file, one a line.
+fn complaints(text: &str) -> String {
+    let found = parse("test.ron", text).expect_err("mistakes");
+    found
+        .iter()
+        .map(|found| format!("{}:{} {}\n", found.line, found.column, found.message))
+        .collect()
+}
+
+#[test]
+fn every_lesson_is_read() {
+    let lessons = lessons();
+    assert!(lessons.len() >= 6);
+    for (name, text) in lessons {
+        if let Err(found) = parse(&name, &text) {
+            panic!("{}", render(&found, &text, false));
+        }
+    }
+}
+
+#[test]
+fn the_main_lesson_means_what_it_says() {
+    let (_, text) = lessons().into_iter().find(|(name, _)| name == "leader-crash.ron").expect("it");
+    let scenario = good(&text);
+    assert_eq!((scenario.seed, scenario.duration), (7, Span::secs(40)));
+    assert_eq!(scenario.cluster.config["min.insync.replicas"], "2");
+    assert_eq!(scenario.topics[0].assignments, [[BrokerId(1), BrokerId(2), BrokerId(3)]]);
+    let Client::Producer(producer) = &scenario.clients[0] else { panic!("a producer") };
+    let workload = producer.workload.as_ref().expect("a workload");
+    assert_eq!(workload.every, Span::millis(20));
+    assert_eq!((workload.start, workload.stop), (Time(3_000_000_000), Some(Time(30_000_000_000))));
+    assert_eq!((workload.keys.clone(), workload.value_size), (Keys::Cycle(4), (64, 256)));
+    let Client::Consumer(consumer) = &scenario.clients[1] else { panic!("a consumer") };
+    assert_eq!(consumer.partitions, [TopicPartition::new("orders", 0)]);
+    let crash = &scenario.steps[2];
+    assert_eq!(crash.trigger, Trigger::At(Time(8_000_000_000)));
+    assert_eq!(crash.actions, [Action::Crash(Target::LeaderOf(TopicPartition::new("orders", 0)))]);
+    assert_eq!(crash.expect[0].condition, Condition::Fenced(BrokerId(1)));
+    assert_eq!(crash.expect[0].within, Span::secs(15));
+    assert!(text.lines().nth(crash.line as usize - 1).is_some_and(|line| line.trim() == "("));
+    assert_eq!(scenario.show.rooms, [Room::Scenario, Room::World, Room::Controller, Room::Replica]);
+    assert_eq!(scenario.text, text);
+}
+
+#[test]
+fn every_way_to_write_something_is_read() {
+    let text = with(
+        r##"
+        seed: Some(18446744073709551615),
+        cluster: Cluster(
+            brokers: [(id: 1, rack: "a"), (id: 7, rack: Some("b")), (id: 9, rack: None)],
+            controllers: 1,
+            config: { "min.insync.replicas": 2, "controlled.shutdown.enable": true },
+            network: (latency: "2ms", bandwidth: "10MB/s"),
+            disk: (sync: "1.5ms"),
+        ),
+        topics: [(name: "a-b"), (name: "x", assignments: [[7, "broker-9"], [9, 1]])],
+        clients: [
+            Producer(name: "p", topic: "x", partition: 1, every: "1m30s", count: 3, keys: Of(["k"]), value_size: 10),
+            Consumer(name: "c", partitions: ["x-1", "a-b-0"], from: Offset(5), start: "1s"),
+            Consumer(name: "d", topic: "late", from: Latest),
+        ],
+        steps: [
+            (at: "0s"),
+            (when: ControllerActive, after: "1s", do: [
+                Crash("controller-1"), PowerOff(["broker-7"], partial: true), Restart("broker-7"), Stop("p"), Pause("c"), Resume("c"),
+                Cut(["broker-1"], both_ways: false), Cut(from: [ActiveController], to: ["broker-1", "p"]),
+                Heal(), Heal(from: ["broker-1"]), Heal,
+                SlowLink(["broker-1"], latency: ("1ms", "2ms")), SlowLink(["broker-1"], ["c"], bandwidth: 100),
+                SlowDisk("broker-1", sync: "1s"), SkewClock("broker-9", offset: "-5s", drift_ppm: -200),
+                WipeDisk("broker-1"), Produce("p", "x", ["v", (None, "w"), ("k", "w")]), StopWorkload("p"),
+                CreateTopic("late", partitions: 2, replication_factor: 3),
+            ]),
+            (after: "1s", do: [Crash(FollowerOf("x-0", 1)), Restart(Same(1)), Pause(FollowerOf("x-1"))], expect: [
+                LeaderIs("x-0", "broker-7"), LeaderChanged("x-0"), HasLeader("late-1"), NoLeader("x-0"), IsrIs("x-0", [9, 7]),
+                IsrSize("x-0", 2), LeaderEpochAtLeast("x-0", 3), AllInSync, AllInSync(), HighWatermarkAtLeast("x-0", 9), CaughtUp("x-0", 7),
+                Unfenced(9), ControllerChanged, Failed(count: 0), Read("c", 1), LogsEqual("x-0"), LogEndIs("x-0", 4), Truncated("x-0", 7),
+                (Any([Not(AllInSync), All([AllInSync])]), within: "2s"), (PermittedLoss("p"), within: "1s"),
+            ]),
+        ],
+        expect: [KeyOrder("x"), KeysTogether("x"), AcknowledgedReadable, AcknowledgedReadable("x"), NothingLost, NothingLost(client: "p"), PermittedLoss()],
+        show: (rooms: ["log", network], partitions: ["x-0"], hide: [BatchAppended]),
+        "##,
+    );
+    let scenario = good(&text);
+    assert_eq!(scenario.seed, u64::MAX);
+    assert_eq!(scenario.cluster.brokers[1].rack.as_deref(), Some("b"));
+    assert_eq!(scenario.cluster.config["controlled.shutdown.enable"], "true");
+    assert_eq!(scenario.cluster.network.bandwidth, 10_000_000);
+    assert_eq!(scenario.cluster.disk.sync, Span::micros(1500));
+    assert_eq!((scenario.topics[1].partitions, scenario.topics[1].replication_factor), (2, 2));
+    let Client::Consumer(late) = &scenario.clients[2] else { panic!("a consumer") };
+    assert_eq!((late.partitions.len(), late.from), (2, From::Latest));
+    let Client::Consumer(early) = &scenario.clients[1] else { panic!("a consumer") };
+    assert_eq!(early.from, From::Offset(Offset(5)));
+    assert_eq!(early.partitions[1], TopicPartition::new("a-b", 0));
+    let actions = &scenario.steps[1].actions;
+    assert_eq!(actions.len(), 19);
+    assert_eq!(actions[8], Action::Heal { from: vec![], to: vec![] });
+    assert_eq!(actions[10], actions[8]);
+    assert!(matches!(&actions[14], Action::SkewClock { offset_ms: -5000, drift_ppm: -200, .. }));
+    assert_eq!(scenario.steps[2].expect.len(), 20);
+    assert_eq!(
+        scenario.steps[2].expect[4].condition,
+        Condition::IsrIs(TopicPartition::new("x", 0), vec![BrokerId(7), BrokerId(9)])
+    );
+    assert_eq!(scenario.steps[2].expect[19].within, Span::secs(1));
+    assert_eq!(scenario.show.rooms, [Room::Log, Room::Network]);
+}
+
+#[test]
+fn four_mistakes_are_four_diagnostics() {
+    let text = r#"Scenario(
+    version: 1,
+    title: "Four mistakes",
+    question: "Are they all found?",
+    duration: "20s",
+    cluster: (brokers: 3, controllers: 3),
+    topics: [
+        (name: "orders", partitions: 1, replication_facto: 3),
+    ],
+    steps: [
+        (at: "2s", do: [Crash("broker-4")]),
+        (after: "-3s", do: [Cut(from: ["broker-1", "broker-2"], to: ["broker-2", "broker-3"])]),
+    ],
+)
+"#;
+    let found = parse("four.ron", text).expect_err("four mistakes");
+    assert_eq!(found.len(), 4);
+    insta::assert_snapshot!("four_mistakes", render(&found, text, false));
+    assert!(render(&found, text, true).contains('\u{1b}'), "colour when asked for");
+}
+
+#[test]
+fn mistakes_of_all_kinds_are_found_at_once() {
+    let text = with(
+        r#"version: 2,
+        seed: -1,
+        cluster: (brokers: 2, controllers: 0, config: { "min.insync.replica": "2", "acks": "all", "node.count": "5", "num.partitions": "x" }, network: (latency: ("2ms", "1ms"))),
+        topics: [
+            (name: "a", replication_factor: 3), (name: "a"), (name: "bad name"), (name: "__own"),
+            (name: "b", partitions: 2, replication_factor: 2, assignments: [[1, 2], [1], [3, 1]]),
+        ],
+        clients: [
+            Producer(name: "p", topic: "a", rate: "fast"), Producer(name: "p"), Producer(name: "broker-1"), Consumer(name: "c"),
+            Producer(name: "q", topic: "a", rate: "5/s", start: "10s", stop: "5s", partition: 4), Producer(name: "r", topic: "zz", every: "1s"),
+            Produser(name: "x"), Producer(name: "s", topic: "a"), Producer(name: "u", count: 5),
+        ],
+        steps: [
+            (at: "5s", do: [Crush("broker-1"), Crash("brokr-1"), Crash("producer"), Restart(Same(0)), Crash(FollowerOf("a-7"))]),
+            (at: "4s", when: AllInSync), (do: []), (at: "2h"), (after: 5),
+            (after: "1s", do: [Produce("c", "a", ["x"]), SlowLink(["broker-1"]), WipeDisk("c"), Cut([], ["broker-1"]), PowerOff([])], expect: [(AllInSync, whithin: "2s"), Fenced(9), LeaderIs("a-0", "p"), Read("p", 1)]),
+        ],
+        expect: [(AllInSync, within: "5s"), Not(AllInSink), All([]), HasLeader("a"), LogEndIs("a-0")],
+        show: (rooms: [scenari, raft], hide: ["BatchApended"], states: 1, stats: true)"#,
+    )
+    .replacen("version: 1, ", "", 1);
+    insta::assert_snapshot!("many_mistakes", complaints(&text));
+}
+
+#[test]
+fn broken_syntax_is_found_at_once_as_well() {
+    let text = "#![enable(implicit_some)]\nScenario(\n    version: 1,\n    title: \"t\" question: \"q\",\n    \"seed\": 5,\n    duration: 10s,\n    cluster: (brokers: , controllers: 3],\n    topics: [(name: 'o')],\n    steps: [(say: \"\\q\") , (at: \"1s\"),\n    show: (rooms: {a b}),\n";
+    insta::assert_snapshot!("broken_syntax", complaints(text));
+    assert_eq!(complaints(""), "1:1 the file holds no scenario\n");
+    assert_eq!(complaints("// nothing"), "1:1 the file holds no scenario\n");
+    assert_eq!(complaints("\"text without end"), "1:1 this text has no end\n");
+}
+
+#[test]
+fn a_misspelt_name_is_not_missing_as_well() {
+    let text = "(version: 1, titel: \"t\", question: \"q\", duration: \"1s\")";
+    assert_eq!(complaints(text), "1:14 Scenario has no field 'titel'\n");
+}
+
+#[test]
+fn the_books_page_is_fresh() {
+    let path = repository().join("book/src/reference/scenario-format.md");
+    if std::env::var_os("KLAMM_UPDATE").is_some() {
+        std::fs::write(&path, reference_markdown()).expect("the page to be written");
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == reference_markdown(), "stale: run KLAMM_UPDATE=1 cargo test -p klamm-scenario");
+}
+
+#[test]
+fn the_reader_has_everything_that_the_table_has() {
+    // Each verb of the table with no fields: the reader may refuse it, but must know it.
+    for choice in crate::schema::CHOICES {
+        for shape in choice.shapes {
+            for text in [
+                with(&format!("clients: [{}()]", shape.name)),
+                with(&format!(
+                    "clients: [Producer(name: \"p\", keys: {0}()), Consumer(name: \"c\", from: {0}())]",
+                    shape.name
+                )),
+                with(&format!(
+                    "steps: [(at: \"1s\", do: [{0}(), Crash({0}())], expect: [{0}()])]",
+                    shape.name
+                )),
+            ] {
+                parse("test.ron", &text).err();
+            }
+        }
+    }
+}
+
+/// Pieces that scenario files are made of, and some that they are not.
+fn soup() -> impl Strategy<Value = String> {
+    let words = [
+        "(", ")", "[", "]", "{", "}", ":", ",", " ", "\n", "\"", "'", "\\", "//", "/*", "*/",
+        "r#\"", "\"#", "#![", "-", "1", "0x", ".", "e", "Scenario", "version", "1", "steps", "do",
+        "Crash", "at", "\"1s\"", "Some", "None", "é", "b\"", "Same(0)", "\u{0}", "\\u{", "expect",
+        "All",
+    ];
+    proptest::collection::vec(
+        prop_oneof![proptest::sample::select(words.to_vec()).prop_map(str::to_owned), ".{0,3}"],
+        0..60,
+    )
+    .prop_map(|words| words.concat())
+}
+
+fn survives(text: &str) -> Result<(), TestCaseError> {
+    if let Err(found) = parse("x.ron", text) {
+        prop_assert!(!found.is_empty(), "a refusal says why");
+        for diagnostic in &found {
+            prop_assert!(diagnostic.line >= 1 && diagnostic.column >= 1);
+            prop_assert!(diagnostic.line as usize <= text.matches('\n').count() + 1);
+        }
+        render(&found, text, false);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in prop_oneof![soup(), "\\PC*"]) {
+        survives(&text)?;
+    }
+
+    #[test]
+    fn no_mutation_of_a_lesson_makes_it_panic(
+        which in any::<proptest::sample::Index>(),
+        hits in proptest::collection::vec((any::<proptest::sample::Index>(), 0..12_usize, soup()), 1..4),
+    ) {
+        let lessons = lessons();
+        let (_, lesson) = &lessons[which.index(lessons.len())];
+        let mut chars: Vec<char> = lesson.chars().collect();
+        for (index, length, soup) in hits {
+            let at = index.index(chars.len());
+            let end = (at + length).min(chars.len());
+            chars.splice(at..end, soup.chars().take(8));
+        }
+        survives(&chars.into_iter().collect::<String>())?;
+    }
+}

@@ -26,8 +26,8 @@ const UNITS_OF_SIZE: [(&str, u64); 8] = [
 /// Why a text is not what was asked for, and what would be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Wrong {
-    pub(crate) why: &'static str,
-    pub(crate) help: &'static str,
+    pub why: &'static str,
+    pub help: &'static str,
 }
 
 const DURATION_HELP: &str =
@@ -69,14 +69,14 @@ fn sum(text: &str, units: &[(&str, u64)], help: &'static str) -> Result<u64, Wro
             .parse::<u64>()
             .ok()
             .and_then(|whole| whole.checked_mul(*factor))
-            .ok_or(wrong(TOO_MUCH))?;
+            .ok_or_else(|| wrong(TOO_MUCH))?;
         let mut scale = *factor;
         for digit in fraction.bytes() {
             // Digits below the smallest unit are cut off.
             scale /= 10;
             value = value.saturating_add(u64::from(digit - b'0') * scale);
         }
-        total = total.checked_add(value).ok_or(wrong(TOO_MUCH))?;
+        total = total.checked_add(value).ok_or_else(|| wrong(TOO_MUCH))?;
         rest = behind.trim_start_matches(' ');
     }
     Ok(total)
@@ -126,7 +126,8 @@ pub(crate) fn bandwidth(text: &str) -> Result<u64, Wrong> {
 /// `"50/s"`: the time between two.
 pub(crate) fn rate(text: &str) -> Result<Span, Wrong> {
     let wrong = |why| Wrong { why, help: RATE_HELP };
-    let (count, unit) = text.split_once('/').ok_or(wrong("it does not say in which time"))?;
+    let (count, unit) =
+        text.split_once('/').ok_or_else(|| wrong("it does not say in which time"))?;
     let count: u64 = count.trim().parse().map_err(|_| wrong("how many is not a whole number"))?;
     let unit = match unit.trim() {
         "s" | "sec" | "second" => Span::secs(1),

@@ -19,17 +19,7 @@ impl Reader {
             return;
         };
         for node in nodes {
-            let declared = match &node.kind {
-                Kind::Group { name: Some(kind), fields } => fields
-                    .iter()
-                    .find(|field| field.name.as_ref().is_some_and(|name| name.text == "name"))
-                    .and_then(|field| match &unwrapped(&field.value).kind {
-                        Kind::Text(name) => Some((kind.text.as_str(), name.clone(), &field.value)),
-                        _ => None,
-                    }),
-                _ => None,
-            };
-            let Some((kind, name, at)) = declared else {
+            let Some((kind, name, at)) = declared(node) else {
                 self.names.clients_unsure = true;
                 continue;
             };
@@ -298,4 +288,13 @@ impl Reader {
         self.mistake(mistake);
         None
     }
+}
+
+/// Kind, name and the name's place of a client.
+fn declared(node: &Node) -> Option<(&str, String, &Node)> {
+    let Kind::Group { name: Some(kind), fields } = &node.kind else { return None };
+    let field =
+        fields.iter().find(|field| field.name.as_ref().is_some_and(|name| name.text == "name"))?;
+    let Kind::Text(name) = &unwrapped(&field.value).kind else { return None };
+    Some((&kind.text, name.clone(), &field.value))
 }

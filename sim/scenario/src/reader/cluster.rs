@@ -259,8 +259,16 @@ impl Reader {
                     && replicas.len() != usize::try_from(replication_factor).unwrap_or(0)
                 {
                     self.mistake(
-                        Mistake::new(&node.span, format!("{} replicas are listed, the replication factor is {replication_factor}", replicas.len()))
-                            .help("every partition has as many replicas as the replication factor says"),
+                        Mistake::new(
+                            &node.span,
+                            format!(
+                                "the replication factor is {replication_factor}, and here it is {}",
+                                replicas.len()
+                            ),
+                        )
+                        .help(
+                            "every partition has as many replicas as the replication factor says",
+                        ),
                     );
                 }
             }
@@ -334,9 +342,9 @@ impl Reader {
             Some(id) if self.names.brokers.contains(&id) => Some(BrokerId(id)),
             _ if self.names.brokers_unsure => None,
             _ => {
-                let written = match &node.kind {
-                    Kind::Text(host) => format!("'{host}'"),
-                    _ => id.unwrap_or(-1).to_string(),
+                let written = match (&node.kind, id) {
+                    (Kind::Text(host), None) => format!("'{host}'"),
+                    (_, id) => id.map_or_else(|| "of that number".to_owned(), |id| id.to_string()),
                 };
                 let known: Vec<String> =
                     self.names.brokers.iter().map(ToString::to_string).collect();

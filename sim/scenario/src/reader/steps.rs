@@ -348,12 +348,10 @@ impl Reader {
 /// Whether a step can be what `Same` refers to.
 fn acts_on_somebody(node: Option<&Node>) -> bool {
     let Some(Kind::List(actions)) = node.map(|node| &node.kind) else { return false };
-    actions.iter().any(|action| match &action.kind {
-        Kind::Group { name: Some(name), fields } => {
-            !fields.is_empty()
-                && !matches!(name.text.as_str(), "Produce" | "CreateTopic" | "StopWorkload")
-        }
-        _ => false,
+    actions.iter().any(|action| {
+        let Kind::Group { name: Some(name), fields } = &action.kind else { return false };
+        let on_nobody = matches!(name.text.as_str(), "Produce" | "CreateTopic" | "StopWorkload");
+        !fields.is_empty() && !on_nobody
     })
 }
 

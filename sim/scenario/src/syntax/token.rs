@@ -8,8 +8,8 @@ use crate::diagnostic::Mistake;
 /// A word, and where it stands.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+    pub kind: Kind,
+    pub span: Range<usize>,
 }
 
 /// What a word is.
