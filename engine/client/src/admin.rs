@@ -156,16 +156,25 @@ impl Admin {
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
-        while let Some(done) = self.core.next_completed(cx) {
-            self.handle_completed(cx, done);
-        }
-        while let Some(at) = self.wishes.iter().position(|wish| wish.deadline <= cx.now) {
-            if let Some(wish) = self.wishes.remove(at) {
-                self.answer(cx, wish, ErrorCode::REQUEST_TIMED_OUT);
+        // A request that can't be said has its outcome at once: hence a loop.
+        let mut next = self.core.next_completed(cx);
+        loop {
+            while let Some(done) = next {
+                self.handle_completed(cx, done);
+                next = self.core.next_completed(cx);
+            }
+            while let Some(at) = self.wishes.iter().position(|wish| wish.deadline <= cx.now) {
+                if let Some(wish) = self.wishes.remove(at) {
+                    self.answer(cx, wish, ErrorCode::REQUEST_TIMED_OUT);
+                }
+            }
+            self.send(cx);
+            self.core.poll_metadata(cx);
+            next = self.core.next_completed(cx);
+            if next.is_none() {
+                break;
             }
         }
-        self.send(cx);
-        self.core.poll_metadata(cx);
     }
 
     fn send(&mut self, cx: &mut Context<'_>) {
@@ -274,5 +283,80 @@ impl Node for Admin {
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let own = self.wake.map(|at| (at, "admin"));
         [own, self.core.next_deadline()].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_protocol::kafka::messages::CreateTopicsResponse;
+    use klamm_protocol::kafka::messages::create_topics_response::CreatableTopicResult;
+
+    use super::*;
+    use crate::testing::{Lab, Request, bootstrap};
+
+    fn create(lab: &mut Lab<Admin>, assignments: Vec<Vec<BrokerId>>) {
+        lab.command(Command::CreateTopic {
+            name: "orders".into(),
+            partitions: 3,
+            replication_factor: 2,
+            configs: vec![("min.insync.replicas".to_owned(), "2".to_owned())],
+            assignments,
+        });
+    }
+
+    fn answer(lab: &mut Lab<Admin>, request: &Request, code: ErrorCode) -> CreatableTopic {
+        let RequestKind::CreateTopics(asked) = &request.body else { panic!("{request:?}") };
+        let topic = asked.topics[0].clone();
+        let result =
+            CreatableTopicResult::default().with_name(topic.name.clone()).with_error_code(code.0);
+        let response = CreateTopicsResponse::default().with_topics(vec![result]);
+        lab.reply(request, Some(&ResponseKind::CreateTopics(response)));
+        topic
+    }
+
+    #[test]
+    fn a_topic_is_asked_for_until_it_is_answered_for_good() {
+        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
+        create(&mut lab, Vec::new());
+        let first = lab.next_request().expect("asked");
+        let topic = answer(&mut lab, &first, ErrorCode::NOT_CONTROLLER);
+        assert_eq!((topic.num_partitions, topic.replication_factor), (3, 2));
+        assert_eq!(
+            lab.told(),
+            ["RequestRetried partition=orders--1 api_key=19 error=NOT_CONTROLLER"]
+        );
+        lab.advance(Span::millis(200));
+        let second = lab.next_request().expect("asked again");
+        answer(&mut lab, &second, ErrorCode::NONE);
+        assert_eq!(
+            lab.told(),
+            [
+                "AdminAnswered request=\"create topic orders with 3 partitions, replication factor 2\" error=NONE"
+            ]
+        );
+        assert_eq!(lab.node.summary().answered, 1);
+    }
+
+    #[test]
+    fn assignments_by_hand_leave_the_numbers_out_and_a_refusal_is_final() {
+        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
+        create(&mut lab, vec![vec![BrokerId(2), BrokerId(3)]]);
+        let request = lab.next_request().expect("asked");
+        let topic = answer(&mut lab, &request, ErrorCode::TOPIC_ALREADY_EXISTS);
+        assert_eq!((topic.num_partitions, topic.replication_factor), (-1, -1));
+        assert_eq!(topic.assignments[0].broker_ids, [WireBrokerId(2), WireBrokerId(3)]);
+        assert!(lab.told()[0].ends_with("error=TOPIC_ALREADY_EXISTS"));
+    }
+
+    #[test]
+    fn without_any_broker_it_gives_up_in_the_end() {
+        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
+        lab.down.extend(1..=3);
+        create(&mut lab, Vec::new());
+        lab.advance(Span::secs(59));
+        assert_eq!(lab.told(), Vec::<String>::new());
+        lab.advance(Span::secs(1));
+        assert!(lab.told()[0].ends_with("error=REQUEST_TIMED_OUT"));
+        assert_eq!(lab.node.summary().waiting, 0);
     }
 }

@@ -29,7 +29,7 @@ use klamm_node::{
     Time, TopicName, TopicPartition,
 };
 use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
-use klamm_protocol::{Completed, ErrorCode};
+use klamm_protocol::{Completed, ErrorCode, RpcError};
 
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
@@ -167,11 +167,20 @@ impl Consumer {
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
-        while let Some(done) = self.core.next_completed(cx) {
-            self.handle_completed(cx, done);
+        // A request that can't be said has its outcome at once: hence a loop.
+        let mut next = self.core.next_completed(cx);
+        loop {
+            while let Some(done) = next {
+                self.handle_completed(cx, done);
+                next = self.core.next_completed(cx);
+            }
+            self.ask(cx);
+            self.core.poll_metadata(cx);
+            next = self.core.next_completed(cx);
+            if next.is_none() {
+                break;
+            }
         }
-        self.ask(cx);
-        self.core.poll_metadata(cx);
     }
 
     /// Asks the leaders what there is to ask, one request a broker and kind.
@@ -246,6 +255,18 @@ impl Consumer {
                 for (partition, turn) in &asked.partitions {
                     let code = ErrorCode::UNKNOWN_SERVER_ERROR;
                     self.retry(cx, partition, *turn, &asked, code, None);
+                }
+            }
+            Err(RpcError::UnsupportedVersion) if asked.api == ApiKey::OffsetForLeaderEpoch => {
+                // A broker that knows no epochs can't be asked: the position is taken as good, as in the Java client.
+                for (partition, turn) in &asked.partitions {
+                    let good_for = asked.epochs.get(partition).copied();
+                    if let Some(assigned) = self.current(partition, *turn)
+                        && let State::Validate(position) = assigned.state
+                    {
+                        let leader_epoch = good_for.unwrap_or(position.leader_epoch);
+                        assigned.state = State::Fetch(Position { leader_epoch, ..position });
+                    }
                 }
             }
             Err(error) => {

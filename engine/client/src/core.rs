@@ -11,7 +11,7 @@ use crate::metadata::Metadata;
 
 /// What a request in the pool is for.
 #[derive(Clone, Debug)]
-enum Tag<T> {
+pub(crate) enum Tag<T> {
     Metadata,
     Own(T),
 }
@@ -29,11 +29,11 @@ pub(crate) struct Shared {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Core<T> {
-    pool: Client<Tag<T>>,
+    pub pool: Client<Tag<T>>,
     pub metadata: Metadata,
-    request_timeout: Span,
+    pub request_timeout: Span,
     /// The backoff of each broker that could not be reached, as it was last seen.
-    unreachable: BTreeMap<Endpoint, Time>,
+    pub unreachable: BTreeMap<Endpoint, Time>,
 }
 
 impl<T: Clone> Core<T> {
@@ -106,12 +106,6 @@ impl<T: Clone> Core<T> {
         }
     }
 
-    /// Any broker that is likely to answer soon.
-    pub(crate) fn least_loaded(&self, cx: &mut Context<'_>) -> Option<Endpoint> {
-        let pool = &self.pool;
-        self.metadata.least_loaded(cx, |to| (pool.is_open(to), pool.outstanding(to)))
-    }
-
     /// Whether a request would leave at once; if not, sees to the connection. A connection that failed makes the
     /// client look around, and may be tried again at the returned time.
     pub(crate) fn ready(
@@ -141,10 +135,6 @@ impl<T: Clone> Core<T> {
         let ours = klamm_protocol::api::info(api_key)?.max;
         let theirs = self.pool.versions(to)?.get(&api_key)?.1;
         Some(ours.min(theirs))
-    }
-
-    pub(crate) fn request_timeout(&self) -> Span {
-        self.request_timeout
     }
 
     pub(crate) fn close_all(&mut self, cx: &mut Context<'_>) {

@@ -23,6 +23,8 @@ mod metadata;
 mod partitioner;
 mod producer;
 mod summary;
+#[cfg(test)]
+mod testing;
 
 pub use admin::{Admin, AdminConfig};
 pub use consumer::Consumer;

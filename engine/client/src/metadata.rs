@@ -56,6 +56,8 @@ pub(crate) struct Metadata {
     failures: u32,
     /// Who failed to answer last time.
     avoid: Option<Endpoint>,
+    /// Counts answers and hints.
+    changes: u64,
 }
 
 impl Metadata {
@@ -74,6 +76,7 @@ impl Metadata {
             asking: false,
             failures: 0,
             avoid: None,
+            changes: 0,
         }
     }
 
@@ -165,6 +168,7 @@ impl Metadata {
             return self.failed(cx, from);
         }
         self.asking = false;
+        self.changes += 1;
         self.avoid = None;
         self.brokers = response
             .brokers
@@ -257,6 +261,11 @@ impl Metadata {
         }
         learn(cx, &partition.topic, topic, partition.partition, hint);
         true
+    }
+
+    /// Grows whenever something may have been learnt.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// How many partitions a topic has, once that is known.

@@ -72,6 +72,15 @@ impl Sticky {
         partition
     }
 
+    /// No batch of the partition has room: goes elsewhere if it has got enough; true if so.
+    pub(crate) fn leave(&mut self, topic: &TopicName, batch_size: u64) -> bool {
+        let enough = self.topics.get(topic).is_some_and(|stuck| stuck.bytes >= batch_size);
+        if enough {
+            self.topics.remove(topic);
+        }
+        enough
+    }
+
     /// Takes note of what a record added. The switch waits until the batch is complete, so that no small batch is left
     /// behind, but not beyond twice the size.
     pub(crate) fn appended(

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use klamm_node::config::ProducerConfig;
 use klamm_node::{
     Because, Command, Context, Endpoint, EventKind, Input, Node, Offset, ProduceRecord, Span, Time,
-    TopicPartition,
+    TopicName, TopicPartition,
 };
 use klamm_protocol::{BatchBuilder, Compression, ErrorCode};
 
@@ -50,6 +50,10 @@ pub struct Producer {
     sticky: Sticky,
     /// Records whose topic or partition is not known yet, with the time and cause of their arrival.
     waiting: VecDeque<(Time, Because, ProduceRecord)>,
+    /// How many of them there are of each topic.
+    waiting_topics: BTreeMap<TopicName, usize>,
+    /// The state of the metadata that they were last tried with.
+    tried_with: u64,
     accumulator: Accumulator,
     /// Batches that were sent, by their serial.
     in_flight: BTreeMap<u64, (TopicPartition, ProducerBatch)>,
@@ -87,6 +91,8 @@ impl Producer {
             core: Core::new(shared, metadata),
             sticky: Sticky::default(),
             waiting: VecDeque::new(),
+            waiting_topics: BTreeMap::new(),
+            tried_with: 0,
             accumulator: Accumulator::new(batch_size, config.linger, compression),
             in_flight: BTreeMap::new(),
             closing: false,
@@ -130,10 +136,11 @@ impl Producer {
         }
         self.core.metadata.want(&record.topic);
         let because = cx.cause();
-        let first = self.waiting.iter().all(|(_, _, other)| other.topic != record.topic);
+        let first = !self.waiting_topics.contains_key(&record.topic);
         if first && self.place(cx, because, &record) {
             return;
         }
+        *self.waiting_topics.entry(record.topic.clone()).or_default() += 1;
         self.waiting.push_back((cx.now, because, record));
     }
 
@@ -145,10 +152,7 @@ impl Producer {
         let partition = match (record.partition, by_key) {
             (Some(fixed), _) => fixed,
             (None, Some(by_key)) => by_key,
-            (None, None) => {
-                let available = self.core.metadata.available(&record.topic);
-                self.sticky.partition(cx, &record.topic, count, &available)
-            }
+            (None, None) => self.stick(cx, record, count),
         };
         if partition >= count {
             return false;
@@ -163,24 +167,51 @@ impl Producer {
         let (bytes, complete) =
             self.accumulator.append(cx.now, cx.wall, because, &partition, record);
         if sticky {
-            let batch_size = u64::try_from(self.config.batch_size).unwrap_or(0).max(1);
+            let batch_size = self.sticky_size();
             self.sticky.appended(&record.topic, bytes as u64, complete, batch_size);
         }
         true
     }
 
+    /// The partition for a record without a key.
+    fn stick(&mut self, cx: &mut Context<'_>, record: &ProduceRecord, count: i32) -> i32 {
+        let available = self.core.metadata.available(&record.topic);
+        let here = self.sticky.partition(cx, &record.topic, count, &available);
+        let partition = TopicPartition::new(TopicName::clone(&record.topic), here);
+        let batch_size = self.sticky_size();
+        if !self.accumulator.has_room(&partition, record)
+            && self.sticky.leave(&record.topic, batch_size)
+        {
+            return self.sticky.partition(cx, &record.topic, count, &available);
+        }
+        here
+    }
+
+    fn sticky_size(&self) -> u64 {
+        u64::try_from(self.config.batch_size).unwrap_or(0).max(1)
+    }
+
     /// Places the records that waited for metadata, and gives up those that waited too long.
     fn place_waiting(&mut self, cx: &mut Context<'_>) {
+        let changes = self.core.metadata.changes();
+        let late = self.waiting.front().is_some_and(|(since, _, _)| *since + MAX_BLOCK <= cx.now);
+        if changes == self.tried_with && !late {
+            return;
+        }
+        self.tried_with = changes;
+        self.waiting_topics.clear();
         for (since, because, record) in std::mem::take(&mut self.waiting) {
             let refused = self.core.metadata.refusal(&record.topic);
             let late = since + MAX_BLOCK <= cx.now;
-            if self.place(cx, because, &record) {
+            let first = !self.waiting_topics.contains_key(&record.topic);
+            if first && self.place(cx, because, &record) {
                 continue;
             }
-            if let Some(error) = refused.or(late.then_some(ErrorCode::REQUEST_TIMED_OUT)) {
+            if let Some(error) = refused.or_else(|| late.then_some(ErrorCode::REQUEST_TIMED_OUT)) {
                 let partition = TopicPartition::new(record.topic, record.partition.unwrap_or(-1));
                 self.give_up(cx, partition, vec![record.id], error);
             } else {
+                *self.waiting_topics.entry(record.topic.clone()).or_default() += 1;
                 self.waiting.push_back((since, because, record));
             }
         }
@@ -193,6 +224,7 @@ impl Producer {
         batch: ProducerBatch,
         base_offset: Offset,
     ) {
+        self.accumulator.decided(&batch);
         self.acknowledged += batch.records.len() as u64;
         cx.observe(EventKind::RecordsAcknowledged {
             partition,
@@ -218,6 +250,9 @@ impl Producer {
     /// `delivery.timeout.ms`: fails batches that are too old, whether they wait or are under way.
     fn expire(&mut self, cx: &mut Context<'_>) {
         let timeout = self.config.delivery_timeout;
+        if self.accumulator.oldest().is_none_or(|oldest| oldest + timeout > cx.now) {
+            return;
+        }
         let is_late = |batch: &ProducerBatch| batch.created + timeout <= cx.now;
         let late: Vec<u64> = self
             .in_flight
@@ -229,6 +264,7 @@ impl Producer {
             late.into_iter().filter_map(|serial| self.in_flight.remove(&serial)).collect();
         given_up.extend(self.accumulator.remove(is_late));
         for (partition, batch) in given_up {
+            self.accumulator.decided(&batch);
             self.give_up(cx, partition, batch.records, ErrorCode::REQUEST_TIMED_OUT);
         }
     }

@@ -63,7 +63,7 @@ impl Consumer {
             .with_min_bytes(self.config.fetch_min_bytes)
             .with_max_bytes(self.config.fetch_max_bytes)
             .with_topics(topics.collect());
-        let mut call = Call::new(RequestKind::Fetch(request), self.core.request_timeout());
+        let mut call = Call::new(RequestKind::Fetch(request), self.core.request_timeout);
         if nameless {
             call = call.up_to(12);
         }

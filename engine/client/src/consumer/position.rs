@@ -43,11 +43,11 @@ impl Consumer {
             .with_replica_id(WireBrokerId(-1))
             .with_topics(topics.collect());
         if version >= 10 {
-            let timeout = self.core.request_timeout().as_millis();
+            let timeout = self.core.request_timeout.as_millis();
             request = request.with_timeout_ms(i32::try_from(timeout).unwrap_or(i32::MAX));
         }
         let asked = self.asked(ApiKey::ListOffsets, &wanted);
-        let call = Call::new(RequestKind::ListOffsets(request), self.core.request_timeout());
+        let call = Call::new(RequestKind::ListOffsets(request), self.core.request_timeout);
         self.core.send(cx, &wanted.to, call, asked);
     }
 
@@ -108,7 +108,7 @@ impl Consumer {
         }
         let asked = self.asked(ApiKey::OffsetForLeaderEpoch, &wanted);
         let request = RequestKind::OffsetForLeaderEpoch(request);
-        let call = Call::new(request, self.core.request_timeout());
+        let call = Call::new(request, self.core.request_timeout);
         self.core.send(cx, &wanted.to, call, asked);
     }
 

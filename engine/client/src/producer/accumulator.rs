@@ -1,6 +1,6 @@
 //! The accumulator: records gather in batches, one queue of batches a partition.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use klamm_node::{
@@ -25,10 +25,11 @@ pub(super) struct ProducerBatch {
     /// Why it is sent: its first record's command, or what made it a retry.
     pub because: Because,
     /// It comes from a batch that a broker found too large.
-    split: bool,
-    urgent: bool,
-    builder: BatchBuilder,
-    bytes: Option<Bytes>,
+    pub split: bool,
+    /// It need not linger.
+    pub urgent: bool,
+    pub builder: BatchBuilder,
+    pub bytes: Option<Bytes>,
 }
 
 impl ProducerBatch {
@@ -55,11 +56,20 @@ pub(super) struct Accumulator {
     compression: Compression,
     queues: BTreeMap<TopicPartition, VecDeque<ProducerBatch>>,
     next_serial: u64,
+    /// Every batch whose fate is open, under way or not, by age.
+    open: BTreeSet<(Time, u64)>,
 }
 
 impl Accumulator {
     pub(super) fn new(batch_size: usize, linger: Span, compression: Compression) -> Self {
-        Self { batch_size, linger, compression, queues: BTreeMap::new(), next_serial: 0 }
+        Self {
+            batch_size,
+            linger,
+            compression,
+            queues: BTreeMap::new(),
+            next_serial: 0,
+            open: BTreeSet::new(),
+        }
     }
 
     /// Adds a record to the last batch of its partition, or to a new one if it does not fit. Returns the bytes that it
@@ -73,12 +83,7 @@ impl Accumulator {
         record: &ProduceRecord,
     ) -> (usize, bool) {
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
-        let needs = BatchBuilder::size_of_next(key, value, &record.headers);
-        let fits = |batch: &ProducerBatch| {
-            batch.bytes.is_none() && batch.builder.size() + needs <= self.batch_size
-        };
-        let room = self.queues.get(partition).and_then(VecDeque::back).is_some_and(fits);
-        if !room {
+        if !self.has_room(partition, record) {
             let batch = self.new_batch(now, because);
             self.queues.entry(partition.clone()).or_default().push_back(batch);
         }
@@ -91,8 +96,18 @@ impl Accumulator {
         (batch.builder.size() - before, batch.builder.size() >= self.batch_size)
     }
 
+    /// Whether the last batch of a partition takes this record too.
+    pub(super) fn has_room(&self, partition: &TopicPartition, record: &ProduceRecord) -> bool {
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        let needs = BatchBuilder::size_of_next(key, value, &record.headers);
+        self.queues.get(partition).and_then(VecDeque::back).is_some_and(|batch| {
+            batch.bytes.is_none() && batch.builder.size() + needs <= self.batch_size
+        })
+    }
+
     fn new_batch(&mut self, created: Time, because: Because) -> ProducerBatch {
         self.next_serial += 1;
+        self.open.insert((created, self.next_serial));
         ProducerBatch {
             serial: self.next_serial,
             records: Vec::new(),
@@ -181,6 +196,7 @@ impl Accumulator {
             piece.builder.append(record.timestamp, key, value, &record.headers);
             piece.records.push(*id);
         }
+        self.decided(batch);
         for mut piece in pieces.into_iter().rev() {
             piece.close();
             self.put_back(partition.clone(), piece);
@@ -207,9 +223,14 @@ impl Accumulator {
         removed
     }
 
-    /// The creation time of the oldest batch.
+    /// A batch's fate is known.
+    pub(super) fn decided(&mut self, batch: &ProducerBatch) {
+        self.open.remove(&(batch.created, batch.serial));
+    }
+
+    /// The creation time of the oldest batch whose fate is open.
     pub(super) fn oldest(&self) -> Option<Time> {
-        self.queues.values().flatten().map(|batch| batch.created).min()
+        self.open.first().map(|(created, _)| *created)
     }
 
     pub(super) fn records(&self) -> usize {

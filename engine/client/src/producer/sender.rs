@@ -59,8 +59,7 @@ impl Producer {
                 Err(retry) => wake.extend(retry),
             }
         }
-        let oldest = self.in_flight.values().map(|(_, batch)| batch.created).min();
-        let oldest = oldest.into_iter().chain(self.accumulator.oldest()).min();
+        let oldest = self.accumulator.oldest();
         wake.extend(oldest.map(|created| created + self.config.delivery_timeout));
         wake.extend(self.waiting.front().map(|(since, _, _)| *since + super::MAX_BLOCK));
         self.wake = wake.first().copied();
@@ -127,7 +126,7 @@ impl Producer {
             .with_acks(self.config.acks.0)
             .with_timeout_ms(timeout)
             .with_topic_data(data.collect());
-        let mut call = Call::new(RequestKind::Produce(request), self.core.request_timeout());
+        let mut call = Call::new(RequestKind::Produce(request), self.core.request_timeout);
         if nameless {
             // From version 13 on topics go by their ids, which metadata below version 10 does not tell.
             call = call.up_to(12);
@@ -251,6 +250,7 @@ impl Producer {
         }
         let in_time = batch.created + self.config.delivery_timeout > cx.now;
         if !error.retriable() || !in_time {
+            self.accumulator.decided(&batch);
             return self.give_up(cx, partition, batch.records, error);
         }
         cx.observe(retried);
