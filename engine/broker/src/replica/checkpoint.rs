@@ -10,13 +10,13 @@ use klamm_node::{Context, DiskResult, EventKind, Offset, TopicPartition};
 use klamm_storage::layout::{HIGH_WATERMARK_CHECKPOINT, RECOVERY_POINT_CHECKPOINT};
 use klamm_storage::{CheckpointFile, CleanShutdown};
 
-use super::{Replicas, Wake};
+use super::{Replicas, Wake, at_least_a_moment};
 
 impl Replicas {
     /// Writes the high watermarks, every `replica.high.watermark.checkpoint.interval.ms`.
     pub(super) fn checkpoint_due(&mut self, cx: &mut Context<'_>) {
         let every = self.config.replica_high_watermark_checkpoint_interval;
-        self.timers.arm(Wake::HighWatermarkCheckpoint, cx.now + every);
+        self.timers.arm(Wake::HighWatermarkCheckpoint, cx.now + at_least_a_moment(every));
         if let Err(error) = self.checkpoint_high_watermarks(cx) {
             cx.out.halt(format!("{HIGH_WATERMARK_CHECKPOINT} can't be written: {error}"), false);
         }

@@ -25,6 +25,9 @@ use super::parked::{Awaited, ParkedRequest};
 use super::read::{Asker, PartitionRead, ReadAsk};
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
 
+/// How many partitions a parked fetch names in its event.
+const NAMED_POSITIONS: usize = 3;
+
 /// One partition of a fetch request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct FetchItem {
@@ -44,7 +47,7 @@ struct FetchTopicItems {
 
 /// A fetch, taken apart; parked as it is when it has to wait.
 #[derive(Clone, PartialEq, Debug)]
-pub struct ParkedFetch {
+pub(super) struct ParkedFetch {
     asker: Asker,
     replica_epoch: BrokerEpoch,
     min_bytes: usize,
@@ -62,7 +65,7 @@ struct FetchOutcome {
 
 impl ParkedFetch {
     /// The partitions that it reads.
-    pub fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
+    pub(super) fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
         self.items().filter_map(|item| item.key.ok())
     }
 
@@ -118,8 +121,18 @@ impl ParkedFetch {
         }
     }
 
-    fn awaits(&self) -> String {
-        format!("{} bytes", self.min_bytes)
+    /// What it waits for, in words.
+    fn awaits(&self, image: &Image) -> String {
+        let positions = self.items().take(NAMED_POSITIONS).filter_map(|item| {
+            let name = image::partition_name(image, item.key.ok()?);
+            Some(format!("{name} from {}", item.ask.offset))
+        });
+        let mut text = format!("{} bytes of ", self.min_bytes);
+        text.push_str(&positions.collect::<Vec<_>>().join(", "));
+        if self.items().nth(NAMED_POSITIONS).is_some() {
+            text.push_str(", ...");
+        }
+        text
     }
 }
 
@@ -160,7 +173,7 @@ impl Replicas {
                 connection: token.connection,
                 api_key: token.api_key,
                 correlation_id: token.correlation_id,
-                awaits: fetch.awaits(),
+                awaits: fetch.awaits(image),
             });
             let deadline = cx.now + max_wait;
             self.parked.park(ParkedRequest { token, deadline, awaited: Awaited::Fetch(fetch) });
@@ -168,21 +181,34 @@ impl Replicas {
         self.settle(cx, image, &touched, out);
     }
 
-    /// The response of a parked fetch: what there is now. Positions were taken when it arrived and are not taken again.
+    /// The response of a parked fetch, and the event word for how it ended: what there is now. Positions were taken when
+    /// it arrived and are not taken again.
     pub(super) fn finish_fetch(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
         token: RequestToken,
         fetch: &ParkedFetch,
-    ) -> ReplicaOutput {
+    ) -> (&'static str, ReplicaOutput) {
         let outcome = self.read(cx, image, token, fetch, None);
-        reply(token, outcome.response)
+        let partitions = outcome.response.responses.iter().flat_map(|topic| &topic.partitions);
+        let worst =
+            partitions.map(|answer| ErrorCode(answer.error_code)).find(|code| !code.is_none());
+        let word = match worst {
+            // Fenced by a newer epoch: the leader that it was parked at has learnt of its successor, or of itself.
+            Some(ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) => {
+                "leadership-lost"
+            }
+            Some(_) => "error",
+            None if outcome.urgent || outcome.bytes >= fetch.min_bytes => "done",
+            None => "timeout",
+        };
+        (word, reply(token, outcome.response))
     }
 
     /// Whether a parked fetch has something to answer: enough bytes, an error, a divergence, or a position that is no
     /// longer in the log.
-    pub(super) fn fetch_is_ready(&mut self, cx: &mut Context<'_>, fetch: &ParkedFetch) -> bool {
+    pub(super) fn fetch_is_ready(&self, cx: &mut Context<'_>, fetch: &ParkedFetch) -> bool {
         let mut bytes = 0;
         for item in fetch.items() {
             let Some(partition) = item.key.ok().and_then(|key| self.partitions.get(&key)) else {

@@ -23,7 +23,9 @@ use klamm_protocol::kafka::messages::{
 use super::follower::{Followed, FollowerState};
 use super::image::{self, Image};
 use super::partition::Partition;
-use super::{PartitionKey, ReplicaCall, ReplicaOutput, Replicas, SearchStep, Wake};
+use super::{
+    PartitionKey, ReplicaCall, ReplicaOutput, Replicas, SearchStep, Wake, at_least_a_moment,
+};
 
 /// A partition as it was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,14 +44,14 @@ struct Fetcher {
 
 /// All fetchers of this broker.
 #[derive(Clone, Debug, Default)]
-pub struct Fetchers {
+pub(super) struct Fetchers {
     serial: u64,
     by_leader: BTreeMap<BrokerId, Fetcher>,
 }
 
 impl Fetchers {
     /// Follows a partition's leader from now on, and nobody else.
-    pub fn follow(&mut self, key: PartitionKey, leader: BrokerId) {
+    pub(super) fn follow(&mut self, key: PartitionKey, leader: BrokerId) {
         self.leave(key);
         if leader != BrokerId::NONE {
             self.by_leader.entry(leader).or_default().partitions.insert(key);
@@ -57,7 +59,7 @@ impl Fetchers {
     }
 
     /// Stops following.
-    pub fn leave(&mut self, key: PartitionKey) {
+    pub(super) fn leave(&mut self, key: PartitionKey) {
         for fetcher in self.by_leader.values_mut() {
             fetcher.partitions.remove(&key);
         }
@@ -65,7 +67,7 @@ impl Fetchers {
     }
 
     /// The leaders that are followed.
-    pub fn leaders(&self) -> Vec<BrokerId> {
+    pub(super) fn leaders(&self) -> Vec<BrokerId> {
         self.by_leader.keys().copied().collect()
     }
 }
@@ -74,7 +76,7 @@ impl Replicas {
     /// Sends the next fetch to a leader, if none is on its way and a partition is ready for it.
     pub(super) fn fetch_from(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         image: &Image,
         leader: BrokerId,
         out: &mut Vec<ReplicaOutput>,
@@ -88,7 +90,8 @@ impl Replicas {
             return;
         }
         let Some(broker) = image::broker(image, leader) else {
-            self.timers.arm(Wake::Fetcher(leader), cx.now + self.config.replica_fetch_backoff);
+            let backoff = at_least_a_moment(self.config.replica_fetch_backoff);
+            self.timers.arm(Wake::Fetcher(leader), cx.now + backoff);
             return;
         };
         let (mut asked, mut topics) = (BTreeMap::new(), Vec::<FetchTopic>::new());

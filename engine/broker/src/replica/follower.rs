@@ -14,7 +14,7 @@ use super::partition::Partition;
 
 /// What a follower is about to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FollowerState {
+pub(super) enum FollowerState {
     /// It fetches from its log end.
     Fetching,
     /// It had an error and waits.
@@ -27,7 +27,7 @@ pub enum FollowerState {
 
 /// A following.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Follower {
+pub(super) struct Follower {
     /// What it is about to do.
     pub state: FollowerState,
 }
@@ -37,12 +37,12 @@ impl Follower {
     ///
     /// Z01 (KIP-101): nothing is cut here. The high watermark reaches a follower one round trip late, so records above its
     /// own may be committed. Where the logs part is the leader's to say, by epochs, at the first fetch.
-    pub fn starting() -> Self {
+    pub(super) fn starting() -> Self {
         Self { state: FollowerState::Fetching }
     }
 
     /// Whether it may fetch now.
-    pub fn is_ready(&self, now: Time) -> bool {
+    pub(super) fn is_ready(&self, now: Time) -> bool {
         match self.state {
             FollowerState::Fetching => true,
             FollowerState::Delayed(until) => until <= now,
@@ -53,7 +53,7 @@ impl Follower {
 
 /// What a follower did with an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Followed {
+pub(super) enum Followed {
     /// It goes on from its log end.
     On,
     /// The answer made no sense; it tries again later.
@@ -65,7 +65,7 @@ impl Partition {
     ///
     /// Z19 (KAFKA-14704): divergence first. The high watermark beside it speaks of the leader's log, and this log is not a
     /// prefix of that yet: raising it now would show records that are about to be cut off.
-    pub fn follow(
+    pub(super) fn follow(
         &mut self,
         cx: &mut Context<'_>,
         data: &PartitionData,
@@ -113,7 +113,7 @@ impl Partition {
 ///
 /// If we know that epoch, both logs agree on the shorter of its two extents. If not, we go back to the end of our largest
 /// epoch below it and ask again (KIP-279): each round drops at least one epoch, until both agree.
-pub fn truncation_offset(log: &Log, epoch: LeaderEpoch, end: Offset) -> Offset {
+pub(super) fn truncation_offset(log: &Log, epoch: LeaderEpoch, end: Offset) -> Offset {
     let ours = log.end_offset_for(epoch);
     let target = match ours {
         Some((known, our_end)) if known == epoch => our_end.min(end),

@@ -7,7 +7,7 @@ use klamm_node::BrokerId;
 
 /// What a proposal wants to change.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum IsrChange {
+pub(super) enum IsrChange {
     /// One follower has caught up and shall join.
     Expand(BrokerId),
     /// These followers lag and shall leave.
@@ -16,7 +16,7 @@ pub enum IsrChange {
 
 /// An ISR change on its way to the controller (KIP-497).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct IsrProposal {
+pub(super) struct IsrProposal {
     /// Tells its answer from the answer to an earlier one.
     pub serial: u64,
     /// The change.
@@ -30,24 +30,24 @@ pub struct IsrProposal {
 /// * There is one AlterPartition in flight a partition: a proposal must be settled before the next one.
 /// * The committed ISR changes only by what the controller said: a metadata record or an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct IsrState {
+pub(super) struct IsrState {
     committed: Vec<BrokerId>,
     proposal: Option<IsrProposal>,
 }
 
 impl IsrState {
     /// An ISR as the controller committed it, with nothing on its way.
-    pub fn committed_as(isr: Vec<BrokerId>) -> Self {
+    pub(super) fn committed_as(isr: Vec<BrokerId>) -> Self {
         Self { committed: isr, proposal: None }
     }
 
     /// The ISR that the controller committed.
-    pub fn committed(&self) -> &[BrokerId] {
+    pub(super) fn committed(&self) -> &[BrokerId] {
         &self.committed
     }
 
     /// The change on its way.
-    pub fn proposal(&self) -> Option<&IsrProposal> {
+    pub(super) fn proposal(&self) -> Option<&IsrProposal> {
         self.proposal.as_ref()
     }
 
@@ -56,22 +56,26 @@ impl IsrState {
     /// Z08 (KIP-497, KAFKA-8836): the controller may have committed an expansion that this leader has not heard of and
     /// elect from it, so a joining replica counts from the moment of the proposal. A replica that is to be dropped
     /// counts until the controller agreed, for until then it may be elected.
-    pub fn maximal_contains(&self, broker: BrokerId) -> bool {
+    pub(super) fn maximal_contains(&self, broker: BrokerId) -> bool {
         self.committed.contains(&broker) || self.joining() == Some(broker)
     }
 
     /// How many replicas the maximal ISR has.
-    pub fn maximal_len(&self) -> usize {
+    pub(super) fn maximal_len(&self) -> usize {
         self.committed.len() + usize::from(self.joining().is_some())
     }
 
     /// The maximal ISR, in order: committed first.
-    pub fn maximal(&self) -> Vec<BrokerId> {
+    pub(super) fn maximal(&self) -> Vec<BrokerId> {
         self.committed.iter().copied().chain(self.joining()).collect()
     }
 
     /// Proposes that a follower joins; returns the wanted ISR. `None` while another proposal is on its way.
-    pub fn propose_expand(&mut self, serial: u64, follower: BrokerId) -> Option<&IsrProposal> {
+    pub(super) fn propose_expand(
+        &mut self,
+        serial: u64,
+        follower: BrokerId,
+    ) -> Option<&IsrProposal> {
         if self.proposal.is_some() || self.committed.contains(&follower) {
             return None;
         }
@@ -80,7 +84,11 @@ impl IsrState {
     }
 
     /// Proposes that followers leave; returns the wanted ISR. `None` while another proposal is on its way.
-    pub fn propose_shrink(&mut self, serial: u64, out: Vec<BrokerId>) -> Option<&IsrProposal> {
+    pub(super) fn propose_shrink(
+        &mut self,
+        serial: u64,
+        out: Vec<BrokerId>,
+    ) -> Option<&IsrProposal> {
         if self.proposal.is_some() || out.is_empty() {
             return None;
         }
@@ -89,12 +97,12 @@ impl IsrState {
     }
 
     /// Goes back to the committed ISR: the controller certainly did not do what was proposed (KIP-841).
-    pub fn withdraw(&mut self) {
+    pub(super) fn withdraw(&mut self) {
         self.proposal = None;
     }
 
     /// Takes what the controller committed; whatever was on its way is settled.
-    pub fn commit(&mut self, isr: Vec<BrokerId>) {
+    pub(super) fn commit(&mut self, isr: Vec<BrokerId>) {
         *self = Self::committed_as(isr);
     }
 

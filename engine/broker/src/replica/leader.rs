@@ -11,7 +11,7 @@ use super::isr::IsrState;
 
 /// How far a follower is, as its fetches told this leader in this leadership.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct FollowerState {
+pub(super) struct FollowerState {
     /// Its log end; none until it has fetched in this leadership.
     pub log_end: Option<Offset>,
     /// Where the leader's log ended at its last fetch.
@@ -30,7 +30,7 @@ impl FollowerState {
     /// Caught up means: it has reached where the leader's log ended *now*, which dates it now, or where the leader's log
     /// ended when it fetched last, which dates it then. So a follower that is always one fetch behind a busy leader stays
     /// in sync, and one that stopped does not.
-    pub fn fetched(
+    pub(super) fn fetched(
         &mut self,
         position: Offset,
         leader_end: Offset,
@@ -49,7 +49,7 @@ impl FollowerState {
     }
 
     /// Whether the follower is at the leader's end, or was not longer than `lag_max` ago.
-    pub fn is_caught_up(&self, leader_end: Offset, now: Time, lag_max: Span) -> bool {
+    pub(super) fn is_caught_up(&self, leader_end: Offset, now: Time, lag_max: Span) -> bool {
         self.log_end == Some(leader_end)
             || self.last_caught_up.is_some_and(|at| now.since(at) <= lag_max)
     }
@@ -60,7 +60,7 @@ impl FollowerState {
 /// * `epoch_start` is the log end at the moment of the election and never changes within a leader epoch.
 /// * `followers` has every assigned replica but this broker.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Leader {
+pub(super) struct Leader {
     /// Where this leader epoch starts in the log.
     pub epoch_start: Offset,
     /// The in-sync replicas.
@@ -71,7 +71,7 @@ pub struct Leader {
 
 /// What the high-watermark rule looks at besides the leader's own state.
 #[derive(Clone, Copy, Debug)]
-pub struct WatermarkView {
+pub(super) struct WatermarkView {
     /// The leader's log end.
     pub log_end: Offset,
     /// Now.
@@ -87,7 +87,7 @@ impl Leader {
     ///
     /// What followers had in an earlier leadership says nothing about now: they may have truncated since. So a fresh
     /// leader knows nothing of their logs, and an in-sync follower gets the benefit of `replica.lag.time.max.ms` from now.
-    pub fn elected(
+    pub(super) fn elected(
         epoch_start: Offset,
         isr: Vec<BrokerId>,
         others: impl Iterator<Item = BrokerId>,
@@ -116,7 +116,7 @@ impl Leader {
     }
 
     /// Takes a new assignment within the leader epoch: forgets who left, adds who came.
-    pub fn reassign(&mut self, others: impl Iterator<Item = BrokerId>) {
+    pub(super) fn reassign(&mut self, others: impl Iterator<Item = BrokerId>) {
         let before = std::mem::take(&mut self.followers);
         self.followers =
             others.map(|id| (id, before.get(&id).copied().unwrap_or_default())).collect();
@@ -129,7 +129,7 @@ impl Leader {
     /// * A follower that has caught up but is not in the ISR yet counts too, if it could join: else the high watermark
     ///   would run ahead of it for ever under load (KAFKA-3859's stuck expansion).
     /// * A follower that has not fetched in this leadership holds it where it is.
-    pub fn watermark_limit(
+    pub(super) fn watermark_limit(
         &self,
         view: WatermarkView,
         eligible: impl Fn(BrokerId, &FollowerState) -> bool,
@@ -158,7 +158,7 @@ impl Leader {
     /// Z07 (KAFKA-7128): the high watermark of a fresh leader is stale, so reaching it is not enough: a record that was
     /// acknowledged under the leader before lies between it and the start of this epoch. The follower must have reached
     /// both.
-    pub fn may_join(&self, follower: BrokerId, high_watermark: Offset) -> bool {
+    pub(super) fn may_join(&self, follower: BrokerId, high_watermark: Offset) -> bool {
         let Some(end) = self.followers.get(&follower).and_then(|state| state.log_end) else {
             return false;
         };
@@ -167,7 +167,7 @@ impl Leader {
 
     /// The in-sync followers that have not been caught up for longer than `lag_max`, each with the last time it was.
     /// None while a proposal is on its way.
-    pub fn out_of_sync(
+    pub(super) fn out_of_sync(
         &self,
         me: BrokerId,
         log_end: Offset,
@@ -191,6 +191,6 @@ impl Leader {
 }
 
 /// `min.insync.replicas` can't ask for more replicas than there are (KAFKA-4680).
-pub fn effective_min_isr(configured: i32, replicas: usize) -> usize {
+pub(super) fn effective_min_isr(configured: i32, replicas: usize) -> usize {
     usize::try_from(configured).unwrap_or(0).min(replicas)
 }

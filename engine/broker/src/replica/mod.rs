@@ -326,10 +326,7 @@ impl Replicas {
             Awaited::Produce(produce) => {
                 (produce::outcome(&produce, timed_out), produce::finished(image, token, produce))
             }
-            Awaited::Fetch(fetch) => {
-                let reply = self.finish_fetch(cx, image, token, &fetch);
-                (if timed_out { "timeout" } else { "done" }, reply)
-            }
+            Awaited::Fetch(fetch) => self.finish_fetch(cx, image, token, &fetch),
             Awaited::Nothing => return,
         };
         cx.observe(EventKind::RequestUnparked {
@@ -341,6 +338,12 @@ impl Replicas {
     }
 }
 
-fn half(span: Span) -> Span {
-    Span(span.0 / 2)
+/// How often followers are looked at: half of the time that they may lag.
+fn half(lag_max: Span) -> Span {
+    at_least_a_moment(Span(lag_max.0 / 2))
+}
+
+/// A period that a timer may repeat with: a configured zero must not make it fire for ever at one instant.
+fn at_least_a_moment(span: Span) -> Span {
+    span.max(Span::millis(1))
 }

@@ -14,11 +14,11 @@ use super::produce::ParkedProduce;
 
 /// A parked request's number; they are looked at in the order in which they came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct ParkedId(u64);
+pub(super) struct ParkedId(u64);
 
 /// What a request waits for.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Awaited {
+pub(super) enum Awaited {
     /// acks=all: the high watermark of each of its partitions.
     Produce(ParkedProduce),
     /// A long poll: bytes.
@@ -29,7 +29,7 @@ pub enum Awaited {
 
 /// A request that waits.
 #[derive(Clone, PartialEq, Debug)]
-pub struct ParkedRequest {
+pub(super) struct ParkedRequest {
     /// The request.
     pub token: RequestToken,
     /// When it is answered whatever there is.
@@ -40,7 +40,7 @@ pub struct ParkedRequest {
 
 /// All waiting requests of a broker, findable by partition and by deadline.
 #[derive(Clone, Debug, Default)]
-pub struct Parked {
+pub(super) struct Parked {
     next: u64,
     requests: BTreeMap<ParkedId, ParkedRequest>,
     by_partition: BTreeSet<(PartitionKey, ParkedId)>,
@@ -49,7 +49,7 @@ pub struct Parked {
 
 impl Parked {
     /// Parks a request.
-    pub fn park(&mut self, request: ParkedRequest) -> ParkedId {
+    pub(super) fn park(&mut self, request: ParkedRequest) -> ParkedId {
         self.next += 1;
         let id = ParkedId(self.next);
         for key in request.awaited.partitions() {
@@ -61,18 +61,18 @@ impl Parked {
     }
 
     /// The requests that wait for something of a partition, oldest first, into `into`.
-    pub fn waiting_on(&self, key: PartitionKey, into: &mut Vec<ParkedId>) {
+    pub(super) fn waiting_on(&self, key: PartitionKey, into: &mut Vec<ParkedId>) {
         let range = (key, ParkedId(0))..=(key, ParkedId(u64::MAX));
         into.extend(self.by_partition.range(range).map(|(_, id)| *id));
     }
 
     /// A waiting request.
-    pub fn get_mut(&mut self, id: ParkedId) -> Option<&mut ParkedRequest> {
+    pub(super) fn get_mut(&mut self, id: ParkedId) -> Option<&mut ParkedRequest> {
         self.requests.get_mut(&id)
     }
 
     /// Takes a request out, to answer it.
-    pub fn take(&mut self, id: ParkedId) -> Option<ParkedRequest> {
+    pub(super) fn take(&mut self, id: ParkedId) -> Option<ParkedRequest> {
         let request = self.requests.remove(&id)?;
         for key in request.awaited.partitions() {
             self.by_partition.remove(&(key, id));
@@ -82,7 +82,7 @@ impl Parked {
     }
 
     /// Takes the request that has waited too long, longest overdue first.
-    pub fn take_due(&mut self, now: Time) -> Option<ParkedRequest> {
+    pub(super) fn take_due(&mut self, now: Time) -> Option<ParkedRequest> {
         let (at, id) = *self.by_deadline.first()?;
         if at > now {
             return None;
@@ -91,17 +91,17 @@ impl Parked {
     }
 
     /// The next deadline.
-    pub fn next_deadline(&self) -> Option<Time> {
+    pub(super) fn next_deadline(&self) -> Option<Time> {
         self.by_deadline.first().map(|(at, _)| *at)
     }
 
     /// How many requests wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.requests.len()
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 }

@@ -23,7 +23,7 @@ use super::leader::{Leader, WatermarkView, effective_min_isr};
 
 /// What a partition takes from its topic's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PartitionConfig {
+pub(super) struct PartitionConfig {
     /// `min.insync.replicas`, as configured.
     pub min_insync_replicas: i32,
     /// `max.message.bytes`.
@@ -54,7 +54,7 @@ impl From<&TopicConfig> for PartitionConfig {
 
 /// What a broker is to a partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Role {
+pub(super) enum Role {
     /// It leads.
     Leader(Leader),
     /// It follows, or waits for a leader.
@@ -65,7 +65,7 @@ pub enum Role {
 
 /// A partition of which this broker holds a replica.
 #[derive(Clone, Debug)]
-pub struct Partition {
+pub(super) struct Partition {
     /// By id, which a topic of the same name does not share.
     pub key: PartitionKey,
     /// By name, for events and files.
@@ -91,7 +91,7 @@ pub struct Partition {
 
 impl Partition {
     /// The leadership, if this broker has it.
-    pub fn leading(&self) -> Result<&Leader, ErrorCode> {
+    pub(super) fn leading(&self) -> Result<&Leader, ErrorCode> {
         match &self.role {
             Role::Leader(leader) => Ok(leader),
             Role::Follower(_) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
@@ -100,7 +100,7 @@ impl Partition {
     }
 
     /// The leadership, to change it.
-    pub fn leading_mut(&mut self) -> Result<&mut Leader, ErrorCode> {
+    pub(super) fn leading_mut(&mut self) -> Result<&mut Leader, ErrorCode> {
         match &mut self.role {
             Role::Leader(leader) => Ok(leader),
             Role::Follower(_) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
@@ -109,7 +109,7 @@ impl Partition {
     }
 
     /// The following, if this broker follows.
-    pub fn following(&self) -> Option<&Follower> {
+    pub(super) fn following(&self) -> Option<&Follower> {
         match &self.role {
             Role::Follower(follower) => Some(follower),
             Role::Leader(_) | Role::Failed => None,
@@ -117,7 +117,7 @@ impl Partition {
     }
 
     /// The following, to change it.
-    pub fn following_mut(&mut self) -> Option<&mut Follower> {
+    pub(super) fn following_mut(&mut self) -> Option<&mut Follower> {
         match &mut self.role {
             Role::Follower(follower) => Some(follower),
             Role::Leader(_) | Role::Failed => None,
@@ -125,12 +125,12 @@ impl Partition {
     }
 
     /// The effective `min.insync.replicas`.
-    pub fn min_isr(&self) -> usize {
+    pub(super) fn min_isr(&self) -> usize {
         effective_min_isr(self.config.min_insync_replicas, self.replicas.len())
     }
 
     /// As leader: moves the high watermark as far as the maximal ISR allows; true if it moved.
-    pub fn advance_high_watermark(
+    pub(super) fn advance_high_watermark(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
@@ -156,7 +156,12 @@ impl Partition {
     }
 
     /// Sets the high watermark, and says so if that is news.
-    pub fn move_high_watermark(&mut self, cx: &mut Context<'_>, to: Offset, because: Because) {
+    pub(super) fn move_high_watermark(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Offset,
+        because: Because,
+    ) {
         let from = std::mem::replace(&mut self.high_watermark, to);
         if from != to {
             let partition = self.name.clone();
@@ -166,7 +171,7 @@ impl Partition {
     }
 
     /// Cuts the log's end off. The high watermark never stays above the log end.
-    pub fn truncate_to(
+    pub(super) fn truncate_to(
         &mut self,
         cx: &mut Context<'_>,
         to: Offset,
@@ -187,7 +192,7 @@ impl Partition {
     }
 
     /// Throws the log away and lets it start anew: everything that it had is below what the leader still has.
-    pub fn start_over(&mut self, cx: &mut Context<'_>, at: Offset) -> Result<(), DiskError> {
+    pub(super) fn start_over(&mut self, cx: &mut Context<'_>, at: Offset) -> Result<(), DiskError> {
         let from = self.log.log_end();
         self.log.truncate_fully_and_start_at(cx.disk, at)?;
         let partition = self.name.clone();
@@ -203,7 +208,12 @@ impl Partition {
     }
 
     /// Says that a batch was appended, and what came with it.
-    pub fn observe_appended(&self, cx: &mut Context<'_>, appended: &Appended, as_leader: bool) {
+    pub(super) fn observe_appended(
+        &self,
+        cx: &mut Context<'_>,
+        appended: &Appended,
+        as_leader: bool,
+    ) {
         if let Some(base_offset) = appended.rolled {
             let partition = self.name.clone();
             cx.observe(EventKind::LogRolled { partition, base_offset });
@@ -227,7 +237,7 @@ impl Partition {
 
     /// Syncs the log when `flush.messages` records are not durable. By default that is never: Kafka leaves durability to
     /// replication and the page cache, and a leader does not wait for its disk before it acknowledges.
-    pub fn flush_if_due(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn flush_if_due(&mut self, cx: &mut Context<'_>) {
         let dirty = self.log.log_end().0.saturating_sub(self.log.synced().0);
         if dirty >= self.config.flush_messages {
             self.sync(cx);
@@ -235,7 +245,7 @@ impl Partition {
     }
 
     /// Makes the log durable; true if it is.
-    pub fn sync(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn sync(&mut self, cx: &mut Context<'_>) -> bool {
         let before = self.log.synced();
         match self.log.sync(cx.disk) {
             Ok(to) => {
@@ -255,7 +265,7 @@ impl Partition {
     /// Takes the partition out of service: its disk can't be trusted any more (KAFKA-10778).
     ///
     /// Simplified: a broker has one log directory, and Kafka stops a broker whose last one fails.
-    pub fn storage_failed(&mut self, cx: &mut Context<'_>, error: &DiskError) {
+    pub(super) fn storage_failed(&mut self, cx: &mut Context<'_>, error: &DiskError) {
         if self.role != Role::Failed {
             self.role = Role::Failed;
             cx.out.halt(format!("the log directory failed at {}: {error}", self.name), false);

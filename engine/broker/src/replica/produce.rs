@@ -47,7 +47,7 @@ impl Acks {
 
 /// Why a partition's batch was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
+pub(super) struct Refusal {
     /// The error.
     pub code: ErrorCode,
     /// What to tell a person.
@@ -88,14 +88,14 @@ struct Pending {
 /// Every partition starts as REQUEST_TIMED_OUT and is cleared when the high watermark passes its batch, so that what a
 /// timeout answers is already there. The data stays in the log either way.
 #[derive(Clone, PartialEq, Debug)]
-pub struct ParkedProduce {
+pub(super) struct ParkedProduce {
     response: ProduceResponse,
     pending: Vec<Pending>,
 }
 
 impl ParkedProduce {
     /// The partitions it was appended to.
-    pub fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
+    pub(super) fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
         self.pending.iter().map(|pending| pending.key)
     }
 
@@ -380,7 +380,7 @@ fn refuse(answer: &mut PartitionProduceResponse, refusal: Refusal) {
 
 /// Where a batch of a client landed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LeaderAppend {
+pub(super) struct LeaderAppend {
     /// Its first offset.
     pub base_offset: Offset,
     /// The offset behind it.

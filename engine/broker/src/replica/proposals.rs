@@ -46,7 +46,7 @@ enum Verdict {
 
 /// All wishes of this broker. A wish stays here until it is answered.
 #[derive(Clone, Debug, Default)]
-pub struct Proposals {
+pub(super) struct Proposals {
     serial: u64,
     open: BTreeMap<PartitionKey, Wish>,
     in_flight: Option<(u64, Vec<(PartitionKey, u64)>)>,
@@ -55,7 +55,7 @@ pub struct Proposals {
 impl Proposals {
     /// Asks for a follower to join the ISR, if it may: it is not fenced or shutting down, and the broker epoch of its
     /// fetches is the one that the controller knows (KIP-841, KIP-903).
-    pub fn expand(
+    pub(super) fn expand(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
@@ -76,7 +76,7 @@ impl Proposals {
     }
 
     /// Asks for lagging followers to leave the ISR.
-    pub fn shrink(
+    pub(super) fn shrink(
         &mut self,
         cx: &mut Context<'_>,
         partition: &mut Partition,
@@ -93,7 +93,7 @@ impl Proposals {
     }
 
     /// Forgets a partition's wish: another leader, another leader epoch, or the controller has decided meanwhile.
-    pub fn forget(&mut self, key: PartitionKey) {
+    pub(super) fn forget(&mut self, key: PartitionKey) {
         self.open.remove(&key);
     }
 

@@ -13,7 +13,7 @@ use super::partition::{Partition, Role};
 
 /// Who reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asker {
+pub(super) enum Asker {
     /// A consumer; from version 11 on it may read from followers too (KIP-392).
     Client {
         /// True if only the leader may answer it.
@@ -25,7 +25,7 @@ pub enum Asker {
 
 impl Asker {
     /// The follower's id, or -1 for a client.
-    pub fn replica(self) -> BrokerId {
+    pub(super) fn replica(self) -> BrokerId {
         match self {
             Self::Client { .. } => BrokerId::NONE,
             Self::Follower(id) => id,
@@ -35,7 +35,7 @@ impl Asker {
 
 /// A position to read from, and what the reader knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReadAsk {
+pub(super) struct ReadAsk {
     /// Where.
     pub offset: Offset,
     /// The leader epoch that the reader knows; -1 from one that does not say.
@@ -48,7 +48,7 @@ pub struct ReadAsk {
 
 /// What a read gave.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PartitionRead {
+pub(super) struct PartitionRead {
     /// Whole batches.
     pub records: Bytes,
     /// The high watermark before the read had any consequence.
@@ -61,7 +61,7 @@ pub struct PartitionRead {
 
 /// What followed from a follower's fetch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FollowerProgress {
+pub(super) struct FollowerProgress {
     /// The follower's log end changed, so the high watermark may move.
     pub moved: bool,
     /// The follower's position would let it join the ISR.
@@ -73,7 +73,7 @@ impl Partition {
     ///
     /// Z16 (KIP-320): a request from an older epoch is fenced, whoever leads: its sender does not know of truncations since.
     /// One from a newer epoch is ahead of this replica, which must not answer it as if it still knew its place.
-    pub fn check_epoch(&self, current: LeaderEpoch) -> Result<(), ErrorCode> {
+    pub(super) fn check_epoch(&self, current: LeaderEpoch) -> Result<(), ErrorCode> {
         if current == LeaderEpoch::NONE || current == self.leader_epoch {
             Ok(())
         } else if current < self.leader_epoch {
@@ -84,7 +84,7 @@ impl Partition {
     }
 
     /// Whether this replica may answer a reader: first the epoch, then the role.
-    pub fn readable(&self, asker: Asker, current: LeaderEpoch) -> Result<(), ErrorCode> {
+    pub(super) fn readable(&self, asker: Asker, current: LeaderEpoch) -> Result<(), ErrorCode> {
         self.check_epoch(current)?;
         match (&self.role, asker) {
             (Role::Failed, _) => Err(ErrorCode::KAFKA_STORAGE_ERROR),
@@ -98,7 +98,7 @@ impl Partition {
     }
 
     /// How far a reader may see: a follower the whole log, a client what is committed.
-    pub fn visible_end(&self, asker: Asker) -> Offset {
+    pub(super) fn visible_end(&self, asker: Asker) -> Offset {
         match asker {
             Asker::Follower(_) => self.log.log_end(),
             Asker::Client { .. } => self.high_watermark,
@@ -109,7 +109,10 @@ impl Partition {
     ///
     /// Z09 (KIP-279): the answer is the largest epoch not above the reader's *and* its end here. The reader repeats with its
     /// own smaller epoch until both agree; an offset alone would let it keep records of an epoch that this log never had.
-    pub fn divergence(&self, ask: &ReadAsk) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
+    pub(super) fn divergence(
+        &self,
+        ask: &ReadAsk,
+    ) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
         if ask.last_fetched_epoch == LeaderEpoch::NONE {
             return Ok(None);
         }
@@ -125,7 +128,7 @@ impl Partition {
     }
 
     /// Reads from a position that [`readable`](Self::readable) let through.
-    pub fn read(
+    pub(super) fn read(
         &self,
         cx: &mut Context<'_>,
         ask: &ReadAsk,
@@ -155,7 +158,11 @@ impl Partition {
     }
 
     /// Whether a fetcher is one of this partition's replicas.
-    pub fn known_follower(&self, id: BrokerId, current: LeaderEpoch) -> Result<(), ErrorCode> {
+    pub(super) fn known_follower(
+        &self,
+        id: BrokerId,
+        current: LeaderEpoch,
+    ) -> Result<(), ErrorCode> {
         if self.leading()?.followers.contains_key(&id) {
             Ok(())
         } else if current == LeaderEpoch::NONE {
@@ -167,7 +174,7 @@ impl Partition {
     }
 
     /// Takes a follower's accepted position: everything below it is equal to this log.
-    pub fn follower_fetched(
+    pub(super) fn follower_fetched(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,

@@ -18,7 +18,7 @@ use klamm_storage::{CheckpointFile, CleanShutdown, Log, LogConfig, PartitionMeta
 use super::fetcher::Fetchers;
 use super::parked::Parked;
 use super::proposals::Proposals;
-use super::{Me, Replicas, Wake, half};
+use super::{Me, Replicas, Wake, at_least_a_moment, half};
 
 /// A log found on the disk.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Replicas {
         let mut timers = Timers::default();
         timers.arm(Wake::IsrCheck, cx.now + half(config.replica_lag_time_max));
         let every = config.replica_high_watermark_checkpoint_interval;
-        timers.arm(Wake::HighWatermarkCheckpoint, cx.now + every);
+        timers.arm(Wake::HighWatermarkCheckpoint, cx.now + at_least_a_moment(every));
         Ok(Self {
             me: Me { id, broker_epoch: BrokerEpoch(-1) },
             config,

@@ -1,1 +1,121 @@
-//! placeholder
+//! Situations in this room: a script in, a transcript out.
+//!
+//! The scripts under `tests/scripts` are the schedules of the bug zoo and the everyday ones. Each test of a flaw asserts
+//! what would be lost if its decision were reversed; the transcript shows the way.
+
+mod lab;
+
+use klamm_node::Offset;
+use lab::run;
+
+macro_rules! situation {
+    ($name:literal) => {{
+        let lab = run(include_str!(concat!("tests/scripts/", $name, ".txt")));
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("tests/snapshots");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, lab.transcript()));
+        lab
+    }};
+}
+
+#[test]
+fn acks() {
+    situation!("acks");
+}
+
+#[test]
+fn min_isr_before_and_after_the_append() {
+    situation!("min_isr");
+}
+
+#[test]
+fn an_isr_shrinks_and_expands() {
+    situation!("isr_shrinks_and_expands");
+}
+
+#[test]
+fn controller_answers() {
+    situation!("controller_answers");
+}
+
+#[test]
+fn long_polls() {
+    situation!("long_polls");
+}
+
+#[test]
+fn epochs_of_requests() {
+    situation!("epochs_of_requests");
+}
+
+#[test]
+fn an_unclean_leader_starts_over() {
+    let mut lab = situation!("out_of_range");
+    assert_eq!(lab.log_of(2), lab.log_of(1));
+}
+
+#[test]
+fn a_restart_keeps_the_checkpointed_high_watermark() {
+    situation!("restart");
+}
+
+#[test]
+fn z01_a_new_follower_does_not_truncate_to_its_high_watermark() {
+    let mut lab = situation!("z01_no_truncation_to_high_watermark");
+    assert_eq!(lab.log_of(3), "m0@0(e1)", "m0 is acknowledged, and b3 leads");
+}
+
+#[test]
+fn z02_a_diverging_position_is_no_acknowledgement() {
+    let lab = situation!("z02_diverging_fetch_is_no_ack");
+    assert_eq!(lab.summary(2).high_watermark, Offset(0), "m1 is on b2 only");
+}
+
+#[test]
+fn z07_reaching_a_stale_high_watermark_does_not_let_a_replica_join() {
+    let lab = situation!("z07_no_join_at_stale_high_watermark");
+    assert_eq!(lab.summary(2).maximal_isr, lab.summary(2).isr, "b3 is not even proposed");
+}
+
+#[test]
+fn z08_a_proposed_replica_counts() {
+    let lab = situation!("z08_maximal_isr");
+    assert_eq!(lab.summary(1).high_watermark, Offset(0), "b2 may be elected and has nothing");
+}
+
+#[test]
+fn z09_two_logs_agree_epoch_by_epoch() {
+    let mut lab = situation!("z09_epoch_by_epoch");
+    assert_eq!(lab.log_of(2), lab.log_of(1));
+}
+
+#[test]
+fn z11_an_answer_from_an_earlier_epoch_is_dropped() {
+    let mut lab = situation!("z11_stale_fetch_response");
+    assert_eq!(lab.log_of(3), "m0@0(e1)", "committed, and b3 is in the ISR");
+}
+
+#[test]
+fn z12_a_leader_knows_its_epoch_before_it_writes() {
+    let mut lab = situation!("z12_epoch_entry_at_election");
+    assert_eq!(lab.log_of(2), "m0@0(e1)", "only m1 goes");
+}
+
+#[test]
+fn z16_a_follower_of_an_earlier_epoch_is_fenced() {
+    let lab = situation!("z16_epoch_fencing");
+    assert_eq!(lab.summary(1).high_watermark, Offset(0), "b2 holds m0 at offset 0, not m1");
+}
+
+#[test]
+fn z19_divergence_comes_before_the_high_watermark() {
+    let lab = situation!("z19_divergence_before_high_watermark");
+    assert!(!lab.transcript().contains("b1 HighWatermarkMoved"), "m0 was never visible");
+}
+
+#[test]
+fn z51_a_fresh_leader_does_not_tell_an_end_offset_that_goes_back() {
+    situation!("z51_offset_not_available");
+}

@@ -31,7 +31,8 @@ impl Replicas {
         let keys = image
             .partitions()
             .map(|(topic, index, _)| PartitionKey { topic: topic.id, partition: index });
-        let changed = keys.map(|key| (key, image.applied())).collect();
+        // No single record is the cause: the image holds all of them at once.
+        let changed = keys.map(|key| (key, Because::Input)).collect();
         self.apply_partitions(cx, image, &changed, out);
         // What nothing claims belongs to deleted topics or moved replicas (Kafka's stray partitions).
         let strays = std::mem::take(&mut self.recovered);
@@ -57,11 +58,12 @@ impl Replicas {
             match change {
                 ImageChange::PartitionChanged { topic_id, partition, .. } => {
                     let key = PartitionKey { topic: *topic_id, partition: partition.partition };
-                    changed.insert(key, *offset);
+                    changed.insert(key, Because::MetadataRecord(*offset));
                 }
                 ImageChange::TopicDeleted { topic } => {
                     let held = self.of_topic(topic.id);
-                    changed.extend(held.into_iter().map(|key| (key, *offset)));
+                    let because = Because::MetadataRecord(*offset);
+                    changed.extend(held.into_iter().map(|key| (key, because)));
                 }
                 ImageChange::ConfigChanged { resource: ConfigResource::Topic(name), .. } => {
                     configured.extend(image.topic_id(name));
@@ -103,26 +105,26 @@ impl Replicas {
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
-        changed: &BTreeMap<PartitionKey, Offset>,
+        changed: &BTreeMap<PartitionKey, Because>,
         out: &mut Vec<ReplicaOutput>,
     ) {
         let mut touched = Vec::new();
         let mut held = Vec::new();
         // What goes, goes first: a new topic may take the name, and the directory, of one that was deleted.
-        for (key, offset) in changed {
+        for (key, because) in changed {
             match image::partition(image, *key) {
                 Some(state) if state.replicas.contains(&self.me.id) => {
-                    held.push((*key, state, *offset));
+                    held.push((*key, state, *because));
                 }
                 Some(_) | None => {
-                    if self.stop(cx, *key, *offset) {
+                    if self.stop(cx, *key, *because) {
                         touched.push(*key);
                     }
                 }
             }
         }
-        for (key, state, offset) in held {
-            if let Err(error) = self.apply_partition(cx, image, key, state, offset) {
+        for (key, state, because) in held {
+            if let Err(error) = self.apply_partition(cx, image, key, state, because) {
                 let name = image::partition_name(image, key);
                 cx.out.halt(format!("the log directory failed at {name}: {error}"), false);
             }
@@ -134,11 +136,10 @@ impl Replicas {
         }
     }
 
-    fn stop(&mut self, cx: &mut Context<'_>, key: PartitionKey, offset: Offset) -> bool {
+    fn stop(&mut self, cx: &mut Context<'_>, key: PartitionKey, because: Because) -> bool {
         let Some(partition) = self.partitions.remove(&key) else { return false };
         self.proposals.forget(key);
         self.fetchers.leave(key);
-        let because = Because::MetadataRecord(offset);
         let name = partition.name.clone();
         cx.observe_because(EventKind::ReplicaStopped { partition: name.clone() }, because);
         if let Err(error) = partition.log.delete(cx.disk) {
@@ -153,9 +154,8 @@ impl Replicas {
         image: &Image,
         key: PartitionKey,
         state: &PartitionImage,
-        offset: Offset,
+        because: Because,
     ) -> DiskResult<()> {
-        let because = Because::MetadataRecord(offset);
         if !self.partitions.contains_key(&key) {
             let partition = self.host(cx, image, key)?;
             self.partitions.insert(key, partition);
