@@ -44,7 +44,7 @@ pub use disk::{DiskCounters, MachineDisk};
 pub use fault::{FaultId, Ledger};
 pub use lab::{CapturedFrame, Lab, Stepped, room_bit};
 pub use machine::{Life, Machine, MachineSpec};
-pub use node::{Blueprint, NodeKind};
+pub use node::{Blueprint, ClientBlueprint, NodeKind};
 pub use outcome::{ExpectationReport, FaultReport, Outcome, Progress, StepReport};
 pub use ping::Ping;
 pub use runner::{ADMIN, Facts, Order, Runner};

@@ -1,14 +1,18 @@
 //! From a scenario's cluster and clients to the table of nodes and their machines.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use klamm_broker::{ProcessConfig, Roles};
+use klamm_client::AdminConfig;
+use klamm_node::config::{ConsumerConfig, ProducerConfig, ServerConfig};
+use klamm_node::{BrokerId, Endpoint};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::Client;
 use klamm_trace::{NodeInfo, NodeKind, NodeTable};
 
 use crate::machine::MachineSpec;
-use crate::node::Blueprint;
-use crate::ping::Ping;
+use crate::node::{Blueprint, ClientBlueprint};
 use crate::runner::ADMIN;
 
 /// The port of every broker's listener.
@@ -18,11 +22,72 @@ pub const CONTROLLER_PORT: u16 = 9093;
 /// The node id of the first controller.
 pub const FIRST_CONTROLLER: i32 = 3001;
 
-/// Every node of a scenario: brokers, controllers, clients in file order, the admin client.
+/// Every node of a scenario: brokers, controllers, clients in file order, the admin client. The scenario is validated,
+/// so its settings parse.
 pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
-    let _ = (scenario, Client::name as fn(&Client) -> &str, NodeKind::Admin, ADMIN, Ping::new(None, 0, 0));
-    let _: fn(Ping) -> Blueprint = Blueprint::Ping;
-    let infos: Vec<NodeInfo> = Vec::new();
-    let _: Arc<str> = Arc::from("");
-    (NodeTable::new(infos), Vec::new())
+    let cluster = &scenario.cluster;
+    let settings = ServerConfig::from_map(&cluster.config).unwrap_or_default();
+    let controller_name = |n: i32| format!("controller-{}", n + 1);
+    let controllers: Vec<i32> = (0..i32::from(cluster.controllers)).collect();
+    let voters: BTreeMap<BrokerId, Endpoint> = controllers
+        .iter()
+        .map(|n| (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT)))
+        .collect();
+    let bootstrap: Vec<Endpoint> = cluster
+        .brokers
+        .iter()
+        .map(|broker| Endpoint::new(broker_name(broker.id), BROKER_PORT))
+        .collect();
+    let mut nodes = Vec::new();
+    let server = |id: BrokerId, name: String, roles: Roles, rack: Option<String>| {
+        let mut config = ProcessConfig::new(id, roles, name.clone(), voters.clone());
+        config.settings = settings.clone();
+        config.rack.clone_from(&rack);
+        let (kind, ports) = match roles.broker {
+            true => (NodeKind::Broker, vec![BROKER_PORT]),
+            false => (NodeKind::Controller, vec![CONTROLLER_PORT]),
+        };
+        (name, kind, Some(id), rack, Blueprint::Server(Arc::new(config)), ports)
+    };
+    for broker in &cluster.brokers {
+        let rack = broker.rack.clone();
+        nodes.push(server(broker.id, broker_name(broker.id), Roles::BROKER, rack));
+    }
+    for n in controllers {
+        let id = BrokerId(FIRST_CONTROLLER + n);
+        nodes.push(server(id, controller_name(n), Roles::CONTROLLER, None));
+    }
+    let client = |name: &str| {
+        Arc::new(ClientBlueprint { client_id: name.to_owned(), bootstrap: bootstrap.clone() })
+    };
+    for described in &scenario.clients {
+        let name = described.name().to_owned();
+        let common = client(&name);
+        let (kind, blueprint) = match described {
+            Client::Producer(producer) => {
+                let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
+                (NodeKind::Producer, Blueprint::Producer(common, config))
+            }
+            Client::Consumer(consumer) => {
+                let config = ConsumerConfig::from_map(&consumer.config).unwrap_or_default();
+                (NodeKind::Consumer, Blueprint::Consumer(common, config))
+            }
+        };
+        nodes.push((name, kind, None, None, blueprint, Vec::new()));
+    }
+    let admin = Blueprint::Admin(client(ADMIN), AdminConfig::default());
+    nodes.push((ADMIN.to_owned(), NodeKind::Admin, None, None, admin, Vec::new()));
+
+    let mut infos = Vec::new();
+    let mut machines = Vec::new();
+    for (name, kind, broker, rack, blueprint, ports) in nodes {
+        let name: Arc<str> = Arc::from(name);
+        infos.push(NodeInfo { name: name.clone(), kind, broker, host: name.clone(), rack });
+        machines.push(MachineSpec { name, blueprint, ports, disk: cluster.disk });
+    }
+    (NodeTable::new(infos), machines)
+}
+
+fn broker_name(id: BrokerId) -> String {
+    format!("broker-{id}")
 }
