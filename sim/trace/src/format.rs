@@ -9,6 +9,8 @@ use crate::store::EventStore;
 
 mod file;
 mod json;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use json::event_json;

@@ -21,6 +21,8 @@ mod header;
 mod invariant;
 mod recorder;
 mod store;
+#[cfg(test)]
+mod testing;
 mod transcript;
 mod validation;
 mod view;

@@ -68,7 +68,6 @@ pub struct Transcript {
     options: TranscriptOptions,
     shown: BTreeMap<Repeated, u32>,
     begun: bool,
-    lines_in_step: usize,
     states: Vec<String>,
 }
 
@@ -127,7 +126,6 @@ impl Transcript {
             kind => {
                 if self.wants(kind) && self.counts(event) {
                     self.begun = true;
-                    self.lines_in_step += 1;
                     let line = self.line(event, &view.table);
                     out.push_str(&line);
                 }
@@ -169,7 +167,6 @@ impl Transcript {
                 out.push_str(&self.paint(DIM, &line));
             }
         }
-        self.lines_in_step = 0;
         if !self.options.states {
             return;
         }

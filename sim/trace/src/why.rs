@@ -258,3 +258,6 @@ fn api_name(key: i16) -> String {
     };
     name.to_owned()
 }
+
+#[cfg(test)]
+mod tests;

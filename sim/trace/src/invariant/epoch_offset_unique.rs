@@ -5,6 +5,8 @@
 //!
 //! Broken, it looks like this: two logs agree about epochs and offsets, so nobody truncates, and they hold different data.
 
+use std::ops::Bound;
+
 use klamm_node::{EventKind, LeaderEpoch, Offset};
 
 use super::observer::replica_of;
@@ -43,7 +45,8 @@ pub(super) fn check(cx: &mut Check<'_>) {
         ),
         Some(_) | None => {
             let before = state.written.range((epoch, Offset(i64::MIN))..at).next_back();
-            let after = state.written.range((epoch, base.plus(1))..=(epoch, last)).next();
+            let inside = (Bound::Excluded(at), Bound::Included((epoch, last.max(base))));
+            let after = state.written.range(inside).next();
             let before = before.filter(|(_, written)| written.last >= base);
             let Some(((_, start), other)) = before.or(after) else { return };
             (

@@ -48,10 +48,13 @@ fn check_move(cx: &mut Check<'_>, partition: &TopicPartition, from: Offset, to: 
         let replicas =
             state.truth.as_ref().map_or(belief.replicas.len(), |truth| truth.replicas.len());
         let needed = cx.view.min_isr(&partition.topic).min(replicas);
-        if belief.isr.len() < needed {
+        let answered =
+            replica.answered.as_ref().filter(|(epoch, _)| *epoch > belief.partition_epoch);
+        let in_sync = answered.map_or(belief.isr.len(), |(_, isr)| isr.len());
+        if in_sync < needed {
             let sentence = format!(
-                "the high watermark of leader {broker} rose to {to} with {} in sync, below min.insync.replicas={needed}",
-                belief.isr.len()
+                "the high watermark of leader {broker} rose to {to} with {in_sync} in sync, below \
+                 min.insync.replicas={needed}"
             );
             report(
                 cx,

@@ -119,6 +119,7 @@ impl View {
             replica.power = power.or(replica.power);
             replica.followers.clear();
             replica.proposed = None;
+            replica.answered = None;
         }
     }
 
@@ -456,9 +457,13 @@ impl View {
             EventKind::IsrProposed { partition, isr, .. } => {
                 self.replica(node, partition).proposed = Some(isr.clone());
             }
-            EventKind::IsrProposalFailed { partition, .. }
-            | EventKind::IsrCommitted { partition, .. } => {
+            EventKind::IsrProposalFailed { partition, .. } => {
                 self.replica(node, partition).proposed = None;
+            }
+            EventKind::IsrCommitted { partition, isr, partition_epoch } => {
+                let replica = self.replica(node, partition);
+                replica.proposed = None;
+                replica.answered = Some((*partition_epoch, isr.clone()));
             }
             _ => {}
         }
@@ -535,6 +540,11 @@ impl ReplicaView {
     /// The running process has opened the log and found this end.
     fn settle(&mut self, end: Offset, seq: Seq) {
         if self.settled {
+            // A log that came back may have belonged to a deleted topic of the same name, and begins anew (KIP-516).
+            if end < self.log.end() {
+                self.log.truncate_to(end);
+                self.epochs.retain(|entry| entry.start < end);
+            }
             return;
         }
         self.settled = true;

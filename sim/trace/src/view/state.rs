@@ -338,6 +338,8 @@ pub struct ReplicaView {
     pub followers: BTreeMap<BrokerId, Offset>,
     /// While it leads: the ISR that it has asked for and not got an answer about.
     pub proposed: Option<Vec<BrokerId>>,
+    /// While it leads: the ISR that the controller's answer gave it last, which metadata may not have told yet.
+    pub answered: Option<(PartitionEpoch, Vec<BrokerId>)>,
     /// True once the running process has opened the log; false from its death until then.
     pub settled: bool,
     /// The power failure since which the log was not opened.
