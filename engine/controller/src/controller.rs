@@ -129,7 +129,7 @@ impl Controller {
         self.active = Some(Active {
             epoch,
             speculative: self.image.clone(),
-            sessions: Sessions::fresh(timeout, &self.image, cx.now),
+            sessions: Sessions::fresh(timeout, &self.image, self.config.id, cx.now),
             next_offset: log_end,
             unconfirmed: VecDeque::new(),
             waiting: VecDeque::new(),

@@ -28,10 +28,12 @@ impl Sessions {
         Self { timeout, by_broker: BTreeMap::new() }
     }
 
-    /// The sessions of a controller that just became active. Fenced brokers need none: they have nothing to lose.
-    pub(crate) fn fresh(timeout: Span, image: &MetadataImage, now: Time) -> Self {
+    /// The sessions of a controller that just became active. Fenced brokers need none: they have nothing to lose. Nor does
+    /// the broker in the controller's own process: an incarnation that this process did not register itself died with
+    /// an earlier process, and its successor need not wait for its session to run out.
+    pub(crate) fn fresh(timeout: Span, image: &MetadataImage, own: BrokerId, now: Time) -> Self {
         let mut sessions = Self::new(timeout);
-        for broker in image.brokers().filter(|broker| !broker.fenced) {
+        for broker in image.brokers().filter(|broker| !broker.fenced && broker.id != own) {
             sessions.touch(broker.id, broker.epoch, now);
             if broker.in_controlled_shutdown {
                 sessions.begin_shutdown(broker.id, image.applied());
