@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use klamm_node::config::{Acks, ProducerConfig};
-use klamm_node::{BrokerId, Command, EventKind, LeaderEpoch, ProduceRecord, RecordId, Span};
+use klamm_node::{BrokerId, Command, EventKind, Input, LeaderEpoch, ProduceRecord, RecordId, Span};
 use klamm_protocol::kafka::messages::produce_response::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
@@ -12,6 +12,8 @@ use klamm_protocol::kafka::messages::{
     BrokerId as WireBrokerId, ProduceResponse, RequestKind, ResponseKind,
 };
 use klamm_protocol::{Batch, ErrorCode, convert};
+
+use proptest::prelude::*;
 
 use super::Producer;
 use crate::testing::{Lab, Request, bootstrap};
@@ -385,5 +387,136 @@ fn what_acks_says_is_on_the_wire() {
         let request = lab.next_request().expect("sent");
         let RequestKind::Produce(produce) = &request.body else { panic!("{request:?}") };
         assert_eq!(Acks(produce.acks), Acks(acks));
+    }
+}
+
+/// One step of a random history.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Produce { partition: Option<i32>, size: usize },
+    Pass { ms: u64 },
+    Answer { code: i16 },
+    Ignore,
+    Crash { broker: i32 },
+    Restart { broker: i32 },
+    Lead { partition: i32, leader: i32 },
+    Flush,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let code = prop_oneof![
+        6 => Just(0_i16),
+        2 => prop_oneof![Just(6_i16), Just(3), Just(19), Just(20), Just(7), Just(74), Just(56)],
+        1 => prop_oneof![Just(87_i16), Just(10), Just(2), Just(-1), Just(999)],
+    ];
+    prop_oneof![
+        8 => (prop::option::of(0..3_i32), 0..600_usize)
+            .prop_map(|(partition, size)| Op::Produce { partition, size }),
+        4 => (0..400_u64).prop_map(|ms| Op::Pass { ms }),
+        6 => code.prop_map(|code| Op::Answer { code }),
+        1 => Just(Op::Ignore),
+        1 => (1..=3_i32).prop_map(|broker| Op::Crash { broker }),
+        2 => (1..=3_i32).prop_map(|broker| Op::Restart { broker }),
+        1 => (0..3_i32, prop_oneof![3 => 1..=3_i32, 1 => Just(-1)])
+            .prop_map(|(partition, leader)| Op::Lead { partition, leader }),
+        1 => Just(Op::Flush),
+    ]
+}
+
+fn settle(lab: &mut Lab<Producer>) {
+    for broker in 1..=3 {
+        lab.restart(broker);
+    }
+    for partition in 0..3 {
+        lab.lead("orders", partition, partition + 1, 1000);
+    }
+    lab.command(Command::Flush);
+    for _ in 0..400 {
+        while let Some(request) = lab.next_request() {
+            lab.reply(&request, Some(&answer(&request, ErrorCode::NONE, 0)));
+        }
+        lab.advance(Span::millis(500));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_record_is_acknowledged_or_given_up_exactly_once(
+        ops in prop::collection::vec(op(), 1..80),
+        in_flight in 1..4_i32,
+    ) {
+        let in_flight = in_flight.to_string();
+        let mut lab = lab(&[
+            ("batch.size", "1000"),
+            ("max.in.flight.requests.per.connection", &in_flight),
+            ("request.timeout.ms", "2000"),
+        ]);
+        let mut epoch = 0;
+        let mut id = 0;
+        let mut final_error = false;
+        for op in ops {
+            match op {
+                Op::Produce { partition, size } => {
+                    id += 1;
+                    lab.command(record(id, partition, None, size));
+                }
+                Op::Pass { ms } => lab.advance(Span::millis(ms)),
+                Op::Answer { code } => {
+                    if let Some(request) = lab.next_request() {
+                        final_error |= code == 10 || (code != 0 && !ErrorCode(code).retriable());
+                        lab.reply(&request, Some(&answer(&request, ErrorCode(code), 5)));
+                    }
+                }
+                Op::Ignore => drop(lab.next_request()),
+                Op::Crash { broker } => lab.crash(broker),
+                Op::Restart { broker } => lab.restart(broker),
+                Op::Lead { partition, leader } => {
+                    epoch += 1;
+                    lab.lead("orders", partition, leader, epoch);
+                }
+                Op::Flush => lab.command(Command::Flush),
+            }
+        }
+        settle(&mut lab);
+        let mut fates: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut last: BTreeMap<i32, u64> = BTreeMap::new();
+        for event in &lab.events {
+            let (EventKind::RecordsAcknowledged { partition, records, .. }
+            | EventKind::RecordsFailed { partition, records, .. }) = event
+            else {
+                continue;
+            };
+            for record in records {
+                *fates.entry(record.0).or_default() += 1;
+                if in_flight == "1" && !final_error {
+                    let before = last.insert(partition.partition, record.0);
+                    prop_assert!(before < Some(record.0), "order with one request in flight");
+                }
+            }
+        }
+        let expected: BTreeMap<u64, u32> = (1..=id).map(|id| (id, 1)).collect();
+        prop_assert_eq!(fates, expected);
+        let summary = lab.node.summary();
+        prop_assert_eq!((summary.accepted, summary.waiting), (id, 0));
+        prop_assert_eq!(summary.acknowledged + summary.failed, id);
+    }
+
+    #[test]
+    fn no_bytes_of_a_broker_make_it_panic(
+        junk in prop::collection::vec(any::<u8>(), 0..60),
+        length in prop::option::of(0..200_i32),
+    ) {
+        let mut lab = lab(&[("linger.ms", "0")]);
+        lab.command(record(1, Some(0), None, 10));
+        lab.next_request().expect("sent");
+        let mut bytes = length.map_or_else(Vec::new, |length| length.to_be_bytes().to_vec());
+        bytes.extend(junk);
+        let connections: Vec<_> = lab.connections.keys().copied().collect();
+        for connection in connections {
+            lab.input(Input::Received { connection, bytes: bytes.clone().into() });
+        }
+        lab.advance(Span::secs(1));
     }
 }
