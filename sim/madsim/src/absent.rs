@@ -1,0 +1,31 @@
+//! The same functions where madsim does not exist.
+
+use klamm_scenario::Scenario;
+use klamm_trace::Keep;
+use klamm_world::World;
+
+use crate::{NodeRun, SandboxError};
+
+/// Says that there is no madsim.
+///
+/// # Errors
+/// Always.
+pub fn sandbox<T: Send>(_seed: u64, _job: impl FnOnce() -> T + Send) -> Result<T, SandboxError> {
+    Err(SandboxError::NoMadsim)
+}
+
+/// Says that there is no madsim.
+///
+/// # Errors
+/// Always.
+pub fn run(_world: World) -> Result<World, SandboxError> {
+    Err(SandboxError::NoMadsim)
+}
+
+/// Says that there is no madsim.
+///
+/// # Errors
+/// Always.
+pub fn run_nodes(_scenario: &Scenario, _seed: u64, _keep: Keep) -> Result<NodeRun, SandboxError> {
+    Err(SandboxError::NoMadsim)
+}
