@@ -72,7 +72,7 @@ pub enum LifecycleOutput {
     /// Send this to the active controller.
     Send {
         /// The request.
-        request: RequestKind,
+        request: Box<RequestKind>,
         /// What to hand back with its answer.
         call: LifecycleCall,
         /// Until when the channel may try.
@@ -225,7 +225,7 @@ impl Lifecycle {
             None => (self.registration(), LifecycleCall::Registration),
             Some(epoch) => (self.heartbeat(epoch, applied), LifecycleCall::Heartbeat),
         };
-        out.push(LifecycleOutput::Send { request, call, deadline });
+        out.push(LifecycleOutput::Send { request: Box::new(request), call, deadline });
     }
 
     /// Takes an answer of the controller.
@@ -376,3 +376,6 @@ impl Lifecycle {
 fn wire_id(id: BrokerId) -> klamm_protocol::kafka::messages::BrokerId {
     klamm_protocol::kafka::messages::BrokerId(id.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,21 +14,18 @@
 //! `Simplified:` a combined process has one image for both roles' events, and its broker reaches its own controller
 //! through a connection like any other.
 
-mod broker;
 mod config;
-mod router;
 mod running;
 mod summary;
 
 use std::sync::Arc;
 
-use klamm_node::{Command, Context, Disk, Input, Node, Time, TopicPartition};
+use klamm_node::{Command, Context, Disk, Input, Node, Time};
 use klamm_storage::ReadError;
 
 pub use config::{ProcessConfig, Roles};
-pub use summary::{BrokerSummary, ProcessSummary};
+pub use summary::{BrokerSummary, ProcessSummary, ReplicaBatches};
 
-use crate::replica::BatchSummary;
 use running::Running;
 
 /// A broker, a controller or both. Everything in it is lost with the process; what lasts is on the disk.
@@ -58,10 +55,7 @@ impl Process {
     ///
     /// # Errors
     /// The disk fails or holds a corrupt batch.
-    pub fn batches(
-        &self,
-        disk: &mut dyn Disk,
-    ) -> Option<Result<Vec<(TopicPartition, Vec<BatchSummary>)>, ReadError>> {
+    pub fn batches(&self, disk: &mut dyn Disk) -> Option<Result<ReplicaBatches, ReadError>> {
         self.running.as_ref()?.batches(disk)
     }
 }

@@ -1,32 +1,36 @@
 //! A process between its start and its end: the rooms, the messages between them, the router.
 
-use std::collections::{BTreeMap, VecDeque};
+mod broker;
+mod router;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use klamm_controller::image::MetadataImage;
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_node::{
-    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time,
-    TopicPartition,
+    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
 };
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
-use klamm_protocol::channel::{Call, Client, ClientSettings, RpcError, Server, ServerSettings};
+use klamm_protocol::channel::{
+    Call, Client, ClientSettings, RequestToken, RpcError, Server, ServerSettings,
+};
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
 use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 use klamm_storage::ReadError;
 
-use super::broker::{Broker, Forwarded};
-use super::{BrokerSummary, ProcessConfig, ProcessSummary};
+use super::{BrokerSummary, ProcessConfig, ProcessSummary, ReplicaBatches};
 use crate::api;
-use crate::controller_channel::ControllerAnswer;
-use crate::lifecycle::LifecycleOutput;
+use crate::controller_channel::{ControllerAnswer, ControllerChannel};
+use crate::lifecycle::{Lifecycle, LifecycleCall, LifecycleOutput};
 use crate::meta_properties;
-use crate::replica::{BatchSummary, ReplicaOutput};
+use crate::replica::{ReplicaCall, ReplicaOutput, Replicas};
 
 /// What one room says to the process, in the order in which it was said.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Message {
+enum Message {
     Raft(RaftOutput),
     Controller(ControllerOutput),
     Replica(ReplicaOutput),
@@ -50,16 +54,42 @@ const STEP_BOUND: u32 = 1_000_000;
 /// How long a quorum member may take to resign. A constant in Kafka too.
 const RESIGN_MAX: Span = Span::secs(5);
 
+/// Who waits for the answer to a forwarded request.
+#[derive(Clone, PartialEq, Debug)]
+enum Forwarded {
+    /// A client that asked to create these topics.
+    CreateTopics { token: RequestToken, topics: Vec<TopicName> },
+    /// Nobody: this broker creates a topic because a client asked for its metadata.
+    AutoCreate { topic: TopicName },
+}
+
+/// The rooms of the broker role. They do not know each other; [`Running`] does.
+#[derive(Clone, Debug)]
+struct Broker {
+    image: MetadataImage,
+    lifecycle: Lifecycle,
+    replicas: Replicas,
+    /// True once the replicas follow the image.
+    published: bool,
+    /// One channel per purpose, as in Kafka, so that a heartbeat never waits behind a topic's creation.
+    to_controller: ControllerChannel<LifecycleCall>,
+    alter_partition: ControllerChannel<ReplicaCall>,
+    forwarding: ControllerChannel<Forwarded>,
+    to_leaders: Client<ReplicaCall>,
+    /// Topics whose automatic creation was asked for and not answered yet.
+    creating: BTreeSet<TopicName>,
+}
+
 /// A running process.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
-    pub(super) config: Arc<ProcessConfig>,
-    pub(super) server: Server,
-    pub(super) raft: Raft,
+    config: Arc<ProcessConfig>,
+    server: Server,
+    raft: Raft,
     to_quorum: Client<RaftCall>,
-    pub(super) controller: Option<Controller>,
-    pub(super) broker: Option<Broker>,
-    pub(super) messages: VecDeque<Message>,
+    controller: Option<Controller>,
+    broker: Option<Broker>,
+    messages: VecDeque<Message>,
     end: End,
 }
 
@@ -198,7 +228,7 @@ impl Running {
             .broker
             .as_ref()
             .map(|broker| &broker.image)
-            .or(self.controller.as_ref().map(Controller::image));
+            .or_else(|| self.controller.as_ref().map(Controller::image));
         ProcessSummary {
             id: self.config.id,
             raft: self.raft.summary(),
@@ -215,10 +245,7 @@ impl Running {
     }
 
     /// The batches of every replica.
-    pub(super) fn batches(
-        &self,
-        disk: &mut dyn Disk,
-    ) -> Option<Result<Vec<(TopicPartition, Vec<BatchSummary>)>, ReadError>> {
+    pub(super) fn batches(&self, disk: &mut dyn Disk) -> Option<Result<ReplicaBatches, ReadError>> {
         Some(self.broker.as_ref()?.replicas.batches(disk))
     }
 
@@ -452,7 +479,7 @@ impl Running {
         match output {
             LifecycleOutput::Send { request, call, deadline } => {
                 if let Some(broker) = &mut self.broker {
-                    broker.to_controller.send(request, deadline, call);
+                    broker.to_controller.send(*request, deadline, call);
                 }
             }
             LifecycleOutput::CaughtUp => {
@@ -519,7 +546,7 @@ impl Running {
         self.end = End::Over;
     }
 
-    pub(super) fn with_raft(
+    fn with_raft(
         &mut self,
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Raft, &mut Context<'_>, &mut Vec<RaftOutput>),
@@ -529,7 +556,7 @@ impl Running {
         self.messages.extend(out.into_iter().map(Message::Raft));
     }
 
-    pub(super) fn with_controller(
+    fn with_controller(
         &mut self,
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Controller, &mut Context<'_>, &mut Vec<ControllerOutput>),

@@ -1,10 +1,10 @@
 //! What a process holds, as plain data: the other side of the test that the View, folded from events, equals the nodes.
 
-use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset};
+use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
 use klamm_raft::RaftSummary;
 
 use crate::lifecycle::BrokerState;
-use crate::replica::ReplicaSummary;
+use crate::replica::{BatchSummary, ReplicaSummary};
 
 /// A running process.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,3 +35,6 @@ pub struct BrokerSummary {
     /// Requests that wait.
     pub parked: usize,
 }
+
+/// The batches of each replica, by name.
+pub type ReplicaBatches = Vec<(TopicPartition, Vec<BatchSummary>)>;

@@ -179,6 +179,17 @@ impl Lab {
         }
     }
 
+    /// Connects to a node, says these bytes and hangs up again a little later.
+    pub fn shout(&mut self, host: &str, port: u16, bytes: bytes::Bytes) {
+        let at = self.index(host);
+        let connection = self.members[at].out.fresh_connection();
+        let peer = Endpoint::new("stranger", 0);
+        self.post(at, Input::Accepted { connection, port, peer }, Span::ZERO);
+        self.post(at, Input::Received { connection, bytes }, Span::ZERO);
+        let reason = CloseReason::PeerClosed;
+        self.post(at, Input::Closed { connection, reason }, Span::millis(20));
+    }
+
     fn post(&mut self, to: usize, input: Input, after: Span) {
         self.serial += 1;
         self.due.insert((self.now + after, self.serial), (to, input));

@@ -4,13 +4,15 @@ mod driver;
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use driver::Lab;
 use klamm_broker::lifecycle::BrokerState;
 use klamm_broker::{ProcessConfig, Roles};
-use klamm_node::{BrokerId, Endpoint, EventKind, Span, Timestamp};
+use klamm_node::{BrokerId, CorrelationId, Endpoint, EventKind, Purpose, Span, Stream, Timestamp};
+use klamm_protocol::api::APIS;
 use klamm_protocol::batch::{Batch, BatchBuilder};
 use klamm_protocol::convert;
+use klamm_protocol::header::RequestHeader;
 use klamm_protocol::kafka::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use klamm_protocol::kafka::messages::fetch_request::{FetchPartition, FetchTopic};
 use klamm_protocol::kafka::messages::metadata_request::MetadataRequestTopic;
@@ -258,6 +260,48 @@ fn one_process_with_both_roles_does_all_of_it_alone() {
     lab.run(Span::secs(1));
     let (error, _, values) = fetch(&mut lab, "broker-1", "orders", 0);
     assert_eq!((error, values.join(" ").as_str()), (ErrorCode::NONE, "a"));
+}
+
+/// Empty requests of every API of the table, whole and damaged, on both listeners, amid honest traffic.
+#[test]
+fn no_bytes_of_a_stranger_stop_a_process() {
+    let voters = BTreeMap::from([(BrokerId(1), Endpoint::new("broker-1", 9093))]);
+    let config = ProcessConfig::new(BrokerId(1), Roles::COMBINED, "broker-1", voters);
+    let mut lab = Lab::new(8, vec![config]);
+    lab.start_all();
+    lab.until("running", |lab| running(lab, "broker-1"));
+    create(&mut lab, "broker-1", "orders", 1, 1);
+    let mut random = Stream::new(8, Purpose::Workload, 0, 0);
+    for round in 0..3_000 {
+        let api = &APIS[random.index(APIS.len())];
+        let versions = u64::try_from(api.max - api.min).expect("a range");
+        let version = api.min + i16::try_from(random.between(0, versions)).expect("a version");
+        let header = RequestHeader {
+            api_key: api.key,
+            api_version: version,
+            correlation_id: CorrelationId(round),
+            client_id: None,
+        };
+        let mut frame = BytesMut::new();
+        header.encode(api.api, &mut frame);
+        // Mostly one filler, which in many messages stands for empty arrays and small numbers; bytes too many are ignored.
+        let filler = u8::try_from(random.index(3)).expect("small");
+        frame.extend((0..120).map(|_| match random.index(24) {
+            0 => random.bits().to_le_bytes()[0],
+            _ => filler,
+        }));
+        let mut bytes = i32::try_from(frame.len()).expect("short").to_be_bytes().to_vec();
+        bytes.extend(frame);
+        let port = if random.index(2) == 0 { 9092 } else { 9093 };
+        lab.shout("broker-1", port, bytes.into());
+        lab.run(Span::millis(2));
+    }
+    lab.run(Span::secs(5));
+    assert_eq!(lab.halts, []);
+    let refused = lab.events.iter().filter(|(_, _, e)| matches!(e, EventKind::FrameRefused { .. }));
+    let refused = refused.count();
+    assert!((500..2_700).contains(&refused), "{refused} of 3000 refused: both kinds must be tried");
+    assert_eq!(produce(&mut lab, "broker-1", "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
 }
 
 #[test]

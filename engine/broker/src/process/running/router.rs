@@ -11,13 +11,11 @@ use klamm_protocol::kafka::messages::{
     ResponseKind,
 };
 
-use super::broker::{Broker, Forwarded};
-use super::running::{Message, Running};
+use super::{Broker, Forwarded, Message, Running};
 use crate::api;
 
 impl Running {
     /// One line per API. Which API may come in by which listener, the server has checked already.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
     pub(super) fn route(
         &mut self,
         cx: &mut Context<'_>,
@@ -48,12 +46,12 @@ impl Running {
             (Listener::Broker, RequestKind::CreateTopics(body)) => {
                 self.create_topics(cx, token, body);
             }
-            (Listener::Broker, body) => self.to_replicas(cx, token, body),
+            (Listener::Broker, body) => self.ask_replicas(cx, token, body),
         }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
-    fn to_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
+    fn ask_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
         let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
         let mut out = Vec::new();
         match body {
@@ -130,7 +128,7 @@ impl Running {
 
     fn create_topics(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         token: RequestToken,
         request: CreateTopicsRequest,
     ) {

@@ -6,41 +6,15 @@ use std::sync::Arc;
 use klamm_controller::image::{ImageChange, MetadataImage};
 use klamm_node::{
     BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
-    Span, Time, TopicName,
+    Span, Time,
 };
 use klamm_protocol::MetadataRecord;
-use klamm_protocol::channel::{Client, ClientSettings, RequestToken};
+use klamm_protocol::channel::{Client, ClientSettings};
 
-use super::ProcessConfig;
+use super::{Broker, ProcessConfig};
 use crate::controller_channel::ControllerChannel;
-use crate::lifecycle::{BrokerState, Lifecycle, LifecycleCall};
-use crate::replica::{ReplicaCall, Replicas, Wake};
-
-/// Who waits for the answer to a forwarded request.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum Forwarded {
-    /// A client that asked to create these topics.
-    CreateTopics { token: RequestToken, topics: Vec<TopicName> },
-    /// Nobody: this broker creates a topic because a client asked for its metadata.
-    AutoCreate { topic: TopicName },
-}
-
-/// The rooms of the broker role. They do not know each other; [`super::running`] does.
-#[derive(Clone, Debug)]
-pub(super) struct Broker {
-    pub(super) image: MetadataImage,
-    pub(super) lifecycle: Lifecycle,
-    pub(super) replicas: Replicas,
-    /// True once the replicas follow the image.
-    pub(super) published: bool,
-    /// One channel per purpose, as in Kafka, so that a heartbeat never waits behind a topic's creation.
-    pub(super) to_controller: ControllerChannel<LifecycleCall>,
-    pub(super) alter_partition: ControllerChannel<ReplicaCall>,
-    pub(super) forwarding: ControllerChannel<Forwarded>,
-    pub(super) to_leaders: Client<ReplicaCall>,
-    /// Topics whose automatic creation was asked for and not answered yet.
-    pub(super) creating: BTreeSet<TopicName>,
-}
+use crate::lifecycle::{BrokerState, Lifecycle};
+use crate::replica::{Replicas, Wake};
 
 impl Broker {
     /// Opens the logs on the disk and begins to register.
