@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use klamm_node::config::ConsumerConfig;
-use klamm_node::{Command, LeaderEpoch, Offset, Span, StartFrom, Timestamp, TopicPartition};
+use klamm_node::{
+    Command, EventKind, LeaderEpoch, Offset, Span, StartFrom, Timestamp, TopicPartition,
+};
 use klamm_protocol::kafka::messages::fetch_response::{
     EpochEndOffset, FetchableTopicResponse, PartitionData,
 };
@@ -18,6 +20,8 @@ use klamm_protocol::kafka::messages::{
     FetchResponse, ListOffsetsResponse, OffsetForLeaderEpochResponse, RequestKind, ResponseKind,
 };
 use klamm_protocol::{BatchBuilder, Compression, ErrorCode};
+
+use proptest::prelude::*;
 
 use super::Consumer;
 use crate::testing::{Lab, Request, bootstrap};
@@ -282,4 +286,165 @@ fn a_lost_connection_is_made_again() {
     lab.restart(1);
     lab.advance(Span::secs(3));
     assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 4, 0, -1)]);
+}
+
+/// What a partition's leader holds: batches of (base, records, epoch), dense from 0.
+#[derive(Clone, Debug, Default)]
+struct Held(Vec<(i64, usize, i32)>);
+
+impl Held {
+    fn end(&self) -> i64 {
+        self.0.last().map_or(0, |(base, records, _)| base + *records as i64)
+    }
+
+    /// Where the largest epoch not above `epoch` ends.
+    fn end_of(&self, epoch: i32) -> (i32, i64) {
+        let until = self.0.iter().take_while(|(_, _, of)| *of <= epoch);
+        until.last().map_or((-1, -1), |(base, records, of)| (*of, base + *records as i64))
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Append {
+        records: usize,
+    },
+    /// Another broker leads, which has all but the last batches.
+    Elect {
+        leader: i32,
+        lost: usize,
+    },
+    Answer,
+    Fail {
+        code: i16,
+    },
+    Crash,
+    Pass {
+        ms: u64,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (1..5_usize).prop_map(|records| Op::Append { records }),
+        1 => (1..=3_i32, 0..3_usize).prop_map(|(leader, lost)| Op::Elect { leader, lost }),
+        8 => Just(Op::Answer),
+        1 => prop_oneof![Just(6_i16), Just(3), Just(74), Just(75), Just(56), Just(2)]
+            .prop_map(|code| Op::Fail { code }),
+        1 => Just(Op::Crash),
+        3 => (0..300_u64).prop_map(|ms| Op::Pass { ms }),
+    ]
+}
+
+/// Answers as the leader would; a broker that does not lead says so.
+fn serve(lab: &mut Lab<Consumer>, request: &Request, held: &Held) {
+    let (leader, epoch) = lab.leaders[&TopicPartition::new("orders", 0)];
+    if let RequestKind::OffsetForLeaderEpoch(list) = &request.body {
+        let asked = list.topics[0].partitions[0].leader_epoch;
+        let (of, end) = if request.broker == leader { held.end_of(asked) } else { (-1, -1) };
+        let code = if request.broker == leader { 0 } else { 6 };
+        let partition =
+            EpochEnd::default().with_error_code(code).with_leader_epoch(of).with_end_offset(end);
+        let result = OffsetForLeaderTopicResult::default()
+            .with_topic(list.topics[0].topic.clone())
+            .with_partitions(vec![partition]);
+        let response = OffsetForLeaderEpochResponse::default().with_topics(vec![result]);
+        return lab.reply(request, Some(&ResponseKind::OffsetForLeaderEpoch(response)));
+    }
+    if !matches!(request.body, RequestKind::Fetch(_)) {
+        reply_offset(lab, request, ErrorCode::NONE, 0);
+        return;
+    }
+    let (_, from, current, last) = asked(request)[0];
+    let response = answer(request, |data| {
+        if request.broker != leader {
+            return data.with_error_code(6);
+        }
+        if current != epoch {
+            return data.with_error_code(if current < epoch { 74 } else { 75 });
+        }
+        let (of, end) = held.end_of(last);
+        if last >= 0 && end >= 0 && (of < last || end < from) {
+            return data.with_diverging_epoch(
+                EpochEndOffset::default().with_epoch(of).with_end_offset(end),
+            );
+        }
+        if from > held.end() {
+            return data.with_error_code(1);
+        }
+        let batches = held.0.iter().filter(|(base, records, _)| base + *records as i64 > from);
+        let batches = batches.take(2).map(|(base, records, of)| batch(*base, *records, *of));
+        data.with_records(Some(batches.collect::<Vec<_>>().concat().into()))
+    });
+    lab.reply(request, Some(&response));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_read_is_what_the_last_leader_holds(ops in prop::collection::vec(op(), 1..80)) {
+        let mut lab = lab(&[("auto.offset.reset", "earliest")]);
+        let mut held = Held::default();
+        let mut epoch = 0;
+        assign(&mut lab, 0, StartFrom::Earliest);
+        for op in ops {
+            match op {
+                Op::Append { records } => held.0.push((held.end(), records, epoch)),
+                Op::Elect { leader, lost } => {
+                    epoch += 1;
+                    held.0.truncate(held.0.len().saturating_sub(lost));
+                    lab.lead("orders", 0, leader, epoch);
+                }
+                Op::Answer => {
+                    if let Some(request) = lab.next_request() {
+                        serve(&mut lab, &request, &held);
+                    }
+                }
+                Op::Fail { code } => {
+                    if let Some(request) = lab.next_request() {
+                        if matches!(request.body, RequestKind::Fetch(_)) {
+                            reply_error(&mut lab, &request, ErrorCode(code));
+                        } else {
+                            serve(&mut lab, &request, &held);
+                        }
+                    }
+                }
+                Op::Crash => {
+                    let leader = lab.leaders[&TopicPartition::new("orders", 0)].0;
+                    lab.crash(leader);
+                    lab.restart(leader);
+                }
+                Op::Pass { ms } => lab.advance(Span::millis(ms)),
+            }
+        }
+        for _ in 0..60 {
+            for _ in 0..10 {
+                let Some(request) = lab.next_request() else { break };
+                serve(&mut lab, &request, &held);
+            }
+            lab.advance(Span::millis(700));
+        }
+        // Fold the events: what was read, cut where the position was set back.
+        let mut read: BTreeMap<i64, i32> = BTreeMap::new();
+        let mut next = None;
+        for event in &lab.events {
+            if let EventKind::PositionSet { to, .. } = event {
+                read.retain(|offset, _| *offset < to.0);
+                next = Some(to.0);
+            }
+            if let EventKind::RecordsRead { base_offset, last_offset, leader_epoch, .. } = event {
+                prop_assert_eq!(next, Some(base_offset.0), "no gap, nothing twice");
+                read.extend((base_offset.0..=last_offset.0).map(|at| (at, leader_epoch.0)));
+                next = Some(last_offset.0 + 1);
+            }
+        }
+        let expected: BTreeMap<i64, i32> = held
+            .0
+            .iter()
+            .flat_map(|(base, records, of)| (*base..base + *records as i64).map(|at| (at, *of)))
+            .collect();
+        prop_assert_eq!(read, expected);
+        prop_assert_eq!(position(&lab), Some(held.end()));
+    }
 }
