@@ -30,7 +30,7 @@ pub(crate) fn node(broker: i32) -> NodeId {
 /// Writes a trace, a millisecond an event.
 #[derive(Clone)]
 pub(crate) struct Story {
-    pub(crate) recorder: Recorder,
+    pub recorder: Recorder,
     now: Time,
     metadata: i64,
 }

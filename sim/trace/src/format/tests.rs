@@ -87,7 +87,7 @@ fn broken_files_are_told_apart() {
         flipped[at] ^= 0x10;
         assert!(Trace::from_bytes(&flipped).is_err(), "flipped byte {at}");
     }
-    let mut wrong = bytes.clone();
+    let mut wrong = bytes;
     *wrong.last_mut().unwrap() ^= 1;
     let said = Trace::from_bytes(&wrong).unwrap_err().to_string();
     assert!(said.starts_with("the trace is corrupt: its events hash to "), "{said}");

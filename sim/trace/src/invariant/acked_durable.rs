@@ -48,12 +48,12 @@ fn check_from(
 ) {
     let Some(state) = view.partitions.get(partition) else { return };
     let Some((broker, leader)) = view.true_leader_in(state) else { return };
-    for (index, acked) in state.acked.iter().enumerate().skip(first) {
-        let stated = observer.get(partition).is_some_and(|memory| memory.lost.contains(&index));
+    for acked in state.acked.iter().skip(first) {
+        let stated = observer.get(partition).is_some_and(|memory| memory.lost.contains(&acked.seq));
         if acked.base.0 < 0 || acked.epoch.is_none() || stated || leader.holds(acked) {
             continue;
         }
-        observer.of(partition).lost.insert(index);
+        observer.of(partition).lost.insert(acked.seq);
         let who = leader_words(broker, leader.leader_epoch);
         let there = super::observer::batch_words(leader.log.at(acked.base));
         let sentence = format!(
@@ -122,12 +122,12 @@ pub(super) fn finish(view: &View, observer: &mut Observer, reporter: &mut Report
         let Some((_, leader)) = view.true_leader_in(state) else { continue };
         let stored: std::collections::BTreeSet<u32> =
             leader.log.batches().map(|batch| batch.crc).collect();
-        for (index, acked) in state.acked.iter().enumerate() {
+        for acked in &state.acked {
             let settled = view.now.since(acked.time) > ON_ITS_WAY;
             if acked.base.0 >= 0 || acked.acks != 0 || stored.contains(&acked.crc) || !settled {
                 continue;
             }
-            observer.of(partition).lost.insert(index);
+            observer.of(partition).lost.insert(acked.seq);
             let sentence = format!(
                 "{partition}: {} sent with acks=0 are not in the leader's log",
                 records(acked)

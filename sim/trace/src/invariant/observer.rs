@@ -32,8 +32,8 @@ pub(super) struct PartitionMemory {
     /// What consumers read, by first offset.
     pub seen: BTreeMap<Offset, (ReadSpan, Seq)>,
     pub excuses: Vec<Excuse>,
-    /// Promises (by place in the View's list) whose loss has been stated.
-    pub lost: BTreeSet<usize>,
+    /// Promises, by the event of the acknowledgement, whose loss has been stated.
+    pub lost: BTreeSet<Seq>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,9 @@ impl Observer {
             return false;
         };
         let stated = violation.id == InvariantId::AckedReadable
-            && self.get(partition).is_some_and(|memory| !memory.lost.is_empty());
+            && self.get(partition).is_some_and(|memory| {
+                violation.events.iter().all(|acked| memory.lost.contains(acked))
+            });
         stated || self.excused(partition, offset)
     }
 }
