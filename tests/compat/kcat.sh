@@ -26,7 +26,7 @@ start() {
     : >"$work/server.out"
     "$klamm" serve --port "$1" --data "$work/data" >"$work/server.out" 2>>"$work/server.log" &
     server=$!
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         port=$(sed -n 's/.*localhost:\([0-9]*\).*/\1/p' "$work/server.out" | head -n 1)
         [ -n "$port" ] && { broker=localhost:$port; return; }
         kill -0 "$server" 2>/dev/null || fail "the server ended at once"

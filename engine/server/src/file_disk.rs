@@ -51,7 +51,9 @@ impl FileDisk {
     }
 
     fn file(&mut self, id: FileId) -> DiskResult<&mut OpenFile> {
-        self.open.get_mut(&id).ok_or_else(|| DiskError::Io(format!("file handle {} is closed", id.0)))
+        self.open
+            .get_mut(&id)
+            .ok_or_else(|| DiskError::Io(format!("file handle {} is closed", id.0)))
     }
 }
 
@@ -95,7 +97,12 @@ impl Disk for FileDisk {
         if create && let Some(parent) = place.parent() {
             fs::create_dir_all(parent).map_err(failed(path))?;
         }
-        let file = OpenOptions::new().read(true).append(true).create(create).open(&place).map_err(failed(path))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(create)
+            .open(&place)
+            .map_err(failed(path))?;
         let len = file.metadata().map_err(failed(path))?.len();
         let id = FileId(self.next);
         self.next += 1;
@@ -183,14 +190,19 @@ impl Disk for FileDisk {
     fn remove(&mut self, path: &str) -> DiskResult<()> {
         let place = self.place(path)?;
         let below = format!("{path}/");
-        let gone: Vec<String> =
-            self.names.keys().filter(|name| *name == path || name.starts_with(&below)).cloned().collect();
+        let gone: Vec<String> = self
+            .names
+            .keys()
+            .filter(|name| *name == path || name.starts_with(&below))
+            .cloned()
+            .collect();
         for name in gone {
             if let Some(id) = self.names.remove(&name) {
                 self.open.remove(&id);
             }
         }
-        let removed = if place.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) };
+        let removed =
+            if place.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) };
         match removed {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map_err(failed(path)),
@@ -204,11 +216,19 @@ impl Disk for FileDisk {
         }
         fs::rename(source, target).map_err(failed(from))?;
         let below = format!("{from}/");
-        let moved: Vec<String> =
-            self.names.keys().filter(|name| *name == from || name.starts_with(&below)).cloned().collect();
+        let moved: Vec<String> = self
+            .names
+            .keys()
+            .filter(|name| *name == from || name.starts_with(&below))
+            .cloned()
+            .collect();
         for name in moved {
             if let Some(id) = self.names.remove(&name) {
-                self.names.insert(format!("{to}{}", &name[from.len()..]), id);
+                let replaced = self.names.insert(format!("{to}{}", &name[from.len()..]), id);
+                // Every checkpoint replaces a file: keeping those would use up the process's descriptors.
+                if let Some(replaced) = replaced {
+                    self.open.remove(&replaced);
+                }
             }
         }
         Ok(())
@@ -252,6 +272,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut files = FileDisk::new(folder.path()).expect("a disk");
         assert_eq!(exercise(&mut files), exercise(&mut MemoryDisk::new()));
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_again_and_again_takes_one_descriptor() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = FileDisk::new(folder.path()).expect("a disk");
+        for round in 0..100 {
+            files.replace("checkpoint", format!("{round}").as_bytes()).expect("replaced");
+        }
+        assert_eq!(files.open.len(), 1);
+        assert_eq!(files.read_whole("checkpoint"), Ok(Some(Bytes::from_static(b"99"))));
     }
 
     #[test]

@@ -1,30 +1,36 @@
 //! The loop around one node: everything that happens to it comes through one queue, one at a time.
 //!
 //! Each connection has a task that reads and a task that writes. Readers wait when the queue is full, so that TCP slows
-//! down a client that sends faster than the node works. A node answers one request a connection at a time, which bounds
-//! what a writer holds.
+//! down a client that sends faster than the node works; and a reader waits while its writer has more to send than a client
+//! should leave unread, so that one which asks and never listens fills its own buffers and not this process.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use klamm_node::{
-    CloseReason, Command, ConnectionId, Context, Effect, Effects, Endpoint, Incarnation, Input, Node, Output, Seq, Span,
-    Streams, Time, Timestamp,
+    CloseReason, Command, ConnectionId, Context, Effect, Effects, Endpoint, EventKind, Incarnation,
+    Input, Node, Output, Seq, Span, Streams, Time, Timestamp,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing::{debug, info, warn};
 
 use crate::file_disk::FileDisk;
 
+/// The state of a broker that serves clients, in the words of `BrokerStateChanged`.
+const RUNNING: &str = "running";
 /// How many inputs may wait for the node before readers stop reading.
 const QUEUE: usize = 256;
 /// The most bytes that one read takes.
 const CHUNK: usize = 64 * 1024;
+/// How many answered bytes a client may leave unread before its next requests are left unread too.
+const UNREAD: usize = 1024 * 1024;
 /// How long writers may take to get rid of what they hold when the node has stopped.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -38,9 +44,34 @@ enum Arrival {
     Stop(&'static str),
 }
 
+/// What a connection's writer has not sent yet; its reader waits for it to shrink.
+#[derive(Debug, Default)]
+struct Backlog {
+    bytes: AtomicUsize,
+    shrunk: Notify,
+}
+
+impl Backlog {
+    fn grow(&self, by: usize) {
+        self.bytes.fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn shrink(&self, by: usize) {
+        self.bytes.fetch_sub(by, Ordering::Relaxed);
+        self.shrunk.notify_one();
+    }
+
+    async fn small(&self) {
+        while self.bytes.load(Ordering::Relaxed) > UNREAD {
+            self.shrunk.notified().await;
+        }
+    }
+}
+
 /// The two tasks of a connection, as the loop knows them.
 struct Attached {
     writer: mpsc::UnboundedSender<Bytes>,
+    backlog: Arc<Backlog>,
     /// The reading task: it ends when the loop lets go of the connection.
     reader: tokio::task::AbortHandle,
 }
@@ -53,12 +84,12 @@ impl Drop for Attached {
 
 /// Asks a running server to stop in an orderly way, as a signal does.
 #[derive(Clone, Debug)]
-pub struct Stop(mpsc::Sender<Arrival>);
+pub struct Stop(Arc<Notify>);
 
 impl Stop {
     /// Asks; the server answers by ending. Does nothing when it has ended already.
     pub fn stop(&self) {
-        drop(self.0.try_send(Arrival::Stop("request")));
+        self.0.notify_one();
     }
 }
 
@@ -80,6 +111,10 @@ pub(crate) struct Host {
     connections: BTreeMap<ConnectionId, Attached>,
     tasks: tokio::task::JoinSet<()>,
     arrivals: mpsc::Sender<Arrival>,
+    /// Whether the node has said that its broker runs.
+    running: bool,
+    /// Whether it was asked to stop.
+    stopping: bool,
     halted: Option<Halted>,
 }
 
@@ -107,22 +142,34 @@ impl Host {
             connections: BTreeMap::new(),
             tasks: tokio::task::JoinSet::new(),
             arrivals,
+            running: false,
+            stopping: false,
             halted: None,
         };
+        let asked = Arc::new(Notify::new());
+        let mut on_ready = Some(on_ready);
         host.handle(Input::Start { incarnation: Incarnation(1) });
-        on_ready(Stop(host.arrivals.clone()));
         while host.halted.is_none() {
-            let deadline = host.node.next_deadline().map(|(at, _)| host.started + Duration::from_nanos(at.0));
+            if host.running
+                && let Some(on_ready) = on_ready.take()
+            {
+                on_ready(Stop(Arc::clone(&asked)));
+            }
+            let deadline =
+                host.node.next_deadline().map(|(at, _)| host.started + Duration::from_nanos(at.0));
+            // In no fixed order: neither a full queue nor a crowd of timers may starve the other.
             tokio::select! {
-                biased;
                 arrival = queue.recv() => if let Some(arrival) = arrival { host.arrive(arrival) },
                 () = until(deadline) => host.handle(Input::Wake),
+                () = asked.notified() => host.arrive(Arrival::Stop("request")),
             }
         }
         let halted = host.halted.take().unwrap_or(Halted { reason: String::new(), orderly: true });
         // Closing the writers' queues lets them send what they hold, and end.
         host.connections.clear();
-        let drained = tokio::time::timeout(DRAIN, async { while host.tasks.join_next().await.is_some() {} }).await;
+        let drained =
+            tokio::time::timeout(DRAIN, async { while host.tasks.join_next().await.is_some() {} })
+                .await;
         if drained.is_err() {
             warn!("some connections did not take their last bytes in time");
         }
@@ -160,8 +207,14 @@ impl Host {
                     self.handle(Input::Closed { connection, reason });
                 }
             }
+            Arrival::Stop(signal) if self.stopping => {
+                warn!(signal, "stopping at once");
+                let reason = "it was told to stop a second time".to_owned();
+                self.halted = Some(Halted { reason, orderly: false });
+            }
             Arrival::Stop(signal) => {
                 info!(signal, "stopping");
+                self.stopping = true;
                 self.handle(Input::Command(Command::Shutdown));
             }
         }
@@ -173,9 +226,11 @@ impl Host {
         }
         let (read, write) = stream.into_split();
         let (writer, frames) = mpsc::unbounded_channel();
-        let reader = tokio::spawn(read_bytes(connection, read, self.arrivals.clone())).abort_handle();
-        self.tasks.spawn(write_frames(write, frames));
-        self.connections.insert(connection, Attached { writer, reader });
+        let backlog = Arc::new(Backlog::default());
+        let reading = read_bytes(connection, read, self.arrivals.clone(), Arc::clone(&backlog));
+        let reader = tokio::spawn(reading).abort_handle();
+        self.tasks.spawn(write_frames(write, frames, Arc::clone(&backlog)));
+        self.connections.insert(connection, Attached { writer, backlog, reader });
     }
 
     fn handle(&mut self, input: Input) {
@@ -193,7 +248,12 @@ impl Host {
         let mut items = std::mem::take(&mut self.effects.items);
         for item in items.drain(..) {
             match item {
-                Output::Observed(kind, _) => debug!(target: "klamm::event", time = %now, "{kind}"),
+                Output::Observed(kind, _) => {
+                    debug!(target: "klamm::event", time = %now, "{kind}");
+                    if let EventKind::BrokerStateChanged { to, .. } = &kind {
+                        self.running = to == RUNNING;
+                    }
+                }
                 Output::Effect(effect, _) => self.carry_out(effect),
             }
         }
@@ -208,10 +268,13 @@ impl Host {
             }
             Effect::Send { connection, bytes, note: _ } => {
                 // A send that fails finds a connection whose end is already on its way through the queue.
-                if let Some(attached) = self.connections.get(&connection)
-                    && attached.writer.send(bytes).is_err()
-                {
-                    debug!(%connection, "the peer takes nothing any more");
+                if let Some(attached) = self.connections.get(&connection) {
+                    let size = bytes.len();
+                    attached.backlog.grow(size);
+                    if attached.writer.send(bytes).is_err() {
+                        attached.backlog.shrink(size);
+                        debug!(%connection, "the peer takes nothing any more");
+                    }
                 }
             }
             Effect::Close { connection, reason } => {
@@ -259,14 +322,24 @@ async fn connect(connection: ConnectionId, to: Endpoint, arrivals: mpsc::Sender<
     drop(arrivals.send(arrival).await);
 }
 
-async fn read_bytes(connection: ConnectionId, mut read: OwnedReadHalf, arrivals: mpsc::Sender<Arrival>) {
+async fn read_bytes(
+    connection: ConnectionId,
+    mut read: OwnedReadHalf,
+    arrivals: mpsc::Sender<Arrival>,
+    backlog: Arc<Backlog>,
+) {
     let mut buffer = BytesMut::new();
     let reason = loop {
+        backlog.small().await;
         buffer.reserve(CHUNK);
         match read.read_buf(&mut buffer).await {
             Ok(0) => break CloseReason::PeerClosed,
             Ok(_) => {
-                if arrivals.send(Arrival::Received(connection, buffer.split().freeze())).await.is_err() {
+                if arrivals
+                    .send(Arrival::Received(connection, buffer.split().freeze()))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -276,9 +349,20 @@ async fn read_bytes(connection: ConnectionId, mut read: OwnedReadHalf, arrivals:
     drop(arrivals.send(Arrival::Closed(connection, reason)).await);
 }
 
-async fn write_frames(mut write: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Bytes>) {
+async fn write_frames(
+    mut write: OwnedWriteHalf,
+    mut frames: mpsc::UnboundedReceiver<Bytes>,
+    backlog: Arc<Backlog>,
+) {
     while let Some(frame) = frames.recv().await {
-        if write.write_all(&frame).await.is_err() {
+        let sent = write.write_all(&frame).await;
+        backlog.shrink(frame.len());
+        if sent.is_err() {
+            // The reader finds the same end; what is still queued goes with this task, and must not hold the reader up.
+            frames.close();
+            while let Some(frame) = frames.recv().await {
+                backlog.shrink(frame.len());
+            }
             return;
         }
     }
@@ -310,5 +394,9 @@ fn signals(arrivals: mpsc::Sender<Arrival>) -> std::io::Result<impl Future<Outpu
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as where registering can fail")]
 fn signals(arrivals: mpsc::Sender<Arrival>) -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async move { while tokio::signal::ctrl_c().await.is_ok() && arrivals.send(Arrival::Stop("Ctrl-C")).await.is_ok() {} })
+    Ok(async move {
+        while tokio::signal::ctrl_c().await.is_ok()
+            && arrivals.send(Arrival::Stop("Ctrl-C")).await.is_ok()
+        {}
+    })
 }

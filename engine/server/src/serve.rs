@@ -87,7 +87,12 @@ pub enum ServeError {
     Halted(String),
 }
 
-/// Serves until a signal stops it. Calls `on_ready` once clients can connect.
+/// Serves until a signal stops it. Calls `on_ready` once its broker runs: at once after an orderly stop, and after the
+/// session timeout (`broker.session.timeout.ms`) when the directory's last server was killed, because until then the
+/// controller takes the newcomer for a second broker with the same id, as Kafka's does. Clients that connect before that
+/// wait for their answers.
+///
+/// A second signal stops it at once, as if it had been killed.
 ///
 /// # Errors
 /// The directory or the port can't be had, or the node stops by itself.
@@ -104,23 +109,20 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
     let in_data = |error| ServeError::Data { path: data.clone(), error };
     let disk = FileDisk::new(&data).map_err(in_data)?;
     let _lock = lock(&data)?;
-    let seed = getrandom::u64().map_err(|error| ServeError::System(format!("no entropy: {error}")))?;
+    let seed =
+        getrandom::u64().map_err(|error| ServeError::System(format!("no entropy: {error}")))?;
     let cluster_id = match stored_cluster_id(&data)? {
         Some(id) => id,
-        None => klamm_node::TopicId(u128::from(seed) << 64 | u128::from(seed.rotate_left(31))).to_string(),
+        None => klamm_node::TopicId(u128::from(seed) << 64 | u128::from(seed.rotate_left(31)))
+            .to_string(),
     };
 
-    let bind = async |port: u16| {
-        let failed = |error| ServeError::Bind { address: options.address, port, error };
-        let listener = TcpListener::bind((options.address, port)).await.map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
-        Ok::<_, ServeError>((listener, port))
-    };
-    let clients = bind(options.port).await?;
-    // Nobody but this process talks to its controller listener, so any port will do.
-    let quorum = bind(0).await?;
+    let clients = bind(options.address, options.port).await?;
+    // Nobody but this process talks to its controller listener, so it is on the loopback, at any port.
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let quorum = bind(loopback, 0).await?;
 
-    let host = options.address.to_string();
+    let host = loopback.to_string();
     let voters = [(NODE, Endpoint::new(host.as_str(), quorum.1))].into();
     let bootstrap = Endpoint::new(options.advertise.as_str(), clients.1);
     let mut config = ProcessConfig::new(NODE, Roles::COMBINED, host.as_str(), voters);
@@ -139,6 +141,13 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
     if halted.orderly { Ok(()) } else { Err(ServeError::Halted(halted.reason)) }
 }
 
+async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, u16), ServeError> {
+    let failed = |error| ServeError::Bind { address, port, error };
+    let listener = TcpListener::bind((address, port)).await.map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((listener, port))
+}
+
 /// Takes the directory for this process; the lock ends with it, however it ends.
 fn lock(data: &Path) -> Result<File, ServeError> {
     let path = data.join(".lock");
@@ -155,7 +164,9 @@ fn lock(data: &Path) -> Result<File, ServeError> {
 fn stored_cluster_id(data: &Path) -> Result<Option<String>, ServeError> {
     let path = data.join("meta.properties");
     match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text.lines().find_map(|line| line.strip_prefix("cluster.id=").map(str::to_owned))),
+        Ok(text) => {
+            Ok(text.lines().find_map(|line| line.strip_prefix("cluster.id=").map(str::to_owned)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ServeError::Data { path, error }),
     }
