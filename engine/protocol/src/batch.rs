@@ -15,6 +15,25 @@
 //! * Base offset and leader epoch lie outside the CRC, so that a leader can assign them without touching it; that makes
 //!   the CRC a batch's identity across replicas.
 //!
+//! ```
+//! use klamm_node::{LeaderEpoch, Offset, Timestamp};
+//! use klamm_protocol::batch::{BatchBuilder, ProduceRules, batches, stamp, validate_from_client};
+//! use klamm_protocol::compression::Compression;
+//!
+//! let mut builder = BatchBuilder::new(Compression::Lz4);
+//! builder.append(Timestamp(7), Some(b"mint"), Some(b"open"), &[]);
+//! let sent = builder.build();
+//!
+//! let valid = validate_from_client(&sent, &ProduceRules::default()).expect("a good batch");
+//! let mut bytes = valid.batch.bytes().to_vec();
+//! stamp(&mut bytes, Offset(41), LeaderEpoch(2), None).expect("a whole batch");
+//!
+//! let log = bytes.into();
+//! let batch = batches(&log).next().expect("one batch").expect("a good one");
+//! assert_eq!(batch.verify_crc(), Ok(()));
+//! assert_eq!(batch.records().expect("records")[0].offset, Offset(41));
+//! ```
+//!
 //! Deliberately not here: message formats v0 and v1, which Kafka 4 no longer writes (KIP-724).
 
 mod builder;

@@ -289,6 +289,34 @@ mod tests {
     }
 
     #[test]
+    fn large_data_of_several_blocks_survives() {
+        // Runs, then bytes without a pattern (a linear congruence), then runs again.
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+        let runs = |n: usize| std::iter::repeat_n(*b"0123456789abcdef", n / 16).flatten();
+        let data: Vec<u8> = runs(300_000).chain(noise.take(300_000)).chain(runs(300_000)).collect();
+        for codec in Compression::ALL {
+            let packed = Bytes::from(codec.compress(&data));
+            assert!(
+                codec == Compression::None || packed.len() < data.len(),
+                "{codec}: {}",
+                packed.len()
+            );
+            assert_eq!(codec.decompress(&packed, data.len()), Ok(data.clone().into()), "{codec}");
+            assert_eq!(packed, codec.compress(&data), "{codec} is deterministic");
+            // Cut anywhere, it is an error or the beginning, which then lacks records.
+            for cut in [packed.len() - 1, packed.len() / 2, 1] {
+                if let Ok(beginning) = codec.decompress(&packed.slice(..cut), data.len()) {
+                    assert!(data.starts_with(&beginning), "{codec}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_bomb_is_refused_before_it_unfolds() {
         let zeros = vec![0; 4 * LIMIT];
         for codec in Compression::ALL {

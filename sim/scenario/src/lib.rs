@@ -24,6 +24,19 @@ pub use reference::reference_markdown;
 
 /// Reads a scenario.
 ///
+/// ```
+/// let text = r#"(
+///     version: 1, title: "Nothing happens", question: "Does a cluster come up?", duration: "10s",
+///     expect: [ControllerActive],
+/// )"#;
+/// let scenario = klamm_scenario::parse("nothing.ron", text).expect("a good scenario");
+/// assert_eq!(scenario.cluster.brokers.len(), 3);
+///
+/// let found = klamm_scenario::parse("nothing.ron", &text.replace("10s", "ten")).expect_err("a bad one");
+/// assert_eq!((found[0].line, found[0].column), (2, 98));
+/// assert!(found[0].message.contains("is not a duration"));
+/// ```
+///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file.
 pub fn parse(file_name: &str, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
