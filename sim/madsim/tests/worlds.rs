@@ -1,0 +1,78 @@
+//! The lessons under the three ways of running them: the plain world, host mode, node mode.
+
+#![cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+
+use std::path::{Path, PathBuf};
+
+use klamm_madsim::{NodeRun, run, run_nodes};
+use klamm_scenario::Scenario;
+use klamm_trace::Keep;
+use klamm_world::World;
+
+fn lessons() -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/lessons");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
+        .expect("the lessons are there")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ron"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 6, "the lessons were moved");
+    files
+}
+
+fn scenario(path: &Path) -> Scenario {
+    let text = std::fs::read_to_string(path).expect("readable");
+    let name = path.file_name().expect("a file").to_string_lossy();
+    klamm_scenario::parse(&name, &text).unwrap_or_else(|errors| panic!("{name}: {errors:?}"))
+}
+
+#[test]
+fn a_world_has_the_same_hash_in_host_mode() {
+    for path in lessons() {
+        let scenario = scenario(&path);
+        let mut plain = World::new(&scenario, 3);
+        plain.run();
+        let hosted = run(World::new(&scenario, 3)).expect("ran");
+        assert!(hosted.is_finished());
+        assert_eq!(hosted.hash(), plain.hash(), "{}", scenario.file);
+        assert_eq!(hosted.recorder().last_seq(), plain.recorder().last_seq());
+    }
+}
+
+fn told(run: &NodeRun) -> String {
+    let outcome = &run.outcome;
+    let unmet: Vec<_> = outcome.expectations.iter().filter(|e| e.met != Some(true)).collect();
+    format!(
+        "unmet: {unmet:#?}\nviolations: {:#?}\nmissed: {:?}\npanics: {:?}",
+        outcome.violations, outcome.missed_steps, outcome.panics
+    )
+}
+
+#[test]
+fn the_lessons_hold_in_node_mode() {
+    let mut failed = Vec::new();
+    for path in lessons() {
+        let scenario = scenario(&path);
+        let run = run_nodes(&scenario, 3, Keep::ALL).expect("ran");
+        assert!(run.outcome.events > 500, "{}: hardly anything happened", scenario.file);
+        if !run.outcome.passed() {
+            failed.push(format!("{}:\n{}", scenario.file, told(&run)));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn node_mode_is_deterministic() {
+    let scenario = scenario(&lessons()[2]);
+    let first = run_nodes(&scenario, 5, Keep::EVENTS).expect("ran");
+    let second = run_nodes(&scenario, 5, Keep::EVENTS).expect("ran");
+    let pairs = first.recorder.events().iter().zip(second.recorder.events().iter());
+    for (one, other) in pairs {
+        assert_eq!(one, other, "where the two part");
+    }
+    assert_eq!(first.outcome.hash, second.outcome.hash);
+    let other = run_nodes(&scenario, 6, Keep::EVENTS).expect("ran");
+    assert_ne!(first.outcome.hash, other.outcome.hash, "another seed, another run");
+}
