@@ -31,20 +31,19 @@ struct Member {
 }
 
 /// Nodes and the wires between them.
-pub struct Lab {
+pub(crate) struct Lab {
     members: Vec<Member>,
-    pub now: Time,
+    now: Time,
     serial: u64,
     due: BTreeMap<(Time, u64), (usize, Input)>,
     wires: BTreeMap<(usize, ConnectionId), (usize, ConnectionId)>,
-    /// What every node observed, and when.
-    pub events: Vec<(Time, String, EventKind)>,
-    pub halts: Vec<(String, String, bool)>,
+    events: Vec<(Time, String, EventKind)>,
+    halts: Vec<(String, String, bool)>,
 }
 
 impl Lab {
     /// A lab with these processes and a raw client, none of them started.
-    pub fn new(seed: u64, configs: Vec<ProcessConfig>) -> Self {
+    pub(crate) fn new(seed: u64, configs: Vec<ProcessConfig>) -> Self {
         let mut lab = Self {
             members: Vec::new(),
             now: Time::ZERO,
@@ -82,7 +81,7 @@ impl Lab {
     }
 
     /// Starts a process on what its disk holds.
-    pub fn start(&mut self, name: &str) {
+    pub(crate) fn start(&mut self, name: &str) {
         let at = self.index(name);
         let member = &mut self.members[at];
         assert!(!member.alive, "{name} runs already");
@@ -93,7 +92,7 @@ impl Lab {
     }
 
     /// Starts every process.
-    pub fn start_all(&mut self) {
+    pub(crate) fn start_all(&mut self) {
         let names: Vec<String> = self.processes().map(|(name, _)| name.to_owned()).collect();
         for name in names {
             self.start(&name);
@@ -101,7 +100,7 @@ impl Lab {
     }
 
     /// Kills a process; its disk keeps everything.
-    pub fn crash(&mut self, name: &str) {
+    pub(crate) fn crash(&mut self, name: &str) {
         let at = self.index(name);
         self.members[at].alive = false;
         if let Kind::Process(process) = &mut self.members[at].kind {
@@ -111,17 +110,27 @@ impl Lab {
     }
 
     /// Asks a process to stop.
-    pub fn shut_down(&mut self, name: &str) {
+    pub(crate) fn shut_down(&mut self, name: &str) {
         let at = self.index(name);
         self.post(at, Input::Command(Command::Shutdown), Span::ZERO);
     }
 
     /// What a process holds.
-    pub fn summary(&self, name: &str) -> Option<ProcessSummary> {
+    pub(crate) fn summary(&self, name: &str) -> Option<ProcessSummary> {
         match &self.members[self.index(name)].kind {
             Kind::Process(process) => process.summary(),
             Kind::Raw(_) => None,
         }
+    }
+
+    /// What every node observed, and when.
+    pub(crate) fn events(&self) -> &[(Time, String, EventKind)] {
+        &self.events
+    }
+
+    /// Who stopped, why, and whether in an orderly way.
+    pub(crate) fn halts(&self) -> &[(String, String, bool)] {
+        &self.halts
     }
 
     fn processes(&self) -> impl Iterator<Item = (&str, &Process)> {
@@ -132,7 +141,7 @@ impl Lab {
     }
 
     /// Runs until something holds; fails after a virtual minute.
-    pub fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = self.now + Span::secs(60);
         while !holds(self) {
             assert!(self.step(end), "{what}: not within a minute; halts: {:?}", self.halts);
@@ -140,14 +149,14 @@ impl Lab {
     }
 
     /// Runs for a while.
-    pub fn run(&mut self, span: Span) {
+    pub(crate) fn run(&mut self, span: Span) {
         let end = self.now + span;
         while self.step(end) {}
         self.now = end;
     }
 
     /// Asks a node as a client and waits for the answer.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         host: &str,
         request: impl Into<RequestKind>,
@@ -156,7 +165,7 @@ impl Lab {
     }
 
     /// Asks in a version that is no higher.
-    pub fn ask_up_to(
+    pub(crate) fn ask_up_to(
         &mut self,
         host: &str,
         request: impl Into<RequestKind>,
@@ -180,7 +189,7 @@ impl Lab {
     }
 
     /// Connects to a node, says these bytes and hangs up again a little later.
-    pub fn shout(&mut self, host: &str, port: u16, bytes: bytes::Bytes) {
+    pub(crate) fn shout(&mut self, host: &str, port: u16, bytes: bytes::Bytes) {
         let at = self.index(host);
         let connection = self.members[at].out.fresh_connection();
         let peer = Endpoint::new("stranger", 0);

@@ -188,8 +188,8 @@ fn a_broker_that_shuts_down_hands_its_leaders_over_and_comes_back_clean() {
     let leader = leader_of(&mut lab, "orders");
     assert_eq!(produce(&mut lab, &leader, "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
     lab.shut_down(&leader);
-    lab.until("an orderly halt", |lab| !lab.halts.is_empty());
-    assert_eq!(lab.halts, [(leader.clone(), "shut down".to_owned(), true)]);
+    lab.until("an orderly halt", |lab| !lab.halts().is_empty());
+    assert_eq!(lab.halts(), [(leader.clone(), "shut down".to_owned(), true)]);
     let other = if leader == "broker-1" { "broker-2" } else { "broker-1" };
     let response = metadata(&mut lab, other, "orders");
     let partition = &response.topics[0].partitions[0];
@@ -197,11 +197,9 @@ fn a_broker_that_shuts_down_hands_its_leaders_over_and_comes_back_clean() {
     assert_eq!(partition.isr_nodes.len(), 2, "{partition:?}");
     lab.start(&leader);
     lab.until("back again", |lab| running(lab, &leader));
-    let recovered = lab.events.iter().rev().find_map(|(_, node, event)| match event {
-        EventKind::LogRecovered { log_end, truncated_bytes, .. } if *node == leader => {
-            Some((log_end.0, *truncated_bytes))
-        }
-        _ => None,
+    let recovered = lab.events().iter().rev().find_map(|(_, node, event)| {
+        let EventKind::LogRecovered { log_end, truncated_bytes, .. } = event else { return None };
+        (*node == leader).then_some((log_end.0, *truncated_bytes))
     });
     assert_eq!(recovered, Some((1, 0)));
     lab.run(Span::secs(5));
@@ -254,7 +252,7 @@ fn one_process_with_both_roles_does_all_of_it_alone() {
     assert_eq!((cluster.brokers.len(), cluster.controller_id.0), (1, 1));
     // Stopped and started again, it still has everything.
     lab.shut_down("broker-1");
-    lab.until("an orderly halt", |lab| !lab.halts.is_empty());
+    lab.until("an orderly halt", |lab| !lab.halts().is_empty());
     lab.start("broker-1");
     lab.until("running again", |lab| running(lab, "broker-1"));
     lab.run(Span::secs(1));
@@ -297,8 +295,9 @@ fn no_bytes_of_a_stranger_stop_a_process() {
         lab.run(Span::millis(2));
     }
     lab.run(Span::secs(5));
-    assert_eq!(lab.halts, []);
-    let refused = lab.events.iter().filter(|(_, _, e)| matches!(e, EventKind::FrameRefused { .. }));
+    assert_eq!(lab.halts(), []);
+    let refused =
+        lab.events().iter().filter(|(_, _, e)| matches!(e, EventKind::FrameRefused { .. }));
     let refused = refused.count();
     assert!((500..2_700).contains(&refused), "{refused} of 3000 refused: both kinds must be tried");
     assert_eq!(produce(&mut lab, "broker-1", "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
@@ -310,7 +309,7 @@ fn the_same_seed_gives_the_same_events() {
         let mut lab = started(7);
         create(&mut lab, "broker-1", "orders", 2, 3);
         lab.run(Span::secs(2));
-        lab.events
+        lab.events().to_vec()
     };
     let (first, second) = (run(), run());
     assert!(first.len() > 100);
