@@ -33,7 +33,7 @@ pub use reference::reference_markdown;
 /// assert_eq!(scenario.cluster.brokers.len(), 3);
 ///
 /// let found = klamm_scenario::parse("nothing.ron", &text.replace("10s", "ten")).expect_err("a bad one");
-/// assert_eq!((found[0].line, found[0].column), (2, 98));
+/// assert_eq!((found[0].line, found[0].column), (2, 90));
 /// assert!(found[0].message.contains("is not a duration"));
 /// ```
 ///
