@@ -42,7 +42,8 @@ impl Clock {
     /// Sets the wall clock off and lets both drift from now on. The monotonic clock does not jump.
     pub fn change(&mut self, now: Time, offset_ms: i64, drift_ppm: i32) {
         let local = self.local(now);
-        let rate = u128::try_from(1_000_000 + i64::from(drift_ppm).max(-900_000)).unwrap_or(MILLION);
+        let rate =
+            u128::try_from(1_000_000 + i64::from(drift_ppm).max(-900_000)).unwrap_or(MILLION);
         self.offset_ms = offset_ms;
         self.stretches.push(Stretch { world: now, local, rate });
     }

@@ -4,6 +4,11 @@
 //! and is sent again with the kernel's doubling back-off, and nothing overtakes it. So a cut is silence, not an error,
 //! until somebody's patience ends.
 
+#![expect(
+    clippy::field_scoped_visibility_modifiers,
+    reason = "plain data that the two halves of the lab share"
+)]
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;

@@ -147,8 +147,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_price_and_the_bill_is_paid_once() {
-        let speed =
-            Speed { read: Span::micros(1), write: Span::micros(10), sync: Span::millis(2) };
+        let speed = Speed { read: Span::micros(1), write: Span::micros(10), sync: Span::millis(2) };
         let mut disk = MachineDisk::new(speed);
         let file = disk.open("log", true).expect("created");
         disk.append(file, b"abc").expect("written");

@@ -9,7 +9,7 @@ use crate::outcome::FaultReport;
 
 /// A fault's line in the ledger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct FaultId(pub(crate) u32);
+pub struct FaultId(u32);
 
 /// A way in which a fault can change the run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -83,7 +83,12 @@ pub struct Lab {
 
 impl Lab {
     /// A lab of these machines; a machine's place is its [`NodeId`]. Nothing runs yet.
-    pub fn new(seed: u64, machines: Vec<MachineSpec>, network: Network, recorder: Recorder) -> Self {
+    pub fn new(
+        seed: u64,
+        machines: Vec<MachineSpec>,
+        network: Network,
+        recorder: Recorder,
+    ) -> Self {
         let machines: Vec<Machine> =
             machines.into_iter().map(|spec| Machine::new(seed, spec)).collect();
         let links = machines

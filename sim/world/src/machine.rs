@@ -1,5 +1,10 @@
 //! A machine: one process slot with its disk, clocks, dice, kernel and what waits for the process.
 
+#![expect(
+    clippy::field_scoped_visibility_modifiers,
+    reason = "plain data that the two halves of the lab share"
+)]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -1,9 +1,7 @@
 //! A process that bounces frames: the load under which the lab measures itself, without any engine.
 
 use bytes::Bytes;
-use klamm_node::{
-    Context, CorrelationId, Endpoint, FrameNote, FrameRole, Input, Node, Span, Time,
-};
+use klamm_node::{Context, CorrelationId, Endpoint, FrameNote, FrameRole, Input, Node, Span, Time};
 
 /// Connects to a peer when it starts, if it has one, and sends back whatever it receives.
 #[derive(Clone, Debug)]

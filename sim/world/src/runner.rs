@@ -264,7 +264,9 @@ impl Runner {
             .map(|((index, step), state)| {
                 let text = match state.stage {
                     Stage::Stuck(_) => "somebody to act on".to_owned(),
-                    Stage::Waiting | Stage::Due(..) | Stage::Done(_) => text::trigger(&step.trigger),
+                    Stage::Waiting | Stage::Due(..) | Stage::Done(_) => {
+                        text::trigger(&step.trigger)
+                    }
                 };
                 StepReport { step: index, line: step.line, text }
             })
@@ -479,11 +481,19 @@ impl Runner {
     fn verb(&mut self, view: &View, action: &Action) -> Option<(Vec<Verb>, Option<NodeId>)> {
         let one = |node: NodeId, verb: Verb| Some((vec![verb], Some(node)));
         match action {
-            Action::Crash(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Crash(n))),
-            Action::Restart(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Start(n))),
+            Action::Crash(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Crash(n)))
+            }
+            Action::Restart(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Start(n)))
+            }
             Action::Stop(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Stop(n))),
-            Action::Pause(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Pause(n))),
-            Action::Resume(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Resume(n))),
+            Action::Pause(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Pause(n)))
+            }
+            Action::Resume(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Resume(n)))
+            }
             Action::WipeDisk(target) => {
                 self.resolve(view, target).and_then(|n| one(n, Verb::WipeDisk(n)))
             }
@@ -546,9 +556,10 @@ impl Runner {
                 let servers = self.table.iter().filter(|(_, info)| !info.kind.is_client());
                 let starts = servers.map(|(node, _)| node).chain(admin);
                 self.orders.extend(starts.map(|node| Order::Do(Verb::Start(node))));
-                for (node, topic) in admin.into_iter().flat_map(|admin| {
-                    scenario.topics.iter().map(move |topic| (admin, topic))
-                }) {
+                for (node, topic) in admin
+                    .into_iter()
+                    .flat_map(|admin| scenario.topics.iter().map(move |topic| (admin, topic)))
+                {
                     self.orders.push_back(Order::Do(create(node, topic)));
                 }
                 self.stand = Stand::Cluster;

@@ -31,7 +31,9 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let controllers: Vec<i32> = (0..i32::from(cluster.controllers)).collect();
     let voters: BTreeMap<BrokerId, Endpoint> = controllers
         .iter()
-        .map(|n| (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT)))
+        .map(|n| {
+            (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT))
+        })
         .collect();
     let bootstrap: Vec<Endpoint> = cluster
         .brokers

@@ -27,6 +27,7 @@ enum Store {
 }
 
 /// A node that does what a test tells it.
+#[expect(unnameable_types, reason = "the enum of processes is public, its test variant is not")]
 #[derive(Clone, Debug, Default)]
 pub struct Puppet {
     peer: Option<Endpoint>,
@@ -169,7 +170,12 @@ fn lab_on(seed: u64, network: Network, disk: DiskSpeed, puppets: Vec<(&str, Pupp
 
 /// A client and a server that echoes, ten milliseconds apart.
 fn pair(store: Store) -> Lab {
-    lab_on(7, NETWORK, DISK, vec![("client", Puppet::client("server")), ("server", Puppet::server(store))])
+    lab_on(
+        7,
+        NETWORK,
+        DISK,
+        vec![("client", Puppet::client("server")), ("server", Puppet::server(store))],
+    )
 }
 
 fn id(node: usize) -> NodeId {

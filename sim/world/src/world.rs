@@ -96,17 +96,13 @@ impl World {
         if self.lab.next_time().is_none_or(|at| at > self.end) {
             self.finish();
         } else {
-            match self.lab.step() {
-                Some(Stepped::Alarm(_)) => {
-                    self.armed = None;
-                    self.poll();
-                }
-                Some(Stepped::Done) => {
-                    if self.lab.take_touched() & self.runner.watches() != 0 {
-                        self.poll();
-                    }
-                }
-                None => {}
+            let alarmed = matches!(self.lab.step(), Some(Stepped::Alarm(_)));
+            let touched = self.lab.take_touched() & self.runner.watches() != 0;
+            if alarmed {
+                self.armed = None;
+            }
+            if alarmed || touched {
+                self.poll();
             }
         }
         let last = self.lab.recorder().last_seq();

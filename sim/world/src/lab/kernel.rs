@@ -70,8 +70,11 @@ impl Lab {
         cause: Option<Seq>,
     ) {
         let Some(peer) = self.node_named(&to.host) else {
-            let kind =
-                EventKind::ConnectionOpening { connection: id, to: klamm_trace::LAB, port: to.port };
+            let kind = EventKind::ConnectionOpening {
+                connection: id,
+                to: klamm_trace::LAB,
+                port: to.port,
+            };
             let opening = self.record(node, cause, kind);
             self.deliver(node, Arrival::Unreachable { connection: id, cause: opening });
             return;
@@ -230,9 +233,12 @@ impl Lab {
 
     pub(super) fn segment_arrives(&mut self, link: u32, from: u8) {
         let Some(connection) = self.connection(link) else { return };
-        let (near, far) = (connection.ends[usize::from(from)], connection.ends[usize::from(1 - from)]);
+        let (near, far) =
+            (connection.ends[usize::from(from)], connection.ends[usize::from(1 - from)]);
         let pipe = &mut connection.pipes[usize::from(from)];
-        let Some(Segment { number, content, left, left_under }) = pipe.flying.pop_front() else { return };
+        let Some(Segment { number, content, left, left_under }) = pipe.flying.pop_front() else {
+            return;
+        };
         let blocked = pipe.blocks(number);
         let caught = !self.gets_through(near.node, far.node, left_under);
         if caught && near.state == EndState::Gone && !matches!(content, Content::Fin { .. }) {

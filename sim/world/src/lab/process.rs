@@ -338,7 +338,11 @@ impl Lab {
             self.panicked(node, &format!("the timer '{why}' is due again and again"), since);
             return;
         }
-        self.call(node, Input::Wake, Origin::Lazy(EventKind::TimerFired { why: why.into() }, since));
+        self.call(
+            node,
+            Input::Wake,
+            Origin::Lazy(EventKind::TimerFired { why: why.into() }, since),
+        );
     }
 
     /// Starts a process on what its machine's disk holds, if none runs.

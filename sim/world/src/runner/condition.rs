@@ -1,5 +1,7 @@
 //! Whether a condition holds, judged by the View and by what the invariants found, and what is the case instead.
 
+#![expect(clippy::field_scoped_visibility_modifiers, reason = "plain data of the runner")]
+
 use std::collections::BTreeMap;
 
 use klamm_node::{BrokerId, NodeId, Room, Seq, TopicPartition};
@@ -27,7 +29,8 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn of(view: &View) -> Self {
-        let leader = |partition: &TopicPartition| Some((partition.clone(), view.leader_of(partition)?));
+        let leader =
+            |partition: &TopicPartition| Some((partition.clone(), view.leader_of(partition)?));
         Self {
             leaders: view.partitions.keys().filter_map(leader).collect(),
             controller: view.active_controller().map(|(broker, _)| broker),
@@ -49,7 +52,8 @@ impl Judge<'_> {
         let view = self.facts.view;
         match condition {
             Condition::LeaderIs(partition, target) => {
-                let leader = view.leader_of(partition).and_then(|leader| view.table.node_of(leader));
+                let leader =
+                    view.leader_of(partition).and_then(|leader| view.table.node_of(leader));
                 leader.is_some() && leader == (self.resolve)(target)
             }
             Condition::LeaderChanged(partition) => {
@@ -191,7 +195,9 @@ impl Judge<'_> {
                 Some(false) => format!("broker {broker} is not fenced"),
             },
             Condition::ControllerActive | Condition::ControllerChanged => view.quorum_line(),
-            Condition::Acknowledged { client, .. } => count(client, &|node| view.acknowledged(node)),
+            Condition::Acknowledged { client, .. } => {
+                count(client, &|node| view.acknowledged(node))
+            }
             Condition::Failed { client, .. } => count(client, &|node| view.failed(node)),
             Condition::Read { client, .. } => count(client, &|node| view.read_count(node)),
             Condition::AcknowledgedReadable(_)

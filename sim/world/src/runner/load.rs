@@ -1,5 +1,7 @@
 //! What producers send by themselves: records at a rate, drawn from a stream of their own.
 
+#![expect(clippy::field_scoped_visibility_modifiers, reason = "plain data of the runner")]
+
 use bytes::Bytes;
 use klamm_node::{Command, NodeId, ProduceRecord, Purpose, RecordId, Stream, Time, TopicName};
 use klamm_scenario::model::{Keys, Workload};
@@ -20,7 +22,13 @@ pub(super) struct Load {
 const IDS: u64 = 10_000_000;
 
 impl Load {
-    pub(super) fn new(seed: u64, node: NodeId, name: &str, ordinal: u64, load: Option<Workload>) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        node: NodeId,
+        name: &str,
+        ordinal: u64,
+        load: Option<Workload>,
+    ) -> Self {
         let dice = Stream::new(seed, Purpose::Workload, xxh3_64(name.as_bytes()), 0);
         let next = load.as_ref().map_or(Time::MAX, |load| load.start);
         Self { node, workload: load, next, sent: 0, ids: ordinal * IDS, dice }

@@ -79,7 +79,9 @@ pub(super) fn action(action: &Action) -> String {
             let count = records.len();
             let plural = if count == 1 { "record" } else { "records" };
             match partition {
-                Some(partition) => format!("{client} sends {count} {plural} to {topic}-{partition}"),
+                Some(partition) => {
+                    format!("{client} sends {count} {plural} to {topic}-{partition}")
+                }
                 None => format!("{client} sends {count} {plural} to {topic}"),
             }
         }

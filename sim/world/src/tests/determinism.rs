@@ -7,14 +7,19 @@ use klamm_scenario::model::{Disk as DiskSpeed, Network};
 use super::*;
 use crate::Ping;
 
-const ROUGH: Network =
-    Network { latency_low: Span::micros(100), latency_high: Span::millis(30), bandwidth: 5_000_000 };
+const ROUGH: Network = Network {
+    latency_low: Span::micros(100),
+    latency_high: Span::millis(30),
+    bandwidth: 5_000_000,
+};
 
 fn busy(seed: u64) -> Lab {
     let disk = DiskSpeed { read: Span::micros(5), write: Span::micros(20), sync: Span::millis(3) };
     let mut puppets: Vec<(String, Puppet)> =
         (0..3).map(|n| (format!("server-{n}"), Puppet::server(Store::Sync))).collect();
-    puppets.extend((0..6).map(|n| (format!("client-{n}"), Puppet::client(&format!("server-{}", n % 3)))));
+    puppets.extend(
+        (0..6).map(|n| (format!("client-{n}"), Puppet::client(&format!("server-{}", n % 3)))),
+    );
     let puppets = puppets.iter().map(|(name, puppet)| (name.as_str(), puppet.clone())).collect();
     lab_on(seed, ROUGH, disk, puppets)
 }
@@ -48,7 +53,8 @@ fn play(mut lab: Lab, mut each: impl FnMut(u64, &mut Lab)) -> Lab {
 
 #[test]
 fn the_same_seed_gives_the_same_hash_and_another_seed_another() {
-    let (one, two, other) = (play(busy(1), |_, _| {}), play(busy(1), |_, _| {}), play(busy(2), |_, _| {}));
+    let (one, two, other) =
+        (play(busy(1), |_, _| {}), play(busy(1), |_, _| {}), play(busy(2), |_, _| {}));
     assert_eq!(one.hash(), two.hash());
     assert_ne!(one.hash(), other.hash());
     assert!(one.recorder().last_seq().0 > 1000, "a run worth comparing");

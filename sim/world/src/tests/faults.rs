@@ -103,10 +103,7 @@ fn a_pause_is_silence_and_then_a_burst() {
     run_to(&mut lab, ms(1100));
     let burst: Vec<_> = (0..3).map(|n| (1000, format!("{n}"))).collect();
     assert_eq!(got(&lab, SERVER), burst);
-    assert_eq!(
-        lab.ledger().reports()[0].effects,
-        [("processes frozen", 1), ("inputs delayed", 3)]
-    );
+    assert_eq!(lab.ledger().reports()[0].effects, [("processes frozen", 1), ("inputs delayed", 3)]);
 }
 
 #[test]
@@ -156,7 +153,13 @@ fn an_orderly_stop_and_a_restart_that_waits_for_it() {
         .filter(|event| event.node == SERVER)
         .map(|event| event.kind.name())
         .collect();
-    assert!(names.ends_with(&["NodePaused", "NodeResumed", "CommandGiven", "NodeStopped", "NodeStarted"]));
+    assert!(names.ends_with(&[
+        "NodePaused",
+        "NodeResumed",
+        "CommandGiven",
+        "NodeStopped",
+        "NodeStarted"
+    ]));
 }
 
 #[test]
@@ -174,7 +177,7 @@ fn a_panic_stops_the_node_and_is_a_finding() {
 fn a_drifting_clock_fires_timers_early_or_late() {
     let kind = || EventKind::CommandGiven { text: "tick".to_owned() };
     let says = vec![(ms(1000), kind()), (ms(2000), kind())];
-    let fast = Puppet { says: says.clone(), ..Puppet::default() };
+    let fast = Puppet { says, ..Puppet::default() };
     let mut lab = lab_on(7, NETWORK, DISK, vec![("fast", fast)]);
     lab.apply(&Verb::SkewClock { node: NodeId(0), offset_ms: 0, drift_ppm: 250_000 }, None, None);
     run_to(&mut lab, ms(3000));

@@ -17,7 +17,8 @@ fn a_frame_goes_there_and_back() {
 
 #[test]
 fn what_is_sent_later_on_a_connection_never_arrives_earlier() {
-    let network = Network { latency_low: Span::millis(1), latency_high: Span::millis(90), bandwidth: 0 };
+    let network =
+        Network { latency_low: Span::millis(1), latency_high: Span::millis(90), bandwidth: 0 };
     let puppets = vec![("client", Puppet::client("server")), ("server", Puppet::default())];
     let mut lab = lab_on(3, network, DISK, puppets);
     run_to(&mut lab, ms(1000));

@@ -1,1 +1,199 @@
-//! A scenario with puppets: steps at a time, on a condition and after a delay; expectations; workloads.
+//! Whole scenarios: with puppets, to see what the runner does; on the real nodes, to see that a run is one run.
+
+use klamm_node::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, Seq, TopicPartition};
+use klamm_scenario::Scenario;
+
+use super::*;
+use crate::{Options, World, layout};
+
+const STEPS: &str = r#"Scenario(
+    version: 1,
+    title: "Steps on puppets",
+    question: "When does a step happen?",
+    seed: 1,
+    duration: "6s",
+    cluster: (brokers: 2, controllers: 1),
+    topics: [(name: "orders", partitions: 1, replication_factor: 2)],
+    clients: [
+        Producer(name: "producer-1", topic: "orders", rate: "10/s", start: "1s", stop: "2s", value_size: ("32B", "32B")),
+    ],
+    steps: [
+        (when: HasLeader("orders-0"), say: "It has a leader."),
+        (after: "500ms", do: [Pause(LeaderOf("orders-0"))], expect: [LeaderIs("orders-0", "broker-1")]),
+        (when: LeaderChanged("orders-0"), do: [Crash(Same(1))], expect: [(Fenced(2), within: "1s")]),
+        (at: "5s", do: [Heal()]),
+        (when: ControllerChanged, do: [Crash("broker-2")]),
+    ],
+    expect: [LeaderIs("orders-0", "broker-2"), Acknowledged(count: 1)],
+    show: (rooms: [scenario]),
+)"#;
+
+fn scenario(text: &str) -> Scenario {
+    match klamm_scenario::parse("test.ron", text) {
+        Ok(scenario) => scenario,
+        Err(wrong) => panic!("{wrong:?}"),
+    }
+}
+
+fn led_by(leader: i32, epoch: i32) -> EventKind {
+    EventKind::PartitionChanged {
+        offset: Offset(i64::from(epoch)),
+        partition: TopicPartition::new("orders", 0),
+        leader: BrokerId(leader),
+        leader_epoch: LeaderEpoch(epoch),
+        partition_epoch: PartitionEpoch(epoch),
+        isr: vec![BrokerId(1), BrokerId(2)],
+        replicas: vec![BrokerId(1), BrokerId(2)],
+    }
+}
+
+/// The scenario above on puppets: `broker-2` says who leads, `admin` that the topic exists.
+fn on_puppets() -> World {
+    let scenario = scenario(STEPS);
+    let (table, mut machines) = layout(&scenario);
+    for machine in &mut machines {
+        let answered =
+            EventKind::AdminAnswered { request: "create".to_owned(), error: "NONE".into() };
+        let says = match &*machine.name {
+            "broker-2" => vec![(ms(2000), led_by(1, 0)), (ms(3000), led_by(2, 1))],
+            "admin" => vec![(ms(100), answered)],
+            _ => Vec::new(),
+        };
+        machine.blueprint = Blueprint::Test(Puppet { says, ..Puppet::default() });
+    }
+    World::assemble(&scenario, 1, &Options::default(), table, machines)
+}
+
+#[test]
+fn steps_happen_at_their_time_on_their_condition_or_after_a_delay() {
+    let mut world = on_puppets();
+    let outcome = world.run();
+    let told: Vec<(u64, String)> = world
+        .recorder()
+        .events()
+        .iter()
+        .filter(|event| {
+            matches!(event.kind.room(), klamm_node::Room::Scenario | klamm_node::Room::World)
+                && !matches!(
+                    event.kind,
+                    EventKind::NodeStarted { .. } | EventKind::TimerFired { .. }
+                )
+        })
+        .map(|event| {
+            let name = world.recorder().header().nodes.name(event.node).to_owned();
+            (event.time.0 / 1_000_000, format!("{name} {}", event.kind.name()))
+        })
+        .collect();
+    let line = |at: u64, text: &str| (at, text.to_owned());
+    assert_eq!(
+        told,
+        [
+            line(2000, "lab StepStarted"),
+            line(2500, "lab StepStarted"),
+            line(2500, "broker-1 NodePaused"),
+            line(2500, "lab ExpectationMet"),
+            line(3000, "lab StepStarted"),
+            line(3000, "broker-1 NodeCrashed"),
+            line(4000, "lab ExpectationFailed"),
+            line(5000, "lab StepStarted"),
+            line(6000, "lab ExpectationMet"),
+            line(6000, "lab ExpectationFailed"),
+        ]
+    );
+    let met: Vec<Option<bool>> = outcome.expectations.iter().map(|e| e.met).collect();
+    assert_eq!(met, [Some(true), Some(false), Some(true), Some(false)]);
+    assert_eq!(outcome.expectations[1].found, "broker 2 is not registered");
+    assert_eq!(outcome.missed_steps.len(), 1);
+    assert_eq!(outcome.missed_steps[0].text, "once another controller is active");
+    assert!(!outcome.passed());
+    let idle: Vec<&str> = outcome.idle_faults().map(|fault| fault.text.as_str()).collect();
+    assert_eq!(idle, ["heal the network"]);
+}
+
+#[test]
+fn a_step_names_the_event_that_its_condition_waited_for_and_what_it_did_names_the_step() {
+    let mut world = on_puppets();
+    world.run();
+    let event = |seq: Seq| world.recorder().event(seq).expect("recorded");
+    let crash = world
+        .recorder()
+        .events()
+        .iter()
+        .find(|event| matches!(event.kind, EventKind::NodeCrashed {}))
+        .expect("crashed");
+    let step = event(crash.cause.expect("a cause"));
+    assert!(matches!(step.kind, EventKind::StepStarted { step: 2, .. }));
+    let changed = event(step.cause.expect("a cause"));
+    assert!(matches!(changed.kind, EventKind::PartitionChanged { .. }));
+}
+
+#[test]
+fn clients_start_once_the_topics_are_there_and_the_workload_keeps_its_rate() {
+    let mut world = on_puppets();
+    world.run();
+    let producer = world.node_named("producer-1").expect("exists");
+    let started = world
+        .recorder()
+        .events()
+        .iter()
+        .find(|event| event.node == producer && matches!(event.kind, EventKind::NodeStarted { .. }))
+        .expect("started");
+    assert_eq!(started.time, ms(100));
+    let sent = &puppet(world.lab(), producer).unsent;
+    assert_eq!(sent.len(), 11);
+    assert!(sent[0].starts_with(b"record-10000001.") && sent[0].len() == 32);
+}
+
+const REAL: &str = r#"Scenario(
+    version: 1,
+    title: "A crash and a power failure under load",
+    question: "Is a run one run?",
+    seed: 7,
+    duration: "12s",
+    cluster: (
+        brokers: 3,
+        controllers: 3,
+        config: { "min.insync.replicas": "2", "broker.session.timeout.ms": "3000" },
+    ),
+    topics: [(name: "orders", partitions: 2, replication_factor: 3)],
+    clients: [
+        Producer(name: "producer-1", topic: "orders", rate: "20/s", start: "2s", value_size: ("50B", "200B")),
+        Consumer(name: "consumer-1", topic: "orders", from: Earliest, start: "2s"),
+    ],
+    steps: [
+        (at: "4s", do: [Crash("broker-1")]),
+        (at: "6s", do: [PowerOff(["broker-2"], partial: true), Restart("broker-1")]),
+        (at: "8s", do: [Restart("broker-2")]),
+    ],
+    expect: [AcknowledgedReadable("orders")],
+    show: (rooms: [scenario]),
+)"#;
+
+#[test]
+fn a_clone_of_a_real_cluster_goes_on_to_the_same_hash() {
+    let scenario = scenario(REAL);
+    let mut world = World::new(&scenario, 3);
+    let mut clones = Vec::new();
+    for second in [0, 1, 3, 5, 7, 9] {
+        world.run_until(ms(second * 1000));
+        clones.push(world.clone());
+    }
+    let outcome = world.run();
+    assert!(outcome.panics.is_empty(), "{:?}", outcome.panics);
+    assert!(outcome.events > 3000, "a run worth comparing");
+    for mut clone in clones {
+        assert_eq!(clone.run().hash, outcome.hash);
+    }
+}
+
+#[test]
+fn what_is_kept_does_not_change_the_run() {
+    let scenario = scenario(REAL);
+    let full = World::new(&scenario, 4).run();
+    let options = Options { keep: Keep::CHECKED, capture_frames: true, ..Options::default() };
+    let mut lean = World::with(&scenario, 4, &options);
+    assert_eq!(lean.run().hash, full.hash);
+    assert!(lean.recorder().events().is_empty());
+    assert!(!lean.lab().captured_frames().is_empty());
+    assert_ne!(World::new(&scenario, 5).run().hash, full.hash);
+}
