@@ -57,11 +57,12 @@ impl Sticky {
         cx: &mut Context<'_>,
         topic: &TopicName,
         partitions: i32,
-        available: &[i32],
+        available: impl FnOnce() -> Vec<i32>,
     ) -> i32 {
         if let Some(stuck) = self.topics.get(topic) {
             return stuck.partition;
         }
+        let available = available();
         let dice = cx.rng.of(Purpose::ClientChoice);
         let partition = if available.is_empty() {
             i32::try_from(dice.index(usize::try_from(partitions).unwrap_or(0))).unwrap_or(0)

@@ -175,14 +175,15 @@ impl Producer {
 
     /// The partition for a record without a key.
     fn stick(&mut self, cx: &mut Context<'_>, record: &ProduceRecord, count: i32) -> i32 {
-        let available = self.core.metadata.available(&record.topic);
-        let here = self.sticky.partition(cx, &record.topic, count, &available);
+        let metadata = &self.core.metadata;
+        let available = || metadata.available(&record.topic);
+        let here = self.sticky.partition(cx, &record.topic, count, available);
         let partition = TopicPartition::new(TopicName::clone(&record.topic), here);
         let batch_size = self.sticky_size();
         if !self.accumulator.has_room(&partition, record)
             && self.sticky.leave(&record.topic, batch_size)
         {
-            return self.sticky.partition(cx, &record.topic, count, &available);
+            return self.sticky.partition(cx, &record.topic, count, available);
         }
         here
     }
