@@ -12,7 +12,7 @@
 //!
 //! It is written as events come, so that the terminal can show it live; it is a function of events and Views alone, so
 //! that a stored trace gives the same text. A verb that repeats within a step at one node is shown a few times and
-//! counted from then on.
+//! counted from then on; a timer is shown where something shown follows from it.
 
 use std::collections::BTreeMap;
 
@@ -67,6 +67,8 @@ type Repeated = (NodeId, &'static str, Option<String>);
 pub struct Transcript {
     options: TranscriptOptions,
     shown: BTreeMap<Repeated, u32>,
+    /// The last timer of each node, not shown yet.
+    timers: BTreeMap<NodeId, Event>,
     begun: bool,
     states: Vec<String>,
 }
@@ -104,10 +106,15 @@ impl Transcript {
                     out.push('\n');
                 }
                 self.begun = true;
-                let title = format!("── {time} step {step} (line {line}): {text}");
+                let said = self.options.narration.get(step);
+                // A step's text may end in what is said at it, or be nothing else: it is told once.
+                let text = said.and_then(|said| text.strip_suffix(said.as_str())).unwrap_or(text);
+                let text = text.trim_end_matches([' ', '—']);
+                let colon = if text.is_empty() { "" } else { ": " };
+                let title = format!("── {time} step {step} (line {line}){colon}{text}");
                 out.push_str(&self.paint(BOLD, &title));
                 out.push('\n');
-                if let Some(said) = self.options.narration.get(step) {
+                if let Some(said) = said {
                     for said in said.lines() {
                         out.push_str(&self.paint(ITALIC, &format!("   {}", said.trim())));
                         out.push('\n');
@@ -123,9 +130,22 @@ impl Transcript {
                 let line = format!("  {time:>12} FAILED: {text}; found: {found}\n");
                 out.push_str(&self.paint(RED, &line));
             }
+            // A timer is worth a line only for what follows from it.
+            kind @ EventKind::TimerFired { .. } if self.options.repeats > 0 => {
+                if self.wants(kind) {
+                    self.timers.insert(event.node, event.clone());
+                }
+            }
             kind => {
                 if self.wants(kind) && self.counts(event) {
                     self.begun = true;
+                    let timer =
+                        self.timers.get(&event.node).filter(|timer| event.cause == Some(timer.seq));
+                    let timer = timer.map(|timer| self.line(timer, &view.table));
+                    if let Some(line) = timer {
+                        self.timers.remove(&event.node);
+                        out.push_str(&line);
+                    }
                     let line = self.line(event, &view.table);
                     out.push_str(&line);
                 }

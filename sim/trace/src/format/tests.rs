@@ -137,9 +137,11 @@ fn the_text_form() {
 fn a_transcript_reads_like_a_script() {
     let mut story = Story::begun();
     story.step(0, 31, "crash broker-1");
-    story.crash(1);
+    story.at(node(1), EventKind::TimerFired { why: "for nothing".into() });
+    let timer = story.at(node(1), EventKind::TimerFired { why: "bad luck".into() });
+    story.caused(node(1), Some(timer), EventKind::NodeCrashed {});
     story.partition(2, 1, 1, &[2, 3]);
-    story.step(1, 40, "expect a leader");
+    story.step(1, 40, "expect a leader — The old leader is gone.\nWho is next?");
     story.lead(2, 1, 0);
     for offset in 0..6 {
         story.append(2, offset, offset, 1, 7);
@@ -157,19 +159,20 @@ fn a_transcript_reads_like_a_script() {
     let script = text.split_once("── ").unwrap().1;
     let expected = "\
 0.133000 step 0 (line 31): crash broker-1
-      0.134000 broker-1      NodeCrashed
+      0.135000 broker-1      TimerFired why=bad luck
+      0.136000 broker-1      NodeCrashed
   = orders-0 leader=2 epoch=1 isr=[2,3] | b1 down 0..0 hw 0 | b2 0..0 hw 0 | b3 0..0 hw 0
 
-── 0.156000 step 1 (line 40): expect a leader
+── 0.158000 step 1 (line 40): expect a leader
    The old leader is gone.
    Who is next?
 
-      0.157000 broker-2      LeadershipTaken partition=orders-0 leader_epoch=1 start=0
-      0.158000 broker-2      EpochStarted partition=orders-0 epoch=1 start=0
-      0.159000 broker-2      BatchAppended partition=orders-0 base_offset=0 last_offset=0 leader_epoch=1 crc=7 size=100 as_leader=true
-      0.160000 broker-2      BatchAppended partition=orders-0 base_offset=1 last_offset=1 leader_epoch=1 crc=7 size=100 as_leader=true
-      0.161000 broker-2      BatchAppended partition=orders-0 base_offset=2 last_offset=2 leader_epoch=1 crc=7 size=100 as_leader=true
-      0.165000 ok: orders-0 has a leader
+      0.159000 broker-2      LeadershipTaken partition=orders-0 leader_epoch=1 start=0
+      0.160000 broker-2      EpochStarted partition=orders-0 epoch=1 start=0
+      0.161000 broker-2      BatchAppended partition=orders-0 base_offset=0 last_offset=0 leader_epoch=1 crc=7 size=100 as_leader=true
+      0.162000 broker-2      BatchAppended partition=orders-0 base_offset=1 last_offset=1 leader_epoch=1 crc=7 size=100 as_leader=true
+      0.163000 broker-2      BatchAppended partition=orders-0 base_offset=2 last_offset=2 leader_epoch=1 crc=7 size=100 as_leader=true
+      0.167000 ok: orders-0 has a leader
                … 3 more BatchAppended of orders-0 at broker-2
   = orders-0 leader=2 epoch=1 isr=[2,3] | b1 down 0..0 hw 0 | b2* 0..6 hw 0 | b3 0..0 hw 0
 ";
