@@ -4,10 +4,12 @@
 //! outcomes of own requests, and the effects (connect, send, close) that belong to them.
 //! *Must never*: know what a request means. Each side is plain data that its owner keeps and calls.
 
+mod call;
 mod client;
 mod server;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Call, Client, ClientSettings, Completed, NegotiatedVersions, RpcError, Software};
+pub use call::{Call, ClientSettings, Completed, RpcError, Software};
+pub use client::{Client, NegotiatedVersions};
 pub use server::{RequestToken, Server, ServerSettings};

@@ -96,7 +96,8 @@ impl Server {
     /// Takes requests from a listener again, first those that waited.
     pub fn release_listener(&mut self, listener: Listener) {
         if self.held.remove(&listener) {
-            let waiting = self.connections.iter().filter(|(_, inbound)| inbound.listener == listener);
+            let waiting =
+                self.connections.iter().filter(|(_, inbound)| inbound.listener == listener);
             self.ready.extend(waiting.map(|(connection, _)| *connection));
         }
     }

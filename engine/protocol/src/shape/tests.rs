@@ -7,7 +7,7 @@ use bytes::Bytes;
 use klamm_node::{CorrelationId, Stream};
 use proptest::prelude::*;
 
-use super::{Field, Kind, Shape, check_request, check_response, table};
+use super::{Kind, Shape, check_request, check_response, table};
 use crate::api::{APIS, ApiInfo};
 use crate::codec;
 use crate::frame::FrameDecoder;
@@ -21,7 +21,7 @@ fn stream(seed: u64) -> Stream {
 fn write_struct(shape: &Shape, version: i16, random: &mut Stream, out: &mut Vec<u8>) {
     let flexible = version >= shape.flexible_from;
     for field in shape.fields.iter().filter(|field| field.in_version(version)) {
-        write(&field.kind, field, version, flexible, random, out);
+        write(&field.kind, version, flexible, random, out);
     }
     if flexible {
         let tagged: Vec<_> = shape
@@ -33,7 +33,7 @@ fn write_struct(shape: &Shape, version: i16, random: &mut Stream, out: &mut Vec<
         write_varint(tagged.len() + usize::from(unknown), out);
         for known in tagged {
             let mut value = Vec::new();
-            write(&known.field.kind, &known.field, version, true, random, &mut value);
+            write(&known.field.kind, version, true, random, &mut value);
             write_varint(usize::try_from(known.tag).expect("small"), out);
             write_varint(value.len(), out);
             out.extend(value);
@@ -46,14 +46,7 @@ fn write_struct(shape: &Shape, version: i16, random: &mut Stream, out: &mut Vec<
     }
 }
 
-fn write(
-    kind: &Kind,
-    field: &Field,
-    version: i16,
-    flexible: bool,
-    random: &mut Stream,
-    out: &mut Vec<u8>,
-) {
+fn write(kind: &Kind, version: i16, flexible: bool, random: &mut Stream, out: &mut Vec<u8>) {
     match kind {
         // A boolean is kept as 0 or 1, and a number small, so that writing it again gives the same.
         Kind::Fixed(1) => out.push(u8::try_from(random.index(2)).expect("0 or 1")),
@@ -77,7 +70,7 @@ fn write(
                 out.extend(u32::try_from(count).expect("short").to_be_bytes());
             }
             for _ in 0..count {
-                write(element, field, version, flexible, random, out);
+                write(element, version, flexible, random, out);
             }
         }
         Kind::Struct(shape) => write_struct(shape, version, random, out),

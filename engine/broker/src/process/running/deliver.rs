@@ -1,0 +1,147 @@
+//! What each room's message makes the process do.
+
+use bytes::Bytes;
+use klamm_controller::ControllerOutput;
+use klamm_node::{Context, Offset};
+use klamm_protocol::MetadataRecord;
+use klamm_protocol::api::Listener;
+use klamm_protocol::channel::Call;
+use klamm_protocol::kafka::messages::RequestKind;
+use klamm_raft::RaftOutput;
+
+use super::{Message, Running};
+use crate::lifecycle::LifecycleOutput;
+use crate::replica::ReplicaOutput;
+
+impl Running {
+    pub(super) fn deliver(&mut self, cx: &mut Context<'_>, message: Message) {
+        match message {
+            Message::Raft(output) => self.on_raft(cx, output),
+            Message::Controller(output) => self.on_controller(cx, output),
+            Message::Replica(output) => self.on_replica(cx, output),
+            Message::Lifecycle(output) => self.on_lifecycle(cx, output),
+        }
+    }
+
+    fn on_raft(&mut self, cx: &mut Context<'_>, output: RaftOutput) {
+        match output {
+            RaftOutput::Send { to: _, endpoint, request, timeout, call } => {
+                self.to_quorum.send(cx, &endpoint, Call::new(request, timeout), call);
+            }
+            RaftOutput::Reply { token, response } => {
+                self.server.respond(cx, token, Some(&response));
+            }
+            RaftOutput::Committed { base_offset: _, epoch: _, records } => {
+                self.committed(cx, &records);
+            }
+            RaftOutput::BecameLeader { epoch } => {
+                let log_end = self.raft.log_end();
+                self.with_controller(cx, |controller, cx, out| {
+                    controller.activate(cx, epoch, log_end, out);
+                });
+            }
+            RaftOutput::LostLeadership { epoch: _ } => {
+                self.with_controller(cx, |controller, cx, out| controller.deactivate(cx, out));
+            }
+            // The channels ask who leads whenever they send.
+            RaftOutput::LeaderChanged => {}
+        }
+    }
+
+    /// Replays committed records into every image of this process, then lets the rooms act on what changed.
+    fn committed(&mut self, cx: &mut Context<'_>, records: &[(Offset, Bytes)]) {
+        let mut changes = Vec::new();
+        let mut last = None;
+        for (offset, bytes) in records {
+            let record = match MetadataRecord::decode(bytes) {
+                Ok(record) => record,
+                Err(error) => {
+                    let reason = format!("metadata record at offset {offset}: {error}");
+                    return self.fail(cx, reason);
+                }
+            };
+            if let Some(controller) = &mut self.controller {
+                controller.handle_committed(cx, *offset, &record);
+            }
+            if let Some(broker) = &mut self.broker {
+                broker.replay(cx, *offset, &record, &mut changes);
+            }
+            last = Some(*offset);
+        }
+        let Some(last) = last else { return };
+        if let Some(broker) = &mut self.broker {
+            broker.image.observe_applied(cx);
+            if broker.published {
+                let mut out = Vec::new();
+                broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+        } else if let Some(controller) = &self.controller {
+            controller.image().observe_applied(cx);
+        }
+        self.with_controller(cx, |controller, cx, out| {
+            controller.committed_to(cx, last.plus(1), out);
+        });
+    }
+
+    fn on_controller(&mut self, cx: &mut Context<'_>, output: ControllerOutput) {
+        match output {
+            ControllerOutput::Append { records } => {
+                let encoded = records.iter().map(MetadataRecord::encode).collect();
+                let mut appended = None;
+                self.with_raft(cx, |raft, cx, out| appended = raft.append(cx, encoded, out));
+                self.with_controller(cx, |controller, cx, out| match appended {
+                    Some((first, last)) => controller.appended(cx, first, last, out),
+                    None => controller.deactivate(cx, out),
+                });
+            }
+            ControllerOutput::Reply { token, response } => {
+                self.server.respond(cx, token, Some(&response));
+            }
+        }
+    }
+
+    fn on_replica(&mut self, cx: &mut Context<'_>, output: ReplicaOutput) {
+        match output {
+            ReplicaOutput::Reply { token, response } => {
+                self.server.respond(cx, token, response.as_ref());
+            }
+            ReplicaOutput::CloseConnection { token, reason } => {
+                self.server.hang_up(cx, token, reason);
+            }
+            ReplicaOutput::Send { to: _, endpoint, request, timeout, call } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.to_leaders.send(cx, &endpoint, Call::new(request, timeout), call);
+                }
+            }
+            ReplicaOutput::AlterPartition { request, call } => {
+                let deadline = cx.now + self.config.settings.request_timeout;
+                if let Some(broker) = &mut self.broker {
+                    let request = RequestKind::AlterPartition(request);
+                    broker.alter_partition.send(request, deadline, call);
+                }
+            }
+        }
+    }
+
+    fn on_lifecycle(&mut self, cx: &mut Context<'_>, output: LifecycleOutput) {
+        match output {
+            LifecycleOutput::Send { request, call, deadline } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.to_controller.send(*request, deadline, call);
+                }
+            }
+            LifecycleOutput::CaughtUp => {
+                let Some(broker) = &mut self.broker else { return };
+                let mut out = Vec::new();
+                broker.published = true;
+                broker.replicas.apply_image(cx, &broker.image, &mut out);
+                broker.lifecycle.logs_are_open(cx);
+                self.server.release_listener(Listener::Broker);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+            LifecycleOutput::MayShutDown => self.close_broker(cx),
+            LifecycleOutput::Fatal(reason) => self.fail(cx, reason),
+        }
+    }
+}
