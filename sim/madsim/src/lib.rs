@@ -47,7 +47,9 @@ pub enum SandboxError {
     #[error("madsim does not exist here: it runs on Linux and macOS only")]
     NoMadsim,
     /// Something in the run wanted an operating-system thread.
-    #[error("the run wanted a thread of the operating system, which would make it depend on chance")]
+    #[error(
+        "the run wanted a thread of the operating system, which would make it depend on chance"
+    )]
     ThreadRefused,
     /// Something in the run panicked.
     #[error("the run panicked: {0}")]
@@ -64,6 +66,6 @@ pub struct NodeRun {
     pub outcome: Outcome,
     /// What was recorded.
     pub recorder: Recorder,
-    /// What the scenario asked for and madsim has no model of: speeds of links and disks.
+    /// What the scenario asked for and madsim has no model of: bandwidth, speed of disks.
     pub ignored: Vec<String>,
 }

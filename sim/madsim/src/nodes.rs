@@ -9,7 +9,8 @@
 //! What differs from the world, and is madsim's: latencies are one range for all links and at least a millisecond; a
 //! stream delivers at most a thousand messages a second; a peer's death closes its connections at once, even across a
 //! cut; a connect over a cut link is refused, which is turned back into silence here; what was in flight crosses a new
-//! cut. Speeds of single links and of disks do not exist and are reported as ignored.
+//! cut. A link that a step slows down holds its frames back before madsim gets them. Bandwidth and the speed of disks
+//! do not exist and are reported as ignored.
 
 mod bench;
 mod driver;

@@ -1,7 +1,11 @@
 //! What the sandbox holds back: clocks, entropy, hash order and threads.
 
 #![cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "this is what the sandbox is for")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is what the sandbox is for"
+)]
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -37,9 +41,7 @@ fn outside_of_the_sandbox_the_same_differs() {
 
 #[test]
 fn a_thread_is_refused_in_plain_words() {
-    let refused = sandbox(7, || {
-        std::thread::spawn(|| 1).join().expect("joined")
-    });
+    let refused = sandbox(7, || std::thread::spawn(|| 1).join().expect("joined"));
     assert_eq!(refused, Err(SandboxError::ThreadRefused));
     assert!(refused.expect_err("refused").to_string().contains("thread of the operating system"));
 }
@@ -54,8 +56,10 @@ fn a_panic_comes_back_as_an_error() {
 fn runs_at_the_same_time_do_not_see_each_other() {
     let alone = sandbox(7, careless).expect("ran");
     let together = std::thread::scope(|scope| {
-        let runs: Vec<_> =
-            [9, 7, 11].map(|seed| scope.spawn(move || sandbox(seed, careless))).into_iter().collect();
+        let runs: Vec<_> = [9, 7, 11]
+            .map(|seed| scope.spawn(move || sandbox(seed, careless)))
+            .into_iter()
+            .collect();
         runs.into_iter().map(|run| run.join().expect("joined").expect("ran")).collect::<Vec<_>>()
     });
     assert_eq!(together[1], alone);

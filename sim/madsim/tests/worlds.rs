@@ -55,6 +55,7 @@ fn the_lessons_hold_in_node_mode() {
     for path in lessons() {
         let scenario = scenario(&path);
         let run = run_nodes(&scenario, 3, Keep::ALL).expect("ran");
+        assert_eq!(run.ignored, Vec::<String>::new(), "{}", scenario.file);
         assert!(run.outcome.events > 500, "{}: hardly anything happened", scenario.file);
         if !run.outcome.passed() {
             failed.push(format!("{}:\n{}", scenario.file, told(&run)));
@@ -75,4 +76,21 @@ fn node_mode_is_deterministic() {
     assert_eq!(first.outcome.hash, second.outcome.hash);
     let other = run_nodes(&scenario, 6, Keep::EVENTS).expect("ran");
     assert_ne!(first.outcome.hash, other.outcome.hash, "another seed, another run");
+}
+
+/// Many seeds over every lesson; slow, so it runs when asked: `cargo test -p klamm-madsim -- --ignored`.
+#[test]
+#[ignore = "minutes"]
+fn the_lessons_hold_in_node_mode_under_many_seeds() {
+    let mut failed = Vec::new();
+    for path in lessons() {
+        let scenario = scenario(&path);
+        for seed in 100..120 {
+            let run = run_nodes(&scenario, seed, Keep::CHECKED).expect("ran");
+            if !run.outcome.passed() {
+                failed.push(format!("{} seed {seed}:\n{}", scenario.file, told(&run)));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

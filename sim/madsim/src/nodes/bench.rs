@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use klamm_node::disk::MemoryDisk;
 use klamm_node::{
-    Because, Command, Effects, EventKind, Incarnation, NodeId, Seq, Streams, Time,
+    Because, Command, Effects, EventKind, Incarnation, NodeId, Purpose, Seq, Span, Streams, Time,
 };
 use klamm_trace::Recorder;
 use klamm_world::{Clock, MachineSpec, room_bit};
@@ -62,6 +62,8 @@ pub(super) struct Bench {
     /// The latest attempt of a node to connect to a port of another.
     pub(super) openings: BTreeMap<(NodeId, NodeId, u16), Seq>,
     pub(super) cuts: BTreeMap<(NodeId, NodeId), Seq>,
+    /// Links that are slower than the rest: the least and the most that a frame waits before madsim gets it.
+    pub(super) slow: BTreeMap<(NodeId, NodeId), (Span, Span)>,
     /// Processes that ended by themselves, for the driver to bury.
     pub(super) ended: Vec<NodeId>,
     pub(super) panics: Vec<(NodeId, String)>,
@@ -112,6 +114,7 @@ impl Bench {
             flights: BTreeMap::new(),
             openings: BTreeMap::new(),
             cuts: BTreeMap::new(),
+            slow: BTreeMap::new(),
             ended: Vec::new(),
             panics: Vec::new(),
             watches: 0,
@@ -166,6 +169,17 @@ impl Bench {
     pub(super) fn is_silent(&self, from: NodeId, to: NodeId) -> bool {
         let off = self.slots[usize::from(to.0)].life == Life::Off;
         off || self.cuts.contains_key(&(from, to)) || self.cuts.contains_key(&(to, from))
+    }
+
+    /// When a frame that is sent now may go out to madsim.
+    pub(super) fn release(&mut self, from: NodeId, to: NodeId) -> Time {
+        match self.slow.get(&(from, to)).copied() {
+            Some((low, high)) => {
+                let dice = self.slot(from).streams.at(Purpose::LinkLatency, u64::from(to.0));
+                now() + dice.span(low, high)
+            }
+            None => Time::ZERO,
+        }
     }
 
     /// Gives up what is under way to one end of a connection.

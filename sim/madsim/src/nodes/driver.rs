@@ -7,6 +7,7 @@ use std::time::Duration;
 use klamm_node::disk::memory::Loss;
 use klamm_node::{Command, EventKind, Incarnation, NodeId, Purpose, Seq, Time};
 use klamm_scenario::Scenario;
+use klamm_scenario::model::Network;
 use klamm_trace::{Keep, LAB, Recorder, TraceHeader};
 use klamm_world::{Facts, Order, Outcome, Runner, Verb, layout};
 use madsim::Config;
@@ -36,6 +37,7 @@ struct Driver {
     shared: Shared,
     runner: Runner,
     end: Time,
+    network: Network,
     wake: Arc<Notify>,
     /// The madsim node of each node that was ever started.
     hosts: BTreeMap<NodeId, madsim::task::NodeId>,
@@ -59,6 +61,7 @@ impl Driver {
             shared: Shared::new(bench),
             runner: Runner::new(Arc::new(scenario.clone()), table, seed),
             end: Time::ZERO + scenario.duration,
+            network: scenario.cluster.network,
             wake,
             hosts: BTreeMap::new(),
             ignored: Vec::new(),
@@ -146,7 +149,15 @@ impl Driver {
                     self.heal(*from, *to, cause);
                 }
             }
-            Verb::ChangeLinks { .. } | Verb::ChangeDisk { .. } => self.ignored.push(text.to_owned()),
+            Verb::ChangeLinks { pairs, network } => {
+                for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+                    self.change_link(*from, *to, *network, cause);
+                }
+                if network.bandwidth != self.network.bandwidth {
+                    self.ignored.push(format!("bandwidth of: {text}"));
+                }
+            }
+            Verb::ChangeDisk { .. } => self.ignored.push(text.to_owned()),
             Verb::SkewClock { node, offset_ms, drift_ppm } => {
                 let mut bench = self.shared.lock();
                 bench.slot(*node).clock.change(now(), *offset_ms, *drift_ppm);
@@ -288,7 +299,11 @@ impl Driver {
     }
 
     /// madsim clogs by its own node ids, which exist from the first start on.
-    fn hosts_of(&self, from: NodeId, to: NodeId) -> Option<(madsim::task::NodeId, madsim::task::NodeId)> {
+    fn hosts_of(
+        &self,
+        from: NodeId,
+        to: NodeId,
+    ) -> Option<(madsim::task::NodeId, madsim::task::NodeId)> {
         Some((*self.hosts.get(&from)?, *self.hosts.get(&to)?))
     }
 
@@ -303,6 +318,20 @@ impl Driver {
             bench.cuts.insert((from, to), seq);
             NetSim::current().clog_link(a, b);
         }
+    }
+
+    /// madsim has one latency for all links; a slower one waits before it hands its frames over.
+    fn change_link(&self, from: NodeId, to: NodeId, network: Network, cause: Option<Seq>) {
+        let mut bench = self.shared.lock();
+        let (latency_low, latency_high) = (network.latency_low, network.latency_high);
+        if (latency_low, latency_high) == (self.network.latency_low, self.network.latency_high) {
+            bench.slow.remove(&(from, to));
+        } else {
+            bench.slow.insert((from, to), (latency_low, latency_high));
+        }
+        let bandwidth = network.bandwidth;
+        let kind = EventKind::LinkChanged { from, to, latency_low, latency_high, bandwidth };
+        bench.record(from, cause, kind);
     }
 
     fn heal(&self, from: NodeId, to: NodeId, cause: Option<Seq>) {

@@ -24,12 +24,31 @@ const SYN_RETRY: Duration = Duration::from_secs(1);
 
 /// What waits for a process.
 pub(super) enum Arrival {
-    Opened { id: ConnectionId, stream: TcpStream },
-    Refused { id: ConnectionId },
-    Accepted { stream: TcpStream, port: u16, from: SocketAddr },
-    Bytes { id: ConnectionId, bytes: Bytes },
-    Gone { id: ConnectionId, reason: CloseReason },
-    Command { command: Command, text: String, cause: Option<Seq> },
+    Opened {
+        id: ConnectionId,
+        stream: TcpStream,
+    },
+    Refused {
+        id: ConnectionId,
+    },
+    Accepted {
+        stream: TcpStream,
+        port: u16,
+        from: SocketAddr,
+    },
+    Bytes {
+        id: ConnectionId,
+        bytes: Bytes,
+    },
+    Gone {
+        id: ConnectionId,
+        reason: CloseReason,
+    },
+    Command {
+        command: Command,
+        text: String,
+        cause: Option<Seq>,
+    },
     /// Look at the clock again.
     Poke,
 }
@@ -42,7 +61,7 @@ enum Origin {
 
 struct Connection {
     held: Held,
-    writer: Option<mpsc::UnboundedSender<Bytes>>,
+    writer: Option<mpsc::UnboundedSender<(Time, Bytes)>>,
     /// Dropped with the connection, which ends its reader.
     _alive: oneshot::Sender<()>,
 }
@@ -171,7 +190,8 @@ impl Process {
 
     fn opening(&self, held: &Held) -> Option<Seq> {
         let bench = self.shared.lock();
-        let tried = bench.openings.range((self.node, held.peer, 0)..=(self.node, held.peer, u16::MAX));
+        let tried =
+            bench.openings.range((self.node, held.peer, 0)..=(self.node, held.peer, u16::MAX));
         tried.map(|(_, seq)| *seq).max()
     }
 
@@ -343,10 +363,11 @@ impl Process {
                 };
                 let mut bench = self.shared.lock();
                 let sent = bench.record(self.node, cause, kind);
-                let flights = bench.flights.entry(wire).or_default();
-                flights[connection.held.side].push_back((sent, bytes.len()));
-                if writer.send(bytes).is_err() {
-                    flights[connection.held.side].pop_back();
+                let (size, side) = (bytes.len(), connection.held.side);
+                let release = bench.release(self.node, connection.held.peer);
+                if writer.send((release, bytes)).is_ok() {
+                    bench.flights.entry(wire).or_default()[side].push_back((sent, size));
+                } else {
                     let kind = EventKind::FrameDropped { frame: sent, reason: "closed".into() };
                     bench.record(self.node, Some(sent), kind);
                 }
@@ -429,10 +450,10 @@ fn attach(
     stream: TcpStream,
     id: ConnectionId,
     inbox: mpsc::UnboundedSender<Arrival>,
-) -> (mpsc::UnboundedSender<Bytes>, oneshot::Sender<()>) {
+) -> (mpsc::UnboundedSender<(Time, Bytes)>, oneshot::Sender<()>) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (alive, mut closed) = oneshot::channel::<()>();
-    let (sender, mut outgoing) = mpsc::unbounded_channel::<Bytes>();
+    let (sender, mut outgoing) = mpsc::unbounded_channel::<(Time, Bytes)>();
     madsim::task::spawn_local(async move {
         loop {
             let mut buffer = bytes::BytesMut::with_capacity(64 << 10);
@@ -453,7 +474,11 @@ fn attach(
         }
     });
     madsim::task::spawn_local(async move {
-        while let Some(bytes) = outgoing.recv().await {
+        while let Some((release, bytes)) = outgoing.recv().await {
+            let wait = release.since(now());
+            if wait.0 > 0 {
+                madsim::time::sleep(Duration::from_nanos(wait.0)).await;
+            }
             // madsim sends nothing before it is flushed (N8). A failure shows on the reading side.
             if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
                 return;
