@@ -119,3 +119,19 @@ fn z19_divergence_comes_before_the_high_watermark() {
 fn z51_a_fresh_leader_does_not_tell_an_end_offset_that_goes_back() {
     situation!("z51_offset_not_available");
 }
+
+#[test]
+fn every_answer_can_be_said_in_every_version() {
+    let mut script = "brokers count=2\ntopic replicas=1,2\n".to_owned();
+    let mut each = |versions: std::ops::RangeInclusive<i16>, lines: &[&str]| {
+        for version in versions {
+            for line in lines {
+                script.push_str(&format!("{line} version={version}\n"));
+            }
+        }
+    };
+    each(3..=13, &["produce b1 a acks=1", "produce b2 b acks=1", "produce b1 c bytes=garbage"]);
+    each(4..=18, &["consume b1 at=0", "consume b2 at=0 epoch=9", "consume b1 at=999"]);
+    each(1..=10, &["list b1 latest", "list b1 earliest", "list b1 500", "list b2 latest"]);
+    run(&script);
+}

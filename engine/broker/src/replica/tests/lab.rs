@@ -240,6 +240,19 @@ impl Lab {
                             broker.answers.push((call, response));
                         }
                         Some(Asker::Client(what)) => {
+                            if let Some(response) = &response {
+                                // The codec refuses a field that a version does not have.
+                                let api = klamm_protocol::api::info(token.api_key)
+                                    .expect("a served API")
+                                    .api;
+                                klamm_protocol::codec::encode_response(
+                                    api,
+                                    token.api_version,
+                                    token.correlation_id,
+                                    response,
+                                )
+                                .expect("a response that its version can say");
+                            }
                             let text =
                                 response.as_ref().map_or_else(|| "nothing".to_owned(), answer);
                             self.say(&format!("  b{id} answers {what}: {text}"));
@@ -451,6 +464,7 @@ impl Lab {
         };
         let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
         let topic = TopicProduceData::default()
+            .with_name(convert::topic(NAME))
             .with_topic_id(convert::topic_uuid(TOPIC))
             .with_partition_data(vec![data]);
         let timeout = i32::try_from(line.number("timeout", 1_000)).expect("a timeout");
@@ -458,7 +472,8 @@ impl Lab {
             .with_acks(acks)
             .with_timeout_ms(timeout)
             .with_topic_data(vec![topic]);
-        let token = self.token(0, 13, Asker::Client(values.join(" ")));
+        let version = i16::try_from(line.number("version", 13)).expect("a version");
+        let token = self.token(0, version, Asker::Client(values.join(" ")));
         self.call(line.broker(), |replicas, cx, image, out| {
             replicas.produce(cx, image, token, request, out);
         });
@@ -576,7 +591,8 @@ impl Lab {
             ListOffsetsTopic::default().with_name(convert::topic(NAME)).with_partitions(vec![ask]);
         let request =
             ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]);
-        let token = self.token(2, 10, Asker::Client("consumer".to_owned()));
+        let version = i16::try_from(line.number("version", 10)).expect("a version");
+        let token = self.token(2, version, Asker::Client("consumer".to_owned()));
         self.call(line.broker(), |replicas, cx, image, out| {
             replicas.list_offsets(cx, image, token, &request, out);
         });
