@@ -171,6 +171,13 @@ impl Machine {
         self.connections.get(at).copied()
     }
 
+    /// Connections stay in the order of their ids, which is not that of their coming: the id of an outgoing one is drawn
+    /// when the node asks, and a slow disk may carry that out after something else was accepted.
+    pub(crate) fn hold(&mut self, held: Held) {
+        let at = self.connections.partition_point(|other| other.id < held.id);
+        self.connections.insert(at, held);
+    }
+
     pub(crate) fn release(&mut self, id: ConnectionId) {
         if let Ok(at) = self.connections.binary_search_by_key(&id, |held| held.id) {
             self.connections.remove(at);

@@ -83,7 +83,7 @@ impl Lab {
         let opening = self.record(node, cause, kind);
         let link = u32::try_from(self.connections.len()).unwrap_or(u32::MAX);
         let machine = self.machine_mut(node);
-        machine.connections.push(Held { id, link, end: 0 });
+        machine.hold(Held { id, link, end: 0 });
         let near = End { node, id, life: machine.lives, state: EndState::Opening };
         let far = End { node: peer, id: ConnectionId(0), life: 0, state: EndState::Opening };
         self.connections.push(Some(Box::new(Connection {
@@ -297,7 +297,7 @@ impl Lab {
             Content::Accept => {
                 let machine = self.machine_mut(far.node);
                 let id = machine.effects.fresh_connection();
-                machine.connections.push(Held { id, link, end: to });
+                machine.hold(Held { id, link, end: to });
                 if let Some(connection) = self.connection(link) {
                     connection.ends[1].id = id;
                     connection.ends[1].state = EndState::Open;
