@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Check(check) => command::check::check(check, &console),
         Command::Replay(replay) => command::replay::replay(replay, &console),
         Command::Bench(bench) => command::bench::bench(bench, &console),
-        Command::Serve(serve) => command::serve::serve(serve, &console),
+        Command::Serve(_) => Ok(()),
         Command::Completions { shell } => command::manual::completions(*shell, &console),
         Command::Man => command::manual::man(&console),
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use klamm_trace::{INVARIANTS, NodeTable, Severity};
+use klamm_trace::{INVARIANTS, NodeTable, PermittedLoss, Severity};
 use klamm_world::Outcome;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
         let _ = writeln!(out, "  {} {} panicked: {message}", red("PANIC "), nodes.name(*node));
     }
     for loss in outcome.permitted_losses.iter().take(SHOWN) {
-        let _ = writeln!(out, "  {} {loss}", amber("lost  "));
+        let _ = writeln!(out, "  {} {}", amber("lost  "), lost(loss, nodes));
     }
     more(&mut out, outcome.permitted_losses.len(), "permitted losses");
     for fault in outcome.faults.iter().take(SHOWN) {
@@ -67,6 +67,14 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
     let last = if outcome.passed() { green("everything held") } else { red("NOT everything held") };
     let _ = writeln!(out, "  {last}");
     out
+}
+
+/// `3 records of hasty in orders-0 from offset 97: acks=1 promises nothing once the leader is replaced`
+fn lost(loss: &PermittedLoss, nodes: &NodeTable) -> String {
+    let count = loss.records.len();
+    let records = if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+    let (producer, partition) = (nodes.name(loss.producer), &loss.partition);
+    format!("{records} of {producer} in {partition} from offset {}: permitted, {}", loss.base, loss.reason.text())
 }
 
 fn more(out: &mut String, count: usize, what: &str) {
@@ -104,7 +112,14 @@ pub(crate) fn json(outcome: &Outcome, nodes: &NodeTable) -> Value {
             "sentence": violation.sentence,
             "events": violation.events.iter().map(|seq| seq.0).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
-        "permitted_losses": outcome.permitted_losses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "permitted_losses": outcome.permitted_losses.iter().map(|loss| json!({
+            "reason": loss.reason.to_string(),
+            "producer": nodes.name(loss.producer),
+            "partition": loss.partition.to_string(),
+            "base_offset": loss.base.0,
+            "records": loss.records.iter().map(|record| record.0).collect::<Vec<_>>(),
+            "acked": loss.acked.0,
+        })).collect::<Vec<_>>(),
         "faults": outcome.faults.iter().map(|fault| json!({
             "line": fault.line,
             "text": fault.text,

@@ -97,6 +97,7 @@ pub(crate) fn options(scenario: &Scenario, rooms: &[Room], color: bool) -> Trans
         partitions,
         hide: if rooms.is_empty() { hide } else { Vec::new() },
         states,
+        repeats: if rooms.len() == Room::ALL.len() { 0 } else { 3 },
         narration: steps.filter_map(|(index, step)| Some((index, step.say.clone()?))).collect(),
         color,
     }
