@@ -252,8 +252,9 @@ impl Lab {
             }
             Effect::Halt { reason, orderly } => {
                 let seq = self.record(node, cause, EventKind::NodeStopped { reason, orderly });
+                let restart = self.machine_mut(node).restart_after.take();
                 self.end_process(node, Ending::Process, seq);
-                if let Some((cause, fault)) = self.machine_mut(node).restart_after.take() {
+                if let Some((cause, fault)) = restart {
                     self.start(node, cause, fault);
                 }
             }
@@ -377,6 +378,7 @@ impl Lab {
         machine.lives += 1;
         machine.busy = false;
         machine.shutting_down = false;
+        machine.restart_after = None;
         machine.wake_at = None;
         machine.wake_serial = machine.wake_serial.wrapping_add(1);
         machine.spins = (Time::ZERO, 0);

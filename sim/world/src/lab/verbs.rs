@@ -144,7 +144,11 @@ impl Lab {
         fault: Option<FaultId>,
     ) {
         for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
-            self.link(*from, *to).set(network, fault);
+            let link = self.link(*from, *to);
+            let was_slow = link.slowed_by().is_some();
+            link.set(network, fault);
+            let restored = was_slow && link.slowed_by().is_none();
+            self.bite(fault, Bite::LinksHealed, u64::from(restored));
             let kind = EventKind::LinkChanged {
                 from: *from,
                 to: *to,

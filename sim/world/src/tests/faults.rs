@@ -163,6 +163,21 @@ fn an_orderly_stop_and_a_restart_that_waits_for_it() {
 }
 
 #[test]
+fn a_crash_during_a_stop_forgets_the_restart_that_waited() {
+    let mut lab = pair(Store::Nothing);
+    run_to(&mut lab, ms(100));
+    for verb in [Verb::Pause(SERVER), Verb::Stop(SERVER), Verb::Start(SERVER), Verb::Crash(SERVER)]
+    {
+        lab.apply(&verb, None, None);
+    }
+    run_to(&mut lab, ms(200));
+    assert_eq!(lab.machine(SERVER).map(crate::Machine::life), Some(crate::Life::Dead));
+    lab.apply(&Verb::Start(SERVER), None, None);
+    lab.apply(&Verb::Stop(SERVER), None, None);
+    assert_eq!(lab.machine(SERVER).map(crate::Machine::life), Some(crate::Life::Dead));
+}
+
+#[test]
 fn a_panic_stops_the_node_and_is_a_finding() {
     let mut lab = pair(Store::Nothing);
     run_to(&mut lab, ms(100));
@@ -224,6 +239,9 @@ fn faults_that_change_nothing_are_known() {
     assert_eq!(bites, [0, 0, 0, 0, 0]);
     say(&mut lab, CLIENT, "stopped");
     say(&mut lab, SERVER, "slowed");
+    let fault = lab.open_fault(None, 0, String::new());
+    let restore = Verb::ChangeLinks { pairs: vec![(SERVER, CLIENT)], network: NETWORK };
+    lab.apply(&restore, None, Some(fault));
     let bites: Vec<u64> = lab.ledger().reports().iter().map(crate::FaultReport::bites).collect();
-    assert_eq!(bites, [0, 0, 0, 1, 1]);
+    assert_eq!(bites, [0, 0, 0, 1, 1, 1]);
 }
