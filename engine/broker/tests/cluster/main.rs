@@ -260,6 +260,51 @@ fn one_process_with_both_roles_does_all_of_it_alone() {
     assert_eq!((error, values.join(" ").as_str()), (ErrorCode::NONE, "a"));
 }
 
+#[test]
+fn three_processes_with_both_roles_outlive_the_orderly_end_of_the_active_one() {
+    let voter = |n: i32| (BrokerId(n), Endpoint::new(format!("broker-{n}"), 9093));
+    let voters: BTreeMap<_, _> = (1..=3).map(voter).collect();
+    let configs = (1..=3).map(|n| {
+        ProcessConfig::new(BrokerId(n), Roles::COMBINED, format!("broker-{n}"), voters.clone())
+    });
+    let mut lab = Lab::new(9, configs.collect());
+    lab.start_all();
+    lab.until("three running brokers", |lab| (1..=3).all(|n| running(lab, &format!("broker-{n}"))));
+    assert_eq!(create(&mut lab, "broker-1", "orders", 1, 3), [ErrorCode::NONE]);
+    lab.run(Span::secs(1));
+    let active = |lab: &Lab| {
+        (1..=3).map(|n| format!("broker-{n}")).find(|name| {
+            lab.summary(name).is_some_and(|summary| summary.active_controller.is_some())
+        })
+    };
+    let first = active(&lab).expect("an active controller");
+    lab.shut_down(&first);
+    lab.until("an orderly halt", |lab| !lab.halts().is_empty());
+    assert_eq!(lab.halts(), [(first.clone(), "shut down".to_owned(), true)]);
+    lab.until("another active controller", |lab| active(lab).is_some());
+    let other = active(&lab).expect("another");
+    assert_ne!(other, first);
+    let response = metadata(&mut lab, &other, "orders");
+    let leader = format!("broker-{}", response.topics[0].partitions[0].leader_id.0);
+    assert_ne!(leader, first);
+    assert_eq!(produce(&mut lab, &leader, "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
+    assert_eq!(create(&mut lab, &leader, "more", 1, 2), [ErrorCode::NONE]);
+}
+
+#[test]
+fn a_broker_without_a_controller_gives_up_after_a_minute_and_may_be_stopped_before() {
+    let mut lab = cluster(10);
+    lab.start("broker-1");
+    lab.start("broker-2");
+    lab.run(Span::secs(10));
+    lab.shut_down("broker-2");
+    lab.run(Span::secs(1));
+    assert_eq!(lab.halts(), [("broker-2".to_owned(), "shut down".to_owned(), true)]);
+    lab.run(Span::secs(50));
+    let reason = "unable to register with the controller quorum in time".to_owned();
+    assert_eq!(lab.halts()[1..], [("broker-1".to_owned(), reason, false)]);
+}
+
 /// Empty requests of every API of the table, whole and damaged, on both listeners, amid honest traffic.
 #[test]
 fn no_bytes_of_a_stranger_stop_a_process() {
