@@ -31,8 +31,8 @@ pub(crate) fn node(broker: i32) -> NodeId {
 #[derive(Clone)]
 pub(crate) struct Story {
     pub recorder: Recorder,
-    now: Time,
-    metadata: i64,
+    pub now: Time,
+    pub metadata: i64,
 }
 
 pub(crate) fn header() -> TraceHeader {
