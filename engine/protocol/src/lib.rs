@@ -33,11 +33,12 @@ pub mod shape;
 pub use kafka_protocol as kafka;
 
 pub use api::{ApiInfo, Listener};
+pub use batch::{
+    Batch, BatchBuilder, BatchError, BatchHeader, ControlRecord, Record, TimestampType, batches,
+    stamp,
+};
 pub use channel::{
     Call, Client, ClientSettings, Completed, RequestToken, RpcError, Server, ServerSettings,
-};
-pub use batch::{
-    Batch, BatchBuilder, BatchError, BatchHeader, ControlRecord, Record, TimestampType, batches, stamp,
 };
 pub use codec::DecodedRequest;
 pub use compression::{Compression, CompressionError};
