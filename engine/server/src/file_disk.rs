@@ -58,6 +58,7 @@ impl FileDisk {
 }
 
 fn failed(path: &str) -> impl Fn(io::Error) -> DiskError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the standard library's enum grows")]
     move |error| match error.kind() {
         ErrorKind::NotFound => DiskError::NotFound(path.to_owned()),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskError::Full(path.to_owned()),

@@ -96,8 +96,8 @@ impl Stop {
 /// How a host ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Halted {
-    pub(crate) reason: String,
-    pub(crate) orderly: bool,
+    pub reason: String,
+    pub orderly: bool,
 }
 
 /// A node with its disk, clock and connections.

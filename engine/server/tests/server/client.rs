@@ -72,13 +72,12 @@ impl Client {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(text("plain"))
             .with_client_software_version(text("1"));
-        match self.ask(ApiKey::ApiVersions, 3, &RequestKind::ApiVersions(request)) {
-            ResponseKind::ApiVersions(response) => {
-                assert_eq!(response.error_code, 0);
-                response.api_keys.len()
-            }
-            other => panic!("not the answer: {other:?}"),
-        }
+        let request = RequestKind::ApiVersions(request);
+        let ResponseKind::ApiVersions(response) = self.ask(ApiKey::ApiVersions, 3, &request) else {
+            panic!("not the answer to ApiVersions");
+        };
+        assert_eq!(response.error_code, 0);
+        response.api_keys.len()
     }
 
     /// Asks for a topic until its first partition has a leader; the first time creates it.
