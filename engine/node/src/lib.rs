@@ -30,7 +30,7 @@ pub mod time;
 pub mod timer;
 
 pub use command::{Command, ProduceRecord, StartFrom};
-pub use disk::{Disk, DiskError, DiskResult, FileId};
+pub use disk::{Disk, DiskError, DiskResult, FileId, MemoryDisk};
 pub use effects::{
     Because, CloseReason, Context, Effect, Effects, Endpoint, FrameNote, FrameRole, Input, Node,
     Output,

@@ -1,8 +1,10 @@
 //! What a run came to, in words and for machines.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use klamm_trace::{INVARIANTS, NodeTable, PermittedLoss, Severity};
+use klamm_node::{NodeId, Offset, TopicPartition};
+use klamm_trace::{INVARIANTS, NodeTable, PermittedLoss, PermittedReason, Severity};
 use klamm_world::Outcome;
 use serde_json::{Value, json};
 
@@ -47,10 +49,9 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
     for (node, message) in &outcome.panics {
         let _ = writeln!(out, "  {} {} panicked: {message}", red("PANIC "), nodes.name(*node));
     }
-    for loss in outcome.permitted_losses.iter().take(SHOWN) {
-        let _ = writeln!(out, "  {} {}", amber("lost  "), lost(loss, nodes));
+    for line in losses(&outcome.permitted_losses, nodes) {
+        let _ = writeln!(out, "  {} {line}", amber("lost  "));
     }
-    more(&mut out, outcome.permitted_losses.len(), "permitted losses");
     for fault in outcome.faults.iter().take(SHOWN) {
         let effects: Vec<String> = fault.effects.iter().map(|(what, count)| format!("{count} {what}")).collect();
         let _ = if fault.bites() == 0 {
@@ -69,12 +70,21 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
     out
 }
 
-/// `3 records of hasty in orders-0 from offset 97: acks=1 promises nothing once the leader is replaced`
-fn lost(loss: &PermittedLoss, nodes: &NodeTable) -> String {
-    let count = loss.records.len();
-    let records = if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
-    let (producer, partition) = (nodes.name(loss.producer), &loss.partition);
-    format!("{records} of {producer} in {partition} from offset {}: permitted, {}", loss.base, loss.reason.text())
+/// One line for what one producer lost in one partition for one reason:
+/// `231 records of hasty in orders-0 from offset 139: permitted, acks=1 promises nothing once the leader is replaced`
+fn losses(losses: &[PermittedLoss], nodes: &NodeTable) -> Vec<String> {
+    let mut groups: BTreeMap<_, (usize, Offset)> = BTreeMap::new();
+    for loss in losses {
+        let group = groups.entry((loss.producer, loss.partition.clone(), loss.reason)).or_insert((0, loss.base));
+        group.0 += loss.records.len();
+        group.1 = group.1.min(loss.base);
+    }
+    let line = |((producer, partition, reason), (count, base)): ((NodeId, TopicPartition, PermittedReason), (usize, Offset))| {
+        let records = if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
+        let producer = nodes.name(producer);
+        format!("{records} of {producer} in {partition} from offset {base}: permitted, {}", reason.text())
+    };
+    groups.into_iter().map(line).collect()
 }
 
 fn more(out: &mut String, count: usize, what: &str) {

@@ -78,11 +78,6 @@ vocabulary! {
             /// What was found instead.
             found: String,
         }
-        /// A workload or a person asked a client for something.
-        CommandGiven {
-            /// What was asked.
-            text: String,
-        }
 
     World:
         /// A process started on what its disk holds.
@@ -684,6 +679,11 @@ vocabulary! {
         }
 
     Client:
+        /// A workload or a person asked a client for something.
+        CommandGiven {
+            /// What was asked.
+            text: String,
+        }
         /// A producer accepted a record.
         RecordAccepted {
             /// The record.
