@@ -33,6 +33,8 @@ pub struct Puppet {
     peer: Option<Endpoint>,
     echo: bool,
     store: Store,
+    /// Syncs a file before it connects.
+    slow_start: bool,
     says: Vec<(Time, EventKind)>,
     connection: Option<ConnectionId>,
     unsent: Vec<Bytes>,
@@ -68,6 +70,10 @@ impl Node for Puppet {
         match input {
             Input::Start { .. } => {
                 self.found = cx.disk.read_whole("log").expect("readable");
+                if self.slow_start {
+                    let file = cx.disk.open("state", true).expect("opened");
+                    cx.disk.sync(file).expect("synced");
+                }
                 if let Some(peer) = self.peer.clone() {
                     self.connection = Some(cx.out.connect(peer));
                 }

@@ -179,6 +179,26 @@ fn a_sync_delays_the_answer_and_the_next_input() {
 }
 
 #[test]
+fn a_connection_that_was_asked_for_first_but_made_later_is_found_all_the_same() {
+    let disk = DiskSpeed { sync: Span::millis(25), ..DISK };
+    // The middle node draws the id of its own connection at 0 and connects at 25, when its disk is done; its kernel
+    // accepts another, with a later id, at 15.
+    let middle = Puppet { slow_start: true, echo: true, ..Puppet::client("server") };
+    let puppets = vec![
+        ("client", Puppet::client("middle")),
+        ("server", Puppet::server(Store::Nothing)),
+        ("middle", middle),
+    ];
+    let network =
+        Network { latency_low: Span::millis(5), latency_high: Span::millis(5), ..NETWORK };
+    let mut lab = lab_on(7, network, disk, puppets);
+    say(&mut lab, CLIENT, "hello");
+    run_to(&mut lab, ms(200));
+    assert_eq!(puppet(&lab, NodeId(2)).opened.len(), 2);
+    assert_eq!(got(&lab, CLIENT), [(30, "hello".to_owned())]);
+}
+
+#[test]
 fn every_delivery_names_its_frame_and_every_frame_its_cause() {
     let mut lab = pair(Store::Nothing);
     say(&mut lab, CLIENT, "hello");

@@ -1,0 +1,149 @@
+//! From the scenario's words to nodes: who a target is at this moment, and what an action then means.
+
+use klamm_node::disk::memory::Loss;
+use klamm_node::{BrokerId, Command, NodeId};
+use klamm_scenario::model::{Action, Target, Topic};
+use klamm_trace::View;
+
+use super::{ADMIN, Runner, load};
+use crate::verb::Verb;
+
+impl Runner {
+    pub(super) fn resolve(&self, view: &View, target: &Target) -> Option<NodeId> {
+        let broker = |id: BrokerId| self.table.node_of(id);
+        match target {
+            Target::Node(name) => self.table.named(name),
+            Target::LeaderOf(partition) => view.leader_of(partition).and_then(broker),
+            Target::FollowerOf(partition, n) => {
+                let truth = view.truth(partition)?;
+                let mut followers = truth.replicas.iter().filter(|id| **id != truth.leader);
+                followers.nth(usize::try_from(*n).ok()?).copied().and_then(broker)
+            }
+            Target::ActiveController => view.active_controller().and_then(|(id, _)| broker(id)),
+            Target::Same(step) => self.steps.get(usize::try_from(*step).ok()?)?.acted_on,
+        }
+    }
+
+    fn resolve_all(&self, view: &View, targets: &[Target]) -> Option<Vec<NodeId>> {
+        targets.iter().map(|target| self.resolve(view, target)).collect()
+    }
+
+    /// From × to, without pairs of a node with itself. An empty side is everybody who is not on the other.
+    fn pairs(
+        &self,
+        view: &View,
+        (from, to): (&[Target], &[Target]),
+        both_ways: bool,
+    ) -> Option<Vec<(NodeId, NodeId)>> {
+        let (mut from_nodes, mut to_nodes) =
+            (self.resolve_all(view, from)?, self.resolve_all(view, to)?);
+        let others = |side: &[NodeId]| -> Vec<NodeId> {
+            self.table.iter().map(|(node, _)| node).filter(|node| !side.contains(node)).collect()
+        };
+        if to.is_empty() {
+            to_nodes = if from.is_empty() { others(&[]) } else { others(&from_nodes) };
+        }
+        if from.is_empty() {
+            from_nodes = if to.is_empty() { others(&[]) } else { others(&to_nodes) };
+        }
+        let mut pairs = Vec::new();
+        for from in &from_nodes {
+            for to in to_nodes.iter().filter(|to| *to != from) {
+                pairs.push((*from, *to));
+                if both_ways {
+                    pairs.push((*to, *from));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        Some(pairs)
+    }
+
+    /// What an action means at this moment; none while somebody it names does not exist.
+    pub(super) fn verb(
+        &mut self,
+        view: &View,
+        action: &Action,
+    ) -> Option<(Vec<Verb>, Option<NodeId>)> {
+        let one = |node: NodeId, verb: Verb| Some((vec![verb], Some(node)));
+        match action {
+            Action::Crash(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Crash(n)))
+            }
+            Action::Restart(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Start(n)))
+            }
+            Action::Stop(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Stop(n))),
+            Action::Pause(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Pause(n)))
+            }
+            Action::Resume(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::Resume(n)))
+            }
+            Action::WipeDisk(target) => {
+                self.resolve(view, target).and_then(|n| one(n, Verb::WipeDisk(n)))
+            }
+            Action::PowerOff { targets, partial } => {
+                let nodes = self.resolve_all(view, targets)?;
+                let loss = if *partial { Loss::Part } else { Loss::Whole };
+                let first = nodes.first().copied();
+                Some((vec![Verb::PowerOff { nodes, loss }], first))
+            }
+            Action::Cut { from, to, both_ways } => {
+                let pairs = self.pairs(view, (from, to), *both_ways)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::Cut(pairs)], first))
+            }
+            Action::Heal { from, to } => {
+                Some((vec![Verb::Heal(self.pairs(view, (from, to), true)?)], None))
+            }
+            Action::SlowLink { from, to, network, both_ways } => {
+                let pairs = self.pairs(view, (from, to), *both_ways)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::ChangeLinks { pairs, network: *network }], first))
+            }
+            Action::SlowDisk { target, disk } => {
+                let node = self.resolve(view, target)?;
+                one(node, Verb::ChangeDisk { node, disk: *disk })
+            }
+            Action::SkewClock { target, offset_ms, drift_ppm } => {
+                let node = self.resolve(view, target)?;
+                let (offset_ms, drift_ppm) = (*offset_ms, *drift_ppm);
+                one(node, Verb::SkewClock { node, offset_ms, drift_ppm })
+            }
+            Action::Produce { client, topic, partition, records } => {
+                let node = self.table.named(client)?;
+                let load = self.loads.iter_mut().find(|load| load.node == node)?;
+                let verbs = records.iter().map(|(key, value)| {
+                    let id = load.fresh_id();
+                    let (command, text) =
+                        load::record(id, topic, *partition, key.clone(), value.clone());
+                    Verb::Command { node, command: Box::new(command), text }
+                });
+                Some((verbs.collect(), Some(node)))
+            }
+            Action::CreateTopic(topic) => {
+                let node = self.table.named(ADMIN)?;
+                Some((vec![create(node, topic)], None))
+            }
+            Action::StopWorkload { client } => {
+                let node = self.table.named(client)?;
+                one(node, Verb::StopWorkload(node))
+            }
+        }
+    }
+}
+
+/// The wish for a topic.
+pub(super) fn create(node: NodeId, topic: &Topic) -> Verb {
+    let command = Command::CreateTopic {
+        name: topic.name.clone(),
+        partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        configs: topic.config.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        assignments: topic.assignments.clone(),
+    };
+    let text = format!("create topic {}", topic.name);
+    Verb::Command { node, command: Box::new(command), text }
+}
