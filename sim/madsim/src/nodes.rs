@@ -12,6 +12,7 @@
 //! cut. A link that a step slows down holds its frames back before madsim gets them. Bandwidth and the speed of disks
 //! do not exist and are reported as ignored.
 
+#[expect(clippy::field_scoped_visibility_modifiers, reason = "the tasks of a run share it")]
 mod bench;
 mod driver;
 mod process;

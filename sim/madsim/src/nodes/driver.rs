@@ -238,13 +238,13 @@ impl Driver {
         }
     }
 
-    fn kill(&mut self, node: NodeId) {
+    fn kill(&self, node: NodeId) {
         if let Some(host) = self.hosts.get(&node) {
             Handle::current().kill(*host);
         }
     }
 
-    fn end(&mut self, node: NodeId, life: Life, seq: Seq) {
+    fn end(&self, node: NodeId, life: Life, seq: Seq) {
         self.kill(node);
         let mut bench = self.shared.lock();
         let slot = bench.slot(node);
@@ -255,14 +255,14 @@ impl Driver {
         bench.drop_all(node, seq);
     }
 
-    fn crash(&mut self, node: NodeId, cause: Option<Seq>) {
+    fn crash(&self, node: NodeId, cause: Option<Seq>) {
         if self.has_process(node) {
             let seq = self.shared.lock().record(node, cause, EventKind::NodeCrashed {});
             self.end(node, Life::Dead, seq);
         }
     }
 
-    fn power_off(&mut self, node: NodeId, loss: Loss, cause: Option<Seq>) {
+    fn power_off(&self, node: NodeId, loss: Loss, cause: Option<Seq>) {
         let mut bench = self.shared.lock();
         let slot = bench.slot(node);
         if slot.life == Life::Off {

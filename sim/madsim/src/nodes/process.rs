@@ -270,7 +270,7 @@ impl Process {
         let kind = EventKind::ConnectionClosed { connection: id, reason };
         let seq = {
             let mut bench = self.shared.lock();
-            let cause = cause.or(bench.slot(self.node).since);
+            let cause = cause.or_else(|| bench.slot(self.node).since);
             bench.record(self.node, cause, kind)
         };
         self.call(Input::Closed { connection: id, reason }, Origin::Recorded(seq));
