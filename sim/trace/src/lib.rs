@@ -15,6 +15,7 @@
 //! the code that made it. It reads no clock, file or environment either; trace files are bytes in and bytes out.
 
 mod causes;
+mod diff;
 mod format;
 mod hash;
 mod header;
@@ -29,6 +30,7 @@ mod view;
 mod why;
 
 pub use causes::Causes;
+pub use diff::{Divergence, first_divergence};
 pub use format::{FORMAT_VERSION, Trace, TraceError, event_json, event_line};
 pub use hash::{RollingHash, TraceHash};
 pub use header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};

@@ -1,0 +1,24 @@
+//! The golden suite: every scenario of the repository, run and looked at from all sides.
+//!
+//! ```text
+//!   transcripts   what a run reads like                      snapshots/<chapter>/<name>.snap
+//!   determinism   a seed gives one hash, and no seed breaks an invariant
+//!   snapshots     a clone of a world goes on to the same hash
+//!   view          what the events say equals what the nodes hold
+//!   wire          every frame is the Kafka protocol, as another implementation reads it
+//!   why           causes lead back to the step that started it
+//!   faults        every fault changed something
+//!   malformed     mutated frames never stop a broker
+//!   versions      every API in every version that is advertised
+//! ```
+
+mod determinism;
+mod faults;
+mod lone;
+mod malformed;
+mod snapshots;
+mod transcripts;
+mod versions;
+mod view;
+mod why;
+mod wire;

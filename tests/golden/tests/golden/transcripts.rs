@@ -1,0 +1,64 @@
+//! What every scenario reads like under its own seed, as `klamm run` tells it, followed by the verdict.
+//!
+//! The snapshots stand in `tests/golden/snapshots`, in the folders of `scenarios`. After a change that is meant to change
+//! them: `INSTA_UPDATE=always cargo test -p klamm-golden transcripts`, then read the difference as a person would who
+//! wants to learn Kafka from it. A transcript that reads wrong is a bug of the engine, the world or the teller.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use klamm_golden::{lessons, on_workers, told_from_trace, told_live, transcript_options, verdict};
+use klamm_world::World;
+
+const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
+
+#[test]
+fn every_scenario_reads_as_it_did() {
+    let lessons = lessons();
+    let told = on_workers(&lessons, |lesson| {
+        let scenario = &lesson.scenario;
+        let mut world = World::new(scenario, scenario.seed);
+        let outcome = world.run();
+        let transcript = told_from_trace(&world, transcript_options(scenario));
+        let verdict = verdict(&outcome, &world.recorder().header().nodes);
+        format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question)
+    });
+    for (lesson, told) in lessons.iter().zip(told) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(Path::new(SNAPSHOTS).join(&lesson.chapter));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(lesson.name.as_str(), told));
+    }
+}
+
+#[test]
+fn a_run_told_live_reads_as_its_stored_trace() {
+    on_workers(&lessons(), |lesson| {
+        let options = transcript_options(&lesson.scenario);
+        let mut world = World::new(&lesson.scenario, lesson.scenario.seed);
+        let live = told_live(&mut world, options.clone());
+        let stored = told_from_trace(&world, options);
+        let parts = live.lines().zip(stored.lines()).find(|(live, stored)| live != stored);
+        assert_eq!(parts, None, "{}: the live line and the stored one", lesson.name);
+        assert_eq!(live, stored, "{}", lesson.name);
+    });
+}
+
+/// A snapshot without a scenario is dead weight that no test would notice.
+#[test]
+fn no_snapshot_is_left_over() {
+    let known: BTreeSet<_> =
+        lessons().iter().map(|lesson| format!("{}/{}.snap", lesson.chapter, lesson.name)).collect();
+    let mut found = BTreeSet::new();
+    for chapter in std::fs::read_dir(SNAPSHOTS).expect("the snapshots") {
+        let chapter = chapter.expect("a folder of snapshots");
+        for file in std::fs::read_dir(chapter.path()).expect("a folder of snapshots") {
+            let file = file.expect("a snapshot").file_name();
+            let (chapter, file) = (chapter.file_name(), file);
+            found.insert(format!("{}/{}", chapter.to_string_lossy(), file.to_string_lossy()));
+        }
+    }
+    let left: Vec<_> = found.difference(&known).filter(|name| name.ends_with(".snap")).collect();
+    assert!(left.is_empty(), "snapshots without a scenario: {left:?}");
+}
