@@ -101,9 +101,18 @@ impl Client {
         }
     }
 
-    /// Produces one batch with acks=all and returns its base offset.
+    /// Produces one plain batch with acks=all and returns its base offset.
     pub(crate) fn produce(&mut self, name: &str, values: &[String]) -> i64 {
-        let mut batch = BatchBuilder::new(Compression::None);
+        self.produce_packed(name, values, Compression::None)
+    }
+
+    pub(crate) fn produce_packed(
+        &mut self,
+        name: &str,
+        values: &[String],
+        compression: Compression,
+    ) -> i64 {
+        let mut batch = BatchBuilder::new(compression);
         for value in values {
             batch.append(Timestamp(1), None, Some(value.as_bytes()), &[]);
         }

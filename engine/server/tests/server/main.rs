@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use client::Client;
+use klamm_protocol::{Compression, batches};
 use klamm_server::{Options, Ready, ServeError, serve};
 
 /// A server on a thread of its own.
@@ -129,6 +130,33 @@ fn a_client_that_asks_and_never_listens_harms_nobody() {
     assert_eq!(good.read_all("orders"), big);
     drop(deaf);
     assert_eq!(good.produce("orders", &values(0..1)), 1);
+    server.stop();
+}
+
+/// kcat sends no lz4 to a broker without FindCoordinator, so this is where lz4 is seen to come back.
+#[test]
+fn every_compression_comes_back_as_it_was_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Running::start(folder.path());
+    let mut client = server.connect();
+    client.create("packed");
+    let codecs = [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ];
+    for (first, codec) in (0..).step_by(100).zip(codecs) {
+        let base = client.produce_packed("packed", &values(first..first + 100), codec);
+        assert_eq!(base, i64::from(first), "{codec:?}");
+    }
+    assert_eq!(client.read_all("packed"), values(0..500));
+    let log = folder.path().join("packed-0/00000000000000000000.log");
+    let kept = batches(&std::fs::read(log).expect("a log").into());
+    let kept =
+        kept.map(|batch| batch.expect("a good batch").header().compression().expect("a codec"));
+    assert_eq!(kept.collect::<Vec<_>>(), codecs, "a batch was packed anew");
     server.stop();
 }
 
