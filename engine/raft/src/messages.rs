@@ -44,6 +44,11 @@ fn leader_of(id: wire::BrokerId) -> Option<BrokerId> {
     (id.0 >= 0).then_some(BrokerId(id.0))
 }
 
+/// An epoch that can be followed by another: nobody gets to the last one by elections.
+pub(crate) fn is_epoch(epoch: LeaderEpoch) -> bool {
+    (0..i32::MAX).contains(&epoch.0)
+}
+
 /// The part of any response that every role looks at first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
@@ -116,7 +121,7 @@ pub(crate) fn read_vote_request(request: VoteRequest) -> Option<Ballot> {
         ballot.last_epoch < ballot.epoch
     };
     let sane = ballot.candidate.0 >= 0
-        && ballot.epoch.0 >= 0
+        && is_epoch(ballot.epoch)
         && ballot.last_epoch.0 >= 0
         && ballot.log_end.0 >= 0
         && log_is_older;
@@ -214,7 +219,7 @@ pub(crate) fn read_begin_request(request: BeginQuorumEpochRequest) -> Option<Cla
         epoch: LeaderEpoch(partition.leader_epoch),
         successors: Vec::new(),
     };
-    (claim.epoch.0 >= 0).then_some(claim)
+    is_epoch(claim.epoch).then_some(claim)
 }
 
 pub(crate) fn begin_response(
@@ -294,7 +299,7 @@ pub(crate) fn read_end_request(request: EndQuorumEpochRequest) -> Option<Claim> 
         epoch: LeaderEpoch(partition.leader_epoch),
         successors: plain.chain(keyed).collect(),
     };
-    (claim.epoch.0 >= 0).then_some(claim)
+    is_epoch(claim.epoch).then_some(claim)
 }
 
 pub(crate) fn end_response(error: ErrorCode, standing: &Standing<'_>) -> EndQuorumEpochResponse {

@@ -449,6 +449,9 @@ impl Raft {
         leader: Option<BrokerId>,
         epoch: LeaderEpoch,
     ) -> bool {
+        if !messages::is_epoch(epoch) {
+            return false;
+        }
         let other = |id: &BrokerId| *id != self.config.id && self.config.voters.contains_key(id);
         let leader = leader.filter(other);
         if epoch > self.state.epoch {

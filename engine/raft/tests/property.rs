@@ -1,6 +1,7 @@
 //! The quorum under random faults: frames delayed and lost, crashes, power failures, cuts, in random order, with the
 //! invariants of S25 looked at after every step.
 
+#[expect(dead_code, reason = "the other tests use the rest")]
 mod lab;
 
 use std::collections::BTreeMap;

@@ -289,6 +289,20 @@ impl Lab {
         }
     }
 
+    /// Hands over a request that nobody in the lab sent; its reply goes nowhere.
+    pub(crate) fn inject(&mut self, to: BrokerId, request: RequestKind) {
+        self.serial += 1;
+        let key = codec::key_of(&request).expect("served") as i16;
+        let token = RequestToken {
+            connection: ConnectionId(2),
+            correlation_id: CorrelationId(1),
+            api_key: key,
+            api_version: api::info(key).expect("served").max,
+            serial: self.serial,
+        };
+        self.hand(to, token, request);
+    }
+
     fn hand(&mut self, to: BrokerId, token: RequestToken, request: RequestKind) {
         self.call(to, |raft, _, cx, out| {
             raft.as_mut().expect("up").handle_request(cx, token, request, out);
