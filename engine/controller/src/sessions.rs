@@ -31,6 +31,8 @@ impl Sessions {
     /// The sessions of a controller that just became active. Fenced brokers need none: they have nothing to lose. Nor does
     /// the broker in the controller's own process: an incarnation that this process did not register itself died with
     /// an earlier process, and its successor need not wait for its session to run out.
+    ///
+    /// Simplified: Kafka's combined processes do wait.
     pub(crate) fn fresh(timeout: Span, image: &MetadataImage, own: BrokerId, now: Time) -> Self {
         let mut sessions = Self::new(timeout);
         for broker in image.brokers().filter(|broker| !broker.fenced && broker.id != own) {

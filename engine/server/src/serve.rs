@@ -87,10 +87,8 @@ pub enum ServeError {
     Halted(String),
 }
 
-/// Serves until a signal stops it. Calls `on_ready` once its broker runs: at once after an orderly stop, and after the
-/// session timeout (`broker.session.timeout.ms`) when the directory's last server was killed, because until then the
-/// controller takes the newcomer for a second broker with the same id, as Kafka's does. Clients that connect before that
-/// wait for their answers.
+/// Serves until a signal stops it. Calls `on_ready` once its broker runs; clients that connect before that wait for their
+/// answers, as with Kafka.
 ///
 /// A second signal stops it at once, as if it had been killed.
 ///

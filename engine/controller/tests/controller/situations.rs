@@ -59,6 +59,23 @@ situation!(
     )
 );
 
+// The bench's controller is 3001 too: one process in both roles.
+situation!(
+    a_combined_process_need_not_wait_for_the_session_of_its_dead_predecessor,
+    Bench::new(&[]).run(
+        "register 3001
+         register 1
+         heartbeat 3001
+         heartbeat 1
+         create orders 0:3001,1 1:1,3001
+         register 3001 process=2
+         fail-over
+         register 1 process=2
+         register 3001 process=2
+         heartbeat 3001"
+    )
+);
+
 situation!(
     silent_brokers_are_fenced_one_by_one_and_the_last_in_sync_replica_stays,
     on_three_brokers(
