@@ -113,16 +113,25 @@ impl fmt::Display for Time {
     }
 }
 
-/// The largest unit that loses nothing: `10s`, `500ms`, `350us`, `7ns`.
+/// In the largest unit of which there is at least one, with as many decimals as it takes to be exact: `10s`, `1.5s`,
+/// `27.144801ms`, `350us`, `7ns`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self.0 {
-            0 => "0s".to_owned(),
-            n if n % 1_000_000_000 == 0 => format!("{}s", n / 1_000_000_000),
-            n if n % 1_000_000 == 0 => format!("{}ms", n / 1_000_000),
-            n if n % 1_000 == 0 => format!("{}us", n / 1_000),
-            n => format!("{n}ns"),
+        let (unit, name) = match self.0 {
+            0 => (1_000_000_000, "s"),
+            n if n >= 1_000_000_000 => (1_000_000_000, "s"),
+            n if n >= 1_000_000 => (1_000_000, "ms"),
+            n if n >= 1_000 => (1_000, "us"),
+            _ => (1, "ns"),
         };
+        let mut text = (self.0 / unit).to_string();
+        let rest = self.0 % unit;
+        if rest > 0 {
+            let digits = (unit + rest).to_string();
+            text.push('.');
+            text.push_str(digits[1..].trim_end_matches('0'));
+        }
+        text.push_str(name);
         f.pad(&text)
     }
 }
@@ -138,13 +147,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_print_in_the_largest_exact_unit() {
-        let shown: Vec<String> =
-            [Span::secs(10), Span::millis(1500), Span::micros(350), Span::nanos(7), Span::ZERO]
+    fn spans_print_exactly_in_the_largest_unit() {
+        let shown: Vec<String> = [
+            Span::secs(10),
+            Span::millis(1500),
+            Span::nanos(27_144_801),
+            Span::micros(350),
+            Span::nanos(7),
+            Span::ZERO,
+        ]
                 .iter()
                 .map(ToString::to_string)
                 .collect();
-        assert_eq!(shown, ["10s", "1500ms", "350us", "7ns", "0s"]);
+        assert_eq!(shown, ["10s", "1.5s", "27.144801ms", "350us", "7ns", "0s"]);
     }
 
     #[test]

@@ -6,4 +6,4 @@ pub(crate) mod files;
 pub(crate) mod manual;
 pub(crate) mod replay;
 pub(crate) mod run;
-//serve
+pub(crate) mod serve;

@@ -1,31 +1,46 @@
 //! What drives the nodes of a run.
 
+use klamm_madsim::{NodeRun, SandboxError};
 use klamm_node::{Span, Time};
 use klamm_scenario::Scenario;
-use klamm_world::{Options, Progress, World};
+use klamm_trace::Recorder;
+use klamm_world::{Options, Outcome, Progress, World};
 use tracing::info;
 
 use crate::args::Driver;
-use crate::console::{Console, Failure};
+use crate::console::Failure;
 
 /// The host where madsim exists, the plain world elsewhere.
 pub(crate) fn default() -> Driver {
-    if cfg!(any(target_os = "linux", target_os = "macos")) { Driver::Host } else { Driver::Plain }
+    if klamm_madsim::AVAILABLE { Driver::Host } else { Driver::Plain }
 }
 
-/// What is told of each step of a run.
-pub(crate) type Watch<'a> = &'a mut dyn FnMut(&World, Progress, &Console);
+/// What a run left behind.
+pub(crate) struct Done {
+    /// Everything that was recorded.
+    pub(crate) recorder: Recorder,
+    /// What came of it.
+    pub(crate) outcome: Outcome,
+    /// What the scenario asked for and the driver has no model of.
+    pub(crate) ignored: Vec<String>,
+}
 
-/// Runs a scenario to its end, or to a moment, and returns the world as it is then.
+impl Done {
+    fn of(world: &World) -> Self {
+        Self { recorder: world.recorder().clone(), outcome: world.outcome(), ignored: Vec::new() }
+    }
+}
+
+/// Runs a scenario to its end, or to a moment. `watch` is told of each step where the driver is a world; it is called in
+/// the sandbox, where clocks are not to be trusted.
 pub(crate) fn drive(
     driver: Driver,
     scenario: &Scenario,
     seed: u64,
     options: &Options,
     until: Option<Span>,
-    watch: Watch<'_>,
-    console: &Console,
-) -> Result<World, Failure> {
+    mut watch: impl FnMut(&World, Progress) + Send,
+) -> Result<Done, Failure> {
     info!(?driver, seed, scenario = scenario.file, "running");
     let until = until.map(|until| Time::ZERO + until);
     match driver {
@@ -33,11 +48,30 @@ pub(crate) fn drive(
             let mut world = World::with(scenario, seed, options);
             while until.is_none_or(|until| world.next_time().is_some_and(|at| at <= until)) {
                 let Some(progress) = world.step() else { break };
-                watch(&world, progress, console);
+                watch(&world, progress);
             }
-            Ok(world)
+            Ok(Done::of(&world))
         }
-        Driver::Host => Err(Failure::Input("host".to_owned())),
-        Driver::Node => Err(Failure::Input("node".to_owned())),
+        Driver::Host => {
+            let world = World::with(scenario, seed, options);
+            let world = klamm_madsim::run_watched(world, until, watch).map_err(|error| refused(&error))?;
+            Ok(Done::of(&world))
+        }
+        Driver::Node => {
+            if until.is_some() {
+                let hint = "node mode has no queue of ours to stop; try --driver host";
+                return Err(Failure::Input(format!("--until: {hint}")));
+            }
+            let run = klamm_madsim::run_nodes(scenario, seed, options.keep).map_err(|error| refused(&error))?;
+            let NodeRun { outcome, recorder, ignored } = run;
+            Ok(Done { recorder, outcome, ignored })
+        }
     }
+}
+
+fn refused(error: &SandboxError) -> Failure {
+    Failure::Input(match error {
+        SandboxError::NoMadsim => format!("{error}; use --driver plain"),
+        SandboxError::ThreadRefused | SandboxError::Panicked(_) | SandboxError::NoThread(_) => error.to_string(),
+    })
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Cli, Command};
-use console::{Console, Failure};
+use console::Console;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Check(check) => command::check::check(check, &console),
         Command::Replay(replay) => command::replay::replay(replay, &console),
         Command::Bench(bench) => command::bench::bench(bench, &console),
-        Command::Serve(_) => Ok(()),
+        Command::Serve(serve) => command::serve::serve(serve, &console),
         Command::Completions { shell } => command::manual::completions(*shell, &console),
         Command::Man => command::manual::man(&console),
     };

@@ -1,8 +1,9 @@
 //! The same functions where madsim does not exist.
 
+use klamm_node::Time;
 use klamm_scenario::Scenario;
 use klamm_trace::Keep;
-use klamm_world::World;
+use klamm_world::{Progress, World};
 
 use crate::{NodeRun, SandboxError};
 
@@ -19,6 +20,18 @@ pub fn sandbox<T: Send>(_seed: u64, _job: impl FnOnce() -> T + Send) -> Result<T
 /// # Errors
 /// Always.
 pub fn run(_world: World) -> Result<World, SandboxError> {
+    Err(SandboxError::NoMadsim)
+}
+
+/// Says that there is no madsim.
+///
+/// # Errors
+/// Always.
+pub fn run_watched(
+    _world: World,
+    _until: Option<Time>,
+    _watch: impl FnMut(&World, Progress) + Send,
+) -> Result<World, SandboxError> {
     Err(SandboxError::NoMadsim)
 }
 

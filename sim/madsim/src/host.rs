@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use klamm_node::Time;
-use klamm_world::World;
+use klamm_world::{Progress, World};
 use madsim::Config;
 use madsim::runtime::Runtime;
 use madsim::time::TimeHandle;
@@ -30,18 +30,33 @@ pub fn sandbox<T: Send>(seed: u64, job: impl FnOnce() -> T + Send) -> Result<T, 
 /// # Errors
 /// Something panicked outside of the nodes, or wanted a thread.
 pub fn run(world: World) -> Result<World, SandboxError> {
+    run_watched(world, None, |_, _| {})
+}
+
+/// As [`run`], until a moment (or the end), and tells of each step. What is told is told inside the sandbox: its clock is
+/// madsim's.
+///
+/// # Errors
+/// Something panicked outside of the nodes, or wanted a thread.
+pub fn run_watched(
+    world: World,
+    until: Option<Time>,
+    mut watch: impl FnMut(&World, Progress) + Send,
+) -> Result<World, SandboxError> {
     let seed = world.lab().seed();
     isolate(seed, Config::default(), async move || {
         let mut world = world;
         let mut last = Time::ZERO;
-        while let Some(next) = world.next_time() {
+        while let Some(next) = world.next_time().filter(|next| until.is_none_or(|until| *next <= until)) {
             if next > last {
                 advance_to(next);
                 last = next;
                 // Timers of other tasks that are due by now come first, then the world.
                 Yield::default().await;
             }
-            world.step();
+            if let Some(progress) = world.step() {
+                watch(&world, progress);
+            }
         }
         world
     })

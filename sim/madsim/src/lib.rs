@@ -28,14 +28,14 @@ mod host;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod nodes;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
-pub use host::{run, sandbox};
+pub use host::{run, run_watched, sandbox};
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 pub use nodes::run_nodes;
 
 #[cfg(not(all(madsim, any(target_os = "linux", target_os = "macos"))))]
 mod absent;
 #[cfg(not(all(madsim, any(target_os = "linux", target_os = "macos"))))]
-pub use absent::{run, run_nodes, sandbox};
+pub use absent::{run, run_nodes, run_watched, sandbox};
 
 /// Whether madsim exists on this system.
 pub const AVAILABLE: bool = cfg!(all(madsim, any(target_os = "linux", target_os = "macos")));

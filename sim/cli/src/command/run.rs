@@ -1,13 +1,14 @@
 //! `klamm run`: a scenario, told as it happens.
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use klamm_node::{Room, Span, Time};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::Show;
-use klamm_trace::{Keep, Transcript, TranscriptOptions};
+use klamm_trace::{Keep, Recorder, Transcript, TranscriptOptions, View};
 use klamm_world::{Options, Progress, World};
 use serde_json::{Value, json};
 
@@ -22,19 +23,9 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
     let seed = args.seed.unwrap_or(scenario.seed);
     let until = args.until.as_deref().map(|text| files::span("--until", text)).transpose()?;
     let rooms = if args.all { Room::ALL.to_vec() } else { files::rooms(&args.show)? };
-    let pace = args.pace.filter(|pace| *pace > 0);
     let driver = args.driver.unwrap_or_else(driver::default);
 
     let tells = args.format == Format::Text && !console.quiet;
-    let mut teller = Teller {
-        transcript: Transcript::new(options(&scenario, &rooms, console.colour())),
-        tells,
-        pace,
-        began: Instant::now(),
-        bar: bar(console, scenario.duration, until, tells),
-        text: String::new(),
-        closed: false,
-    };
     if tells {
         console.say(&format!(
             "{}\n{}\nseed {seed}\n\n",
@@ -42,19 +33,38 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
             console.paint("3", &scenario.question)
         ))?;
     }
-    // Everything is kept: the verdict needs the invariants, the story and the file need the events.
+    // The verdict needs the invariants; the story and the file need the events.
     let keep = if tells || args.trace.is_some() { Keep::ALL } else { Keep::CHECKED };
-    let options = Options { keep, ..Options::default() };
-    let world = driver::drive(driver, &scenario, seed, &options, until, &mut |world, progress, console| {
-        teller.step(world, progress, console);
-    }, console)?;
-    teller.finish(&world, console);
+    let name = format!("{driver:?}").to_lowercase();
+    let run_options = Options { keep, driver: name, ..Options::default() };
+    let story = options(&scenario, &rooms, console.colour());
+    let bar = bar(console, scenario.duration, until, tells);
+    let pace = args.pace.filter(|pace| *pace > 0);
+
+    // The run has a thread of its own, in which clocks may be madsim's; telling it at a pace needs the real one.
+    let (told, heard) = mpsc::channel();
+    let done = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let mut teller = Teller { transcript: Transcript::new(story.clone()), tells, told };
+            let done = driver::drive(driver, &scenario, seed, &run_options, until, |world, progress| {
+                teller.step(world, progress);
+            })?;
+            teller.finish(&done.recorder, driver);
+            Ok(done)
+        });
+        listen(&heard, pace, &bar, console);
+        run.join().unwrap_or_else(|_| Err(Failure::Input("the run's thread panicked; this is a bug in klamm".to_owned())))
+    })?;
+    bar.finish_and_clear();
+    for what in &done.ignored {
+        console.note(&format!("note: this driver has no model of: {what}\n"));
+    }
 
     if let Some(path) = &args.trace {
-        write_atomically(path, &world.recorder().to_trace().to_bytes())?;
+        write_atomically(path, &done.recorder.to_trace().to_bytes())?;
     }
-    let outcome = world.outcome();
-    let nodes = world.recorder().header().nodes.clone();
+    let outcome = done.outcome;
+    let nodes = done.recorder.header().nodes.clone();
     match args.format {
         Format::Hash => console.say(&format!("{}\n", outcome.hash))?,
         Format::Json => {
@@ -128,55 +138,70 @@ fn bar(console: &Console, duration: Span, until: Option<Span>, tells: bool) -> P
     ProgressBar::with_draw_target(Some(total), target).with_style(style)
 }
 
-/// Tells the run while it goes on.
+/// A piece of the story and when it happened.
+type Told = (Time, String);
+
+/// Prints what is told, as fast as it comes or at a pace.
+fn listen(heard: &mpsc::Receiver<Told>, pace: Option<u32>, bar: &ProgressBar, console: &Console) {
+    let began = Instant::now();
+    // When the reader goes away the run goes on for the sake of its exit status, in silence.
+    let mut closed = false;
+    for (time, text) in heard {
+        bar.set_position(Span(time.0).as_millis());
+        if let Some(pace) = pace
+            && !closed
+        {
+            let due = began + Duration::from_nanos(time.0 / u64::from(pace));
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        closed = closed || console.say(&text).is_err();
+    }
+}
+
+/// Turns a run into a story while it goes on.
 struct Teller {
     transcript: Transcript,
     tells: bool,
-    pace: Option<u32>,
-    began: Instant,
-    bar: ProgressBar,
-    text: String,
-    /// The reader went away: the run goes on for the sake of its exit status, in silence.
-    closed: bool,
+    told: mpsc::Sender<Told>,
 }
 
 impl Teller {
-    fn step(&mut self, world: &World, progress: Progress, console: &Console) {
-        if !self.tells {
-            self.bar.set_position(Span(progress.time.0).as_millis());
+    fn step(&mut self, world: &World, progress: Progress) {
+        if progress.first > progress.last {
             return;
         }
-        let (recorder, view) = (world.recorder(), world.view());
-        for event in recorder.events().from(progress.first).take_while(|event| event.seq <= progress.last) {
-            self.transcript.event(&event, view, &mut self.text);
-        }
-        if !self.text.is_empty() {
-            self.wait_until(progress.time);
-            self.flush(console);
-        }
-    }
-
-    /// Lets virtual time pass at the pace that was asked for. Only the telling waits; the run itself knows nothing of it.
-    fn wait_until(&self, time: Time) {
-        if let Some(pace) = self.pace {
-            let due = self.began + Duration::from_nanos(time.0 / u64::from(pace));
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        }
-    }
-
-    fn flush(&mut self, console: &Console) {
-        if !self.closed {
-            self.closed = console.say(&self.text).is_err();
-        }
-        self.text.clear();
-    }
-
-    fn finish(&mut self, world: &World, console: &Console) {
-        self.bar.finish_and_clear();
+        let mut text = String::new();
         if self.tells {
-            self.transcript.finish(world.view(), &mut self.text);
-            self.text.push('\n');
-            self.flush(console);
+            let (recorder, view) = (world.recorder(), world.view());
+            for event in recorder.events().from(progress.first).take_while(|event| event.seq <= progress.last) {
+                self.transcript.event(&event, view, &mut text);
+            }
         }
+        if !text.is_empty() || !self.tells {
+            self.tell(progress.time, text);
+        }
+    }
+
+    fn finish(&mut self, recorder: &Recorder, driver: Driver) {
+        if !self.tells {
+            return;
+        }
+        let mut text = String::new();
+        if driver == Driver::Node {
+            // Node mode tells nothing on its way.
+            let mut view = View::new(recorder.header());
+            for event in recorder.events().iter() {
+                view.apply(&event);
+                self.transcript.event(&event, &view, &mut text);
+            }
+        }
+        self.transcript.finish(recorder.view(), &mut text);
+        text.push('\n');
+        self.tell(recorder.now(), text);
+    }
+
+    fn tell(&self, time: Time, text: String) {
+        // Nobody listens any more only when the command is on its way out.
+        drop(self.told.send((time, text)));
     }
 }
