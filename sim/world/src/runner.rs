@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use klamm_node::{Command, EventKind, NodeId, Room, Seq, StartFrom, Time};
+use klamm_node::{Command, EventKind, NodeId, Room, Seq, Span, StartFrom, Time};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::{Client, Expectation, From, Target, Trigger};
 use klamm_trace::{NodeTable, View};
@@ -91,13 +91,18 @@ struct Open {
     deadline: Time,
 }
 
+/// How long topics wait for brokers that do not register.
+const REGISTRATION: Span = Span::secs(10);
+
 /// How far the set-up has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stand {
     /// Nothing runs.
     Nothing,
-    /// The cluster starts; topics are asked for.
-    Cluster,
+    /// The machines start; topics are asked for once every broker is unfenced, at the latest at this time.
+    Machines(Time),
+    /// Topics are asked for.
+    Topics,
     /// The clients run, or start at their times.
     Clients,
 }
@@ -178,6 +183,17 @@ impl Runner {
         }
     }
 
+    /// Whether a condition of the scenario can only be judged by somebody who checks the invariants.
+    pub fn needs_findings(&self) -> bool {
+        let scenario = &self.scenario;
+        let triggers = scenario.steps.iter().filter_map(|step| match &step.trigger {
+            Trigger::When { condition, .. } => Some(condition),
+            Trigger::At(_) | Trigger::After(_) => None,
+        });
+        let expected = scenario.steps.iter().flat_map(|step| &step.expect).chain(&scenario.expect);
+        triggers.chain(expected.map(|one| &one.condition)).any(condition::needs_findings)
+    }
+
     /// When it wants to be polled next, whatever happens until then.
     pub fn next_time(&self) -> Option<Time> {
         if self.stand == Stand::Nothing || !self.orders.is_empty() {
@@ -188,7 +204,12 @@ impl Runner {
             Stage::Waiting | Stage::Stuck(_) | Stage::Done(_) => None,
         });
         let loads = self.loads.iter().filter(|_| self.stand == Stand::Clients);
+        let topics = match self.stand {
+            Stand::Machines(until) => Some(until),
+            Stand::Nothing | Stand::Topics | Stand::Clients => None,
+        };
         steps
+            .chain(topics)
             .chain(self.open.iter().map(|open| open.deadline))
             .chain(loads.filter_map(Load::next_time))
             .chain(self.starts.iter().map(|(at, _)| *at))
@@ -276,7 +297,8 @@ impl Runner {
 
     fn watched(&self) -> u16 {
         let mut watches = match self.stand {
-            Stand::Cluster => room_bit(Room::Client),
+            Stand::Machines(_) => room_bit(Room::Client) | room_bit(Room::Metadata),
+            Stand::Topics => room_bit(Room::Client),
             Stand::Nothing | Stand::Clients => 0,
         };
         for open in &self.open {
@@ -436,18 +458,24 @@ impl Runner {
                 let servers = self.table.iter().filter(|(_, info)| !info.kind.is_client());
                 let starts = servers.map(|(node, _)| node).chain(admin);
                 self.orders.extend(starts.map(|node| Order::Do(Verb::Start(node))));
-                for (node, topic) in admin
-                    .into_iter()
-                    .flat_map(|admin| scenario.topics.iter().map(move |topic| (admin, topic)))
-                {
-                    self.orders.push_back(Order::Do(create(node, topic)));
-                }
-                self.stand = Stand::Cluster;
+                self.stand = Stand::Machines(now + REGISTRATION);
             }
-            Stand::Cluster => {
+            Stand::Machines(_) | Stand::Topics => {
                 let answers = admin.and_then(|admin| view.nodes.get(&admin));
                 let answered = answers.map_or(0, |node| node.client.answers.len());
                 if answered < scenario.topics.len() {
+                    // A topic that is created while a broker is missing gets a leader that the assignment does not name
+                    // first: which one would be the dice's choice, not the scenario's.
+                    let mut brokers = scenario.cluster.brokers.iter();
+                    if let Stand::Machines(until) = self.stand
+                        && (now >= until || brokers.all(|b| view.fenced(b.id) == Some(false)))
+                    {
+                        self.stand = Stand::Topics;
+                        let wishes = admin.into_iter().flat_map(|admin| {
+                            scenario.topics.iter().map(move |topic| create(admin, topic))
+                        });
+                        self.orders.extend(wishes.map(Order::Do));
+                    }
                     return;
                 }
                 self.stand = Stand::Clients;

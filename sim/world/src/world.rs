@@ -16,7 +16,7 @@ use crate::verb::Verb;
 /// How a world is run, besides what the scenario says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// What the recorder keeps. The View is kept in any case: conditions need it.
+    /// What the recorder keeps. The View is kept in any case, the invariants if a condition needs them.
     pub keep: Keep,
     /// Whether the bytes of every frame are kept, see [`Lab::captured_frames`].
     pub capture_frames: bool,
@@ -74,13 +74,15 @@ impl World {
         header.switches.clone_from(&options.switches);
         let min_isr = scenario.cluster.config.get("min.insync.replicas");
         header.min_insync_replicas = min_isr.and_then(|value| value.parse().ok()).unwrap_or(1);
-        let keep = Keep { view: true, ..options.keep };
+        let runner = Runner::new(Arc::new(scenario.clone()), table, seed);
+        // Whether a condition holds is part of the run: what it takes to judge it is kept whatever the caller wants.
+        let invariants = options.keep.invariants || runner.needs_findings();
+        let keep = Keep { view: true, invariants, ..options.keep };
         let recorder = Recorder::new(header, keep);
         let mut lab = Lab::new(seed, machines, scenario.cluster.network, recorder);
         if options.capture_frames {
             lab.capture_frames();
         }
-        let runner = Runner::new(Arc::new(scenario.clone()), table, seed);
         let end = Time::ZERO + scenario.duration;
         let mut world = Self { lab, runner, end, armed: None, finished: false };
         world.arm();

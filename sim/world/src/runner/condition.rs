@@ -275,3 +275,37 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         Condition::Any(any) => any.iter().fold(0, |bits, one| bits | watched(one)),
     }
 }
+
+/// Whether it asks for losses that a promise permitted, which only the invariants tell from others.
+pub(super) fn needs_findings(condition: &Condition) -> bool {
+    match condition {
+        Condition::AcknowledgedReadable(_)
+        | Condition::PermittedLoss { .. }
+        | Condition::NothingLost { .. } => true,
+        Condition::Not(inner) => needs_findings(inner),
+        Condition::All(all) => all.iter().any(needs_findings),
+        Condition::Any(any) => any.iter().any(needs_findings),
+        Condition::LeaderIs(..)
+        | Condition::LeaderChanged(_)
+        | Condition::HasLeader(_)
+        | Condition::NoLeader(_)
+        | Condition::IsrIs(..)
+        | Condition::IsrSize(..)
+        | Condition::LeaderEpochAtLeast(..)
+        | Condition::AllInSync
+        | Condition::Fenced(_)
+        | Condition::Unfenced(_)
+        | Condition::ControllerActive
+        | Condition::ControllerChanged
+        | Condition::Acknowledged { .. }
+        | Condition::Failed { .. }
+        | Condition::Read { .. }
+        | Condition::KeyOrder(_)
+        | Condition::KeysTogether(_)
+        | Condition::HighWatermarkAtLeast(..)
+        | Condition::CaughtUp(..)
+        | Condition::LogsEqual(_)
+        | Condition::LogEndIs(..)
+        | Condition::Truncated(..) => false,
+    }
+}
