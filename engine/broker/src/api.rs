@@ -6,4 +6,5 @@
 pub mod api_versions;
 pub mod create_topics;
 pub mod describe_cluster;
+pub mod find_coordinator;
 pub mod metadata;

@@ -56,6 +56,7 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::Fetch, "Fetch", 4, 18, BC),
     row(ApiKey::ListOffsets, "ListOffsets", 1, 10, B),
     row(ApiKey::Metadata, "Metadata", 0, 13, B),
+    row(ApiKey::FindCoordinator, "FindCoordinator", 0, 6, B),
     row(ApiKey::ApiVersions, "ApiVersions", 0, 4, BC),
     row(ApiKey::CreateTopics, "CreateTopics", 2, 7, BC),
     row(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4, B),

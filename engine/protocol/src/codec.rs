@@ -152,6 +152,6 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Produce Fetch ListOffsets Metadata ApiVersions CreateTopics OffsetForLeaderEpoch Vote BeginQuorumEpoch
-    EndQuorumEpoch AlterPartition DescribeCluster BrokerRegistration BrokerHeartbeat
+    Produce Fetch ListOffsets Metadata FindCoordinator ApiVersions CreateTopics OffsetForLeaderEpoch Vote
+    BeginQuorumEpoch EndQuorumEpoch AlterPartition DescribeCluster BrokerRegistration BrokerHeartbeat
 }

@@ -234,6 +234,28 @@ shape! { METADATA_RESPONSE flexible from 9 {
     cluster_authorized_operations: Fixed(4), 8, 10;
     error_code: Fixed(2), 13, 13;
 } }
+shape! { FIND_COORDINATOR_REQUEST flexible from 3 {
+    key: Text, 0, 3;
+    key_type: Fixed(1), 1, 6;
+    coordinator_keys: Array(&Text), 4, 6;
+} }
+shape! { FIND_COORDINATOR_RESPONSE_COORDINATOR flexible from 3 {
+    key: Text, 4, 6;
+    node_id: Fixed(4), 4, 6;
+    host: Text, 4, 6;
+    port: Fixed(4), 4, 6;
+    error_code: Fixed(2), 4, 6;
+    error_message: Text, 4, 6;
+} }
+shape! { FIND_COORDINATOR_RESPONSE flexible from 3 {
+    throttle_time_ms: Fixed(4), 1, 6;
+    error_code: Fixed(2), 0, 3;
+    error_message: Text, 1, 3;
+    node_id: Fixed(4), 0, 3;
+    host: Text, 0, 3;
+    port: Fixed(4), 0, 3;
+    coordinators: Array(&Struct(&FIND_COORDINATOR_RESPONSE_COORDINATOR)), 4, 6;
+} }
 shape! { API_VERSIONS_REQUEST flexible from 3 {
     client_software_name: Text, 3, 4;
     client_software_version: Text, 3, 4;
@@ -571,6 +593,7 @@ pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::Fetch => Some(&FETCH_REQUEST),
         ApiKey::ListOffsets => Some(&LIST_OFFSETS_REQUEST),
         ApiKey::Metadata => Some(&METADATA_REQUEST),
+        ApiKey::FindCoordinator => Some(&FIND_COORDINATOR_REQUEST),
         ApiKey::ApiVersions => Some(&API_VERSIONS_REQUEST),
         ApiKey::CreateTopics => Some(&CREATE_TOPICS_REQUEST),
         ApiKey::OffsetForLeaderEpoch => Some(&OFFSET_FOR_LEADER_EPOCH_REQUEST),
@@ -596,6 +619,7 @@ pub(super) fn response(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::Fetch => Some(&FETCH_RESPONSE),
         ApiKey::ListOffsets => Some(&LIST_OFFSETS_RESPONSE),
         ApiKey::Metadata => Some(&METADATA_RESPONSE),
+        ApiKey::FindCoordinator => Some(&FIND_COORDINATOR_RESPONSE),
         ApiKey::ApiVersions => Some(&API_VERSIONS_RESPONSE),
         ApiKey::CreateTopics => Some(&CREATE_TOPICS_RESPONSE),
         ApiKey::OffsetForLeaderEpoch => Some(&OFFSET_FOR_LEADER_EPOCH_RESPONSE),

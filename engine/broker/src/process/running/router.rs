@@ -43,6 +43,10 @@ impl Running {
             (Listener::Broker, RequestKind::DescribeCluster(body)) => {
                 self.describe_cluster(cx, token, &body);
             }
+            (Listener::Broker, RequestKind::FindCoordinator(body)) => {
+                let response = api::find_coordinator::answer(&body, token.api_version);
+                self.server.respond(cx, token, Some(&ResponseKind::FindCoordinator(response)));
+            }
             (Listener::Broker, RequestKind::CreateTopics(body)) => {
                 self.create_topics(cx, token, body);
             }

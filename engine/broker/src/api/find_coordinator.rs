@@ -1,0 +1,137 @@
+//! FindCoordinator (key 10, versions 0 to 6), on the broker listener. Reads nothing but the request.
+//!
+//! Up to version 3 the response itself is the one coordinator; from version 4 on it is a list with one entry for each key
+//! that was asked (KIP-699). Versions without a key type (0) ask for groups. Share groups are known from version 6 on
+//! (KIP-932).
+//!
+//! Errors: INVALID_REQUEST for a key type that is unknown, or not yet known in the version; COORDINATOR_NOT_AVAILABLE.
+//!
+//! Simplified: there are no coordinators yet, so every key is answered COORDINATOR_NOT_AVAILABLE, which clients retry.
+//! The API is served nevertheless, because librdkafka takes a broker without it for one too old for lz4 and would send plain
+//! batches instead.
+
+use klamm_protocol::convert;
+use klamm_protocol::error::ErrorCode;
+use klamm_protocol::kafka::messages::find_coordinator_response::Coordinator;
+use klamm_protocol::kafka::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
+
+/// `CoordinatorType`: 0 for groups, 1 for transactions, 2 for share groups.
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+
+/// The first version that asks for many keys at once.
+const FIRST_WITH_MANY_KEYS: i16 = 4;
+
+/// The first version that may ask for a share group's coordinator.
+const FIRST_WITH_SHARE: i16 = 6;
+
+/// How a node that does not exist is written.
+const NO_NODE: BrokerId = BrokerId(-1);
+const NO_PORT: i32 = -1;
+
+/// Answers every key alike.
+pub fn answer(request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
+    let (code, message) = verdict(request.key_type, version);
+    let message = Some(convert::text(message));
+    if version < FIRST_WITH_MANY_KEYS {
+        return FindCoordinatorResponse::default()
+            .with_error_code(code.0)
+            .with_error_message(message)
+            .with_node_id(NO_NODE)
+            .with_port(NO_PORT);
+    }
+    let coordinators = request.coordinator_keys.iter().map(|key| {
+        Coordinator::default()
+            .with_key(key.clone())
+            .with_node_id(NO_NODE)
+            .with_port(NO_PORT)
+            .with_error_code(code.0)
+            .with_error_message(message.clone())
+    });
+    FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
+}
+
+fn verdict(key_type: i8, version: i16) -> (ErrorCode, &'static str) {
+    match key_type {
+        GROUP | TRANSACTION => {}
+        SHARE if version >= FIRST_WITH_SHARE => {}
+        _ => return (ErrorCode::INVALID_REQUEST, "This key type is not known in this version."),
+    }
+    (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.")
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_node::CorrelationId;
+    use klamm_protocol::api;
+    use klamm_protocol::codec;
+    use klamm_protocol::frame::FrameDecoder;
+    use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
+
+    use super::*;
+
+    /// Asks in a version's shape and reads the answer as a client would, from the bytes.
+    fn ask(keys: &[&str], key_type: i8, version: i16) -> FindCoordinatorResponse {
+        let request = FindCoordinatorRequest::default().with_key_type(key_type);
+        let request = if version < FIRST_WITH_MANY_KEYS {
+            request.with_key(convert::text(keys[0]))
+        } else {
+            request.with_coordinator_keys(keys.iter().map(|key| convert::text(key)).collect())
+        };
+        let response = ResponseKind::FindCoordinator(answer(&request, version));
+        let api = ApiKey::FindCoordinator;
+        let frame = codec::encode_response(api, version, CorrelationId(7), &response)
+            .unwrap_or_else(|error| panic!("version {version}: {error}"));
+        let mut decoder = FrameDecoder::new(1 << 20);
+        decoder.push(&frame);
+        let frame = decoder.pop().expect("well formed").expect("whole");
+        let (_, read) = codec::decode_response(api, version, frame)
+            .unwrap_or_else(|error| panic!("version {version}: {error}"));
+        let ResponseKind::FindCoordinator(read) = read else { panic!("{read:?}") };
+        read
+    }
+
+    fn versions() -> std::ops::RangeInclusive<i16> {
+        let info = api::info(ApiKey::FindCoordinator as i16).expect("in the table");
+        info.min..=info.max
+    }
+
+    #[test]
+    fn every_version_says_that_there_is_none_in_its_own_shape() {
+        for version in versions() {
+            let response = ask(&["g", "h"], GROUP, version);
+            if version < 4 {
+                let code = response.error_code;
+                assert_eq!((code, response.node_id.0, response.port), (15, -1, -1), "{version}");
+                assert_eq!((response.host.as_str(), response.coordinators.len()), ("", 0));
+                let message = response.error_message.expect("the default is not null");
+                assert_eq!(message.is_empty(), version == 0, "version {version}: {message:?}");
+            } else {
+                assert_eq!(response.error_code, 0, "the error stands at the key");
+                let keys: Vec<&str> =
+                    response.coordinators.iter().map(|found| found.key.as_str()).collect();
+                assert_eq!(keys, ["g", "h"]);
+                for found in &response.coordinators {
+                    let code = found.error_code;
+                    assert_eq!((code, found.node_id.0, found.port), (15, -1, -1), "{version}");
+                    assert!(found.host.is_empty());
+                    assert!(found.error_message.as_ref().is_some_and(|text| !text.is_empty()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn key_types_are_those_of_the_version() {
+        let code = |key_type, version| {
+            let response = ask(&["g"], key_type, version);
+            response.coordinators.first().map_or(response.error_code, |found| found.error_code)
+        };
+        for version in versions().filter(|version| *version >= 1) {
+            assert_eq!(code(TRANSACTION, version), 15);
+            assert_eq!(code(SHARE, version), if version >= 6 { 15 } else { 42 }, "{version}");
+            assert_eq!((code(3, version), code(-1, version)), (42, 42), "{version}");
+        }
+    }
+}
