@@ -20,7 +20,7 @@ mod summary;
 
 use std::sync::Arc;
 
-use klamm_node::{Command, Context, Disk, Input, Node, Time};
+use klamm_node::{Command, ConnectionId, Context, Disk, Input, Node, Time};
 use klamm_storage::ReadError;
 
 pub use config::{ProcessConfig, Roles};
@@ -87,6 +87,10 @@ impl Node for Process {
 
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         self.running.as_ref()?.next_deadline()
+    }
+
+    fn mutes(&self, connection: ConnectionId) -> bool {
+        self.running.as_ref().is_some_and(|running| running.mutes(connection))
     }
 }
 

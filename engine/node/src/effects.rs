@@ -21,6 +21,13 @@ pub trait Node {
 
     /// The earliest instant at which the node wants an [`Input::Wake`], and why.
     fn next_deadline(&self) -> Option<(Time, &'static str)>;
+
+    /// Whether a driver with real peers should leave this connection's next bytes unread for now, as Kafka mutes a channel
+    /// whose request it is working on. The node takes in whatever arrives all the same: this is about memory, never
+    /// about meaning, so that a driver without floods need not ask.
+    fn mutes(&self, _connection: ConnectionId) -> bool {
+        false
+    }
 }
 
 /// What a driver hands to a node.

@@ -2,12 +2,13 @@
 //!
 //! Each connection has a task that reads and a task that writes. Readers wait when the queue is full, so that TCP slows
 //! down a client that sends faster than the node works; and a reader waits while its writer has more to send than a client
-//! should leave unread, so that one which asks and never listens fills its own buffers and not this process.
+//! should leave unread, so that one which asks and never listens fills its own buffers and not this process. It waits as
+//! well while the node has enough of its bytes, behind a request that takes its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
@@ -44,10 +45,11 @@ enum Arrival {
     Stop(&'static str),
 }
 
-/// What a connection's writer has not sent yet; its reader waits for it to shrink.
+/// What keeps a connection's reader waiting: what its writer has not sent yet, and the node's word.
 #[derive(Debug, Default)]
 struct Backlog {
     bytes: AtomicUsize,
+    muted: AtomicBool,
     shrunk: Notify,
 }
 
@@ -61,8 +63,13 @@ impl Backlog {
         self.shrunk.notify_one();
     }
 
+    fn mute(&self, muted: bool) {
+        self.muted.store(muted, Ordering::Relaxed);
+        self.shrunk.notify_one();
+    }
+
     async fn small(&self) {
-        while self.bytes.load(Ordering::Relaxed) > UNREAD {
+        while self.muted.load(Ordering::Relaxed) || self.bytes.load(Ordering::Relaxed) > UNREAD {
             self.shrunk.notified().await;
         }
     }
@@ -109,6 +116,8 @@ pub(crate) struct Host {
     started: Instant,
     last: Time,
     connections: BTreeMap<ConnectionId, Attached>,
+    /// Those of them that the node wants to hear nothing of for now.
+    muted: BTreeSet<ConnectionId>,
     tasks: tokio::task::JoinSet<()>,
     arrivals: mpsc::Sender<Arrival>,
     /// Whether the node has said that its broker runs.
@@ -140,6 +149,7 @@ impl Host {
             started: Instant::now(),
             last: Time::ZERO,
             connections: BTreeMap::new(),
+            muted: BTreeSet::new(),
             tasks: tokio::task::JoinSet::new(),
             arrivals,
             running: false,
@@ -199,6 +209,7 @@ impl Host {
                 // Bytes of a connection that the node has closed meanwhile are nobody's.
                 if self.connections.contains_key(&connection) {
                     self.handle(Input::Received { connection, bytes });
+                    self.mute(connection);
                 }
             }
             Arrival::Closed(connection, reason) => {
@@ -218,6 +229,29 @@ impl Host {
                 self.handle(Input::Command(Command::Shutdown));
             }
         }
+    }
+
+    /// Stops reading a connection while the node has enough of it.
+    fn mute(&mut self, connection: ConnectionId) {
+        if let Some(attached) = self.connections.get(&connection)
+            && self.node.mutes(connection)
+            && self.muted.insert(connection)
+        {
+            attached.backlog.mute(true);
+        }
+    }
+
+    /// Reads the muted connections again that the node has come to the end of.
+    fn unmute(&mut self) {
+        let (node, connections) = (&self.node, &self.connections);
+        self.muted.retain(|connection| match connections.get(connection) {
+            Some(_) if node.mutes(*connection) => true,
+            Some(attached) => {
+                attached.backlog.mute(false);
+                false
+            }
+            None => false,
+        });
     }
 
     fn attach(&mut self, connection: ConnectionId, stream: TcpStream) {
@@ -259,6 +293,7 @@ impl Host {
         }
         // Keep the allocation for the next call.
         self.effects.items = items;
+        self.unmute();
     }
 
     fn carry_out(&mut self, effect: Effect) {

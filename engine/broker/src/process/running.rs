@@ -160,6 +160,11 @@ impl Running {
         })
     }
 
+    /// Whether enough of a connection's bytes wait here already.
+    pub(super) fn mutes(&self, connection: ConnectionId) -> bool {
+        self.server.mutes(connection)
+    }
+
     /// Takes an input in; [`Self::settle`] does what follows.
     pub(super) fn take(&mut self, cx: &mut Context<'_>, input: Input) {
         match input {

@@ -16,6 +16,9 @@ use crate::header::RequestHeader;
 use crate::kafka::messages::api_versions_response::{ApiVersion, ApiVersionsResponse};
 use crate::kafka::messages::{ApiKey, ResponseKind};
 
+/// How many bytes may wait behind a request before [`Server::mutes`] says that it is enough.
+const ENOUGH: usize = 64 * 1024;
+
 /// Names a request that waits for its answer. Unique within a process: a later connection never gets the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct RequestToken {
@@ -221,6 +224,15 @@ impl Server {
     /// Whether the asker is still there; who is not needs no answer.
     pub fn waits(&self, token: &RequestToken) -> bool {
         self.connections.get(&token.connection).is_some_and(|inbound| inbound.busy == Some(*token))
+    }
+
+    /// Whether a connection has sent enough for now: its next requests wait behind one that is being processed (or behind a
+    /// held listener), and more of them would only fill memory. Kafka leaves them in the socket.
+    pub fn mutes(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|inbound| {
+            let waits = inbound.busy.is_some() || self.held.contains(&inbound.listener);
+            waits && inbound.decoder.pending() >= ENOUGH
+        })
     }
 
     /// When the next silent connection is closed.

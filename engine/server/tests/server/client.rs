@@ -133,6 +133,37 @@ impl Client {
         answer.base_offset
     }
 
+    /// Sends zeros until the server takes no more for a while; returns how many it took.
+    pub(crate) fn write_until_stuck(&mut self, most: usize, patience: Duration) -> usize {
+        self.stream.set_write_timeout(Some(patience)).expect("a timeout");
+        let mut taken = 0;
+        while taken < most {
+            match self.stream.write(&[0; 64 * 1024]) {
+                Ok(more) => taken += more,
+                Err(_) => break,
+            }
+        }
+        taken
+    }
+
+    /// Whether the server ends the connection, whatever it says before.
+    pub(crate) fn ends_after_answers(&mut self) -> bool {
+        let mut heard = Vec::new();
+        match self.stream.read_to_end(&mut heard) {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// A fetch from the beginning that may wait.
+    pub(crate) fn patient_fetch_request(name: &str, patience: Duration) -> RequestKind {
+        let RequestKind::Fetch(request) = Self::fetch_request(name, 0) else {
+            unreachable!("a fetch request is one")
+        };
+        let wait = i32::try_from(patience.as_millis()).expect("a short time");
+        RequestKind::Fetch(request.with_max_wait_ms(wait))
+    }
+
     pub(crate) fn fetch_request(name: &str, from: i64) -> RequestKind {
         let partition =
             FetchPartition::default().with_fetch_offset(from).with_partition_max_bytes(1024 * 1024);

@@ -175,3 +175,21 @@ fn a_hundred_thousand_records_take_seconds() {
     assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
     server.stop();
 }
+
+/// While a long poll waits, what its client sends behind it stays in the client's buffers.
+#[test]
+fn a_flood_behind_a_long_poll_is_left_unread() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Running::start(folder.path());
+    let mut flood = server.connect();
+    flood.create("quiet");
+    flood.send(11, &Client::patient_fetch_request("quiet", Duration::from_secs(20)));
+    let taken = flood.write_until_stuck(200 * 1024 * 1024, Duration::from_secs(2));
+    assert!(taken < 100 * 1024 * 1024, "the server took {taken} bytes in behind one request");
+    let mut good = server.connect();
+    // The record answers the poll; then the flood is read, and turns out to be no request.
+    assert_eq!(good.produce("quiet", &values(0..1)), 0);
+    assert!(flood.ends_after_answers(), "the connection was never read again");
+    assert_eq!(good.read_all("quiet"), values(0..1));
+    server.stop();
+}
