@@ -206,10 +206,21 @@ impl Disk for MemoryDisk {
     }
 
     fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
-        let inside = |name: &str| name.rsplit_once('/').map_or("", |(parent, _)| parent) == dir;
-        self.durable_names.retain(|name, _| !inside(name));
-        let now = self.names.iter().filter(|(name, _)| inside(name));
-        self.durable_names.extend(now.map(|(name, id)| (name.clone(), *id)));
+        let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
+        // Called for every new segment: what lies outside the directory is not looked at.
+        let inside = |names: &BTreeMap<String, FileId>| -> Vec<(String, FileId)> {
+            let below = names.range(prefix.clone()..);
+            let below = below.take_while(|(name, _)| name.starts_with(&prefix));
+            let direct = below.filter(|(name, _)| !name[prefix.len()..].contains('/'));
+            direct.map(|(name, id)| (name.clone(), *id)).collect()
+        };
+        let (durable, now) = (inside(&self.durable_names), inside(&self.names));
+        if durable != now {
+            for (name, _) in durable {
+                self.durable_names.remove(&name);
+            }
+            self.durable_names.extend(now);
+        }
         Ok(())
     }
 
@@ -229,8 +240,15 @@ impl Disk for MemoryDisk {
     }
 
     fn remove(&mut self, path: &str) -> DiskResult<()> {
+        self.names.remove(path);
         let below = format!("{path}/");
-        self.names.retain(|name, _| name != path && !name.starts_with(&below));
+        let all = self
+            .names
+            .range(below.clone()..)
+            .map_while(|(name, _)| name.starts_with(&below).then(|| name.clone()));
+        for name in all.collect::<Vec<_>>() {
+            self.names.remove(&name);
+        }
         Ok(())
     }
 

@@ -150,6 +150,8 @@ pub enum PermittedReason {
     PowerLoss,
     /// As many holders as `min.insync.replicas` had their disks replaced or lost power.
     DiskLoss,
+    /// The last member of the ISR lost its tail and led all the same: what eligible leader replicas (KIP-966) are for.
+    LastReplica,
 }
 
 impl PermittedReason {
@@ -163,6 +165,10 @@ impl PermittedReason {
                 "as many holders as min.insync.replicas lost power before they had synced it"
             }
             Self::DiskLoss => "as many holders as min.insync.replicas lost their disks",
+            Self::LastReplica => {
+                "the last member of the ISR lost it before it had synced it, and without eligible leader replicas \
+                 (KIP-966) it leads all the same"
+            }
         }
     }
 }
@@ -175,6 +181,7 @@ impl fmt::Display for PermittedReason {
             Self::UncleanElection => "unclean-election",
             Self::PowerLoss => "power-loss",
             Self::DiskLoss => "disk-loss",
+            Self::LastReplica => "last-replica",
         })
     }
 }

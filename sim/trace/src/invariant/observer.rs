@@ -1,8 +1,8 @@
 //! The bystander: what was ever committed or read, and which losses are excused.
 //!
 //! `COMMITTED[o]` is the record at offset `o` when any leader first advanced its high watermark past `o`; the first writer
-//! wins. A loss is excused when it follows an unclean election, or when as many holders as `min.insync.replicas` lost
-//! the record to a power failure or a new disk: then the range that went is remembered, and differences that begin in it
+//! wins. A loss is excused when it follows an unclean election, when as many holders as `min.insync.replicas` lost the
+//! record to a power failure or a new disk, or when the only member of the ISR did and leads (Kafka without KIP-966): then the range that went is remembered, and differences that begin in it
 //! are consequences, not violations. A second, unexcused fault in the very same range would go unseen.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,14 +95,22 @@ pub(super) fn permitted(
     if let Some((decided, _)) = state.unclean.iter().rev().find(|(decided, _)| *decided > since) {
         return Some((PermittedReason::UncleanElection, vec![*decided]));
     }
+    let last = state.truth.as_ref().and_then(|truth| match truth.isr.as_slice() {
+        [only] if *only == truth.leader => Some(*only),
+        _ => None,
+    });
     let (mut faults, mut wiped, mut count) = (Vec::new(), false, 0);
+    let mut last_lost = None;
     for (id, replica) in &state.replicas {
-        if holders.is_some_and(|holders| !holders.contains(id)) {
-            continue;
-        }
         let covers = |loss: &&crate::view::Loss| {
             loss.from <= offset && offset < loss.to && loss.fault > since
         };
+        if last == Some(*id) {
+            last_lost = replica.losses.iter().rev().find(covers).map(|loss| loss.fault);
+        }
+        if holders.is_some_and(|holders| !holders.contains(id)) {
+            continue;
+        }
         if let Some(loss) = replica.losses.iter().rev().find(covers) {
             count += 1;
             wiped |= loss.kind == LossKind::Wiped;
@@ -113,7 +121,10 @@ pub(super) fn permitted(
     let most = holders.map_or(replicas, <[BrokerId]>::len).max(1);
     let enough = view.min_isr(&partition.topic).clamp(1, most);
     let reason = if wiped { PermittedReason::DiskLoss } else { PermittedReason::PowerLoss };
-    (count >= enough).then_some((reason, faults))
+    if count >= enough {
+        return Some((reason, faults));
+    }
+    last_lost.map(|fault| (PermittedReason::LastReplica, vec![fault]))
 }
 
 /// A batch in words: `batch 7..9 of epoch 3`.
