@@ -176,6 +176,12 @@ pub(crate) struct Bench {
     /// How long each measurement lasts at least, in wall seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     pub(crate) seconds: u64,
+    /// Measure one workload in this very process and print raw numbers; this is how bench calls itself.
+    #[arg(long, hide = true, value_name = "WORKLOAD")]
+    pub(crate) alone: Option<String>,
+    /// With --alone: check the invariants after each event.
+    #[arg(long, hide = true, requires = "alone")]
+    pub(crate) checked: bool,
 }
 
 /// `klamm serve`.

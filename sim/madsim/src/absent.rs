@@ -1,5 +1,7 @@
 //! The same functions where madsim does not exist.
 
+use std::time::Duration;
+
 use klamm_node::Time;
 use klamm_scenario::Scenario;
 use klamm_trace::Keep;
@@ -40,5 +42,13 @@ pub fn run_watched(
 /// # Errors
 /// Always.
 pub fn run_nodes(_scenario: &Scenario, _seed: u64, _keep: Keep) -> Result<NodeRun, SandboxError> {
+    Err(SandboxError::NoMadsim)
+}
+
+/// Says that there is no madsim.
+///
+/// # Errors
+/// Always.
+pub fn stream_message_cost(_count: u32) -> Result<Duration, SandboxError> {
     Err(SandboxError::NoMadsim)
 }

@@ -24,9 +24,13 @@ use klamm_world::Outcome;
 use thiserror::Error;
 
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+mod bench;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod host;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod nodes;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+pub use bench::stream_message_cost;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 pub use host::{run, run_watched, sandbox};
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
@@ -35,7 +39,7 @@ pub use nodes::run_nodes;
 #[cfg(not(all(madsim, any(target_os = "linux", target_os = "macos"))))]
 mod absent;
 #[cfg(not(all(madsim, any(target_os = "linux", target_os = "macos"))))]
-pub use absent::{run, run_nodes, run_watched, sandbox};
+pub use absent::{run, run_nodes, run_watched, sandbox, stream_message_cost};
 
 /// Whether madsim exists on this system.
 pub const AVAILABLE: bool = cfg!(all(madsim, any(target_os = "linux", target_os = "macos")));
