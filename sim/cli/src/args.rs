@@ -21,19 +21,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 
     /// When to use colour.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
-    pub(crate) color: Colour,
+    pub color: Colour,
 
     /// Print only what went wrong.
     #[arg(long, short, global = true)]
-    pub(crate) quiet: bool,
+    pub quiet: bool,
 
     /// Show the drivers' own diagnostics on stderr (repeat for more). What the cluster does is told by events.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
+    pub verbose: u8,
 }
 
 /// When colour is used.
@@ -73,31 +73,31 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Run {
     /// The scenario file.
-    pub(crate) scenario: PathBuf,
+    pub scenario: PathBuf,
     /// The seed; the scenario's own if not given.
     #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
+    pub seed: Option<u64>,
     /// Stop at this virtual time, e.g. 12s or 1500ms.
     #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
+    pub until: Option<String>,
     /// Write the recorded run to a file that `klamm replay` reads.
     #[arg(long, value_name = "FILE")]
-    pub(crate) trace: Option<PathBuf>,
+    pub trace: Option<PathBuf>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
-    pub(crate) format: Format,
+    pub format: Format,
     /// What drives the nodes; the host where madsim exists, the plain world elsewhere.
     #[arg(long, value_enum, value_name = "DRIVER")]
-    pub(crate) driver: Option<Driver>,
+    pub driver: Option<Driver>,
     /// Show the events of these rooms instead of those that the scenario names.
     #[arg(long, value_name = "ROOM", value_delimiter = ',')]
-    pub(crate) show: Vec<String>,
+    pub show: Vec<String>,
     /// Tell the run at N virtual seconds a second instead of as fast as it goes.
     #[arg(long, value_name = "N")]
-    pub(crate) pace: Option<u32>,
+    pub pace: Option<u32>,
     /// Show every event.
     #[arg(long, conflicts_with = "show")]
-    pub(crate) all: bool,
+    pub all: bool,
 }
 
 /// The forms of output.
@@ -127,10 +127,10 @@ pub(crate) enum Driver {
 pub(crate) struct Check {
     /// The scenario files.
     #[arg(required = true)]
-    pub(crate) scenarios: Vec<PathBuf>,
+    pub scenarios: Vec<PathBuf>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
-    pub(crate) format: TextOrJson,
+    pub format: TextOrJson,
 }
 
 /// Text for people, or JSON for machines.
@@ -146,22 +146,22 @@ pub(crate) enum TextOrJson {
 #[derive(Args, Debug)]
 pub(crate) struct Replay {
     /// The trace file.
-    pub(crate) trace: PathBuf,
+    pub trace: PathBuf,
     /// Stop at a time (12s, 1500ms) or at an event (its number) and show the state there.
     #[arg(long, value_name = "TIME|SEQ")]
-    pub(crate) at: Option<String>,
+    pub at: Option<String>,
     /// Walk from an event back to what caused it.
     #[arg(long, value_name = "SEQ", conflicts_with = "at")]
-    pub(crate) why: Option<u64>,
+    pub why: Option<u64>,
     /// List the events, one a line, instead of the transcript.
     #[arg(long, conflicts_with_all = ["at", "why"])]
-    pub(crate) events: bool,
+    pub events: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
-    pub(crate) format: TextOrJson,
+    pub format: TextOrJson,
     /// Show the events of these rooms instead of those that the scenario names.
     #[arg(long, value_name = "ROOM", value_delimiter = ',')]
-    pub(crate) show: Vec<String>,
+    pub show: Vec<String>,
 }
 
 /// `klamm bench`.
@@ -169,19 +169,19 @@ pub(crate) struct Replay {
 pub(crate) struct Bench {
     /// Only these workloads: S0, S1, S3, L.
     #[arg(value_name = "WORKLOAD")]
-    pub(crate) workloads: Vec<String>,
+    pub workloads: Vec<String>,
     /// What to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
-    pub(crate) format: TextOrJson,
+    pub format: TextOrJson,
     /// How long each measurement lasts at least, in wall seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
-    pub(crate) seconds: u64,
+    pub seconds: u64,
     /// Measure one workload in this very process and print raw numbers; this is how bench calls itself.
     #[arg(long, hide = true, value_name = "WORKLOAD")]
-    pub(crate) alone: Option<String>,
+    pub alone: Option<String>,
     /// With --alone: check the invariants after each event.
     #[arg(long, hide = true, requires = "alone")]
-    pub(crate) checked: bool,
+    pub checked: bool,
 }
 
 /// `klamm serve`.
@@ -189,17 +189,17 @@ pub(crate) struct Bench {
 pub(crate) struct Serve {
     /// The port for clients; 0 takes a free one and prints it.
     #[arg(long, default_value_t = 9092)]
-    pub(crate) port: u16,
+    pub port: u16,
     /// The address to listen on; 0.0.0.0 for every interface.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub(crate) listen: std::net::IpAddr,
+    pub listen: std::net::IpAddr,
     /// Where the data lives.
     #[arg(long, value_name = "DIR", default_value = "klamm-data")]
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
     /// The host name that clients are told to connect to.
     #[arg(long, value_name = "HOST", default_value = "localhost")]
-    pub(crate) advertise: String,
+    pub advertise: String,
     /// A Kafka broker setting; repeat for more.
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<String>,
+    pub settings: Vec<String>,
 }

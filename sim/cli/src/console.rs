@@ -53,7 +53,7 @@ pub(crate) struct Console {
     colour_out: bool,
     colour_err: bool,
     /// Print only what went wrong.
-    pub(crate) quiet: bool,
+    pub quiet: bool,
 }
 
 impl Console {

@@ -18,11 +18,11 @@ pub(crate) fn default() -> Driver {
 /// What a run left behind.
 pub(crate) struct Done {
     /// Everything that was recorded.
-    pub(crate) recorder: Recorder,
+    pub recorder: Recorder,
     /// What came of it.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
     /// What the scenario asked for and the driver has no model of.
-    pub(crate) ignored: Vec<String>,
+    pub ignored: Vec<String>,
 }
 
 impl Done {

@@ -1,11 +1,10 @@
 //! What a run came to, in words and for machines.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use klamm_node::{NodeId, Offset, TopicPartition};
-use klamm_trace::{INVARIANTS, NodeTable, PermittedLoss, PermittedReason, Severity};
-use klamm_world::Outcome;
+use klamm_trace::{INVARIANTS, NodeTable, PermittedLoss, PermittedReason, Severity, Violation};
+use klamm_world::{FaultReport, Outcome};
 use serde_json::{Value, json};
 
 use crate::console::Console;
@@ -15,59 +14,58 @@ const SHOWN: usize = 12;
 
 /// The verdict for a person.
 pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> String {
-    let mut out = String::new();
     let green = |text: &str| console.paint("32", text);
     let red = |text: &str| console.paint("31", text);
     let amber = |text: &str| console.paint("33", text);
+    let mut lines = vec![console.paint("1", "verdict")];
 
-    let _ = writeln!(out, "{}", console.paint("1", "verdict"));
     for expectation in &outcome.expectations {
-        let _ = match expectation.met {
-            Some(true) => writeln!(out, "  {} line {}: {}", green("held  "), expectation.line, expectation.text),
-            Some(false) => writeln!(
-                out,
-                "  {} line {}: {}; found {}",
-                red("FAILED"),
-                expectation.line,
-                expectation.text,
-                expectation.found
-            ),
-            None => writeln!(out, "  {} line {}: {}", red("MISSED"), expectation.line, expectation.text),
-        };
+        let (line, text, found) = (expectation.line, &expectation.text, &expectation.found);
+        lines.push(match expectation.met {
+            Some(true) => format!("  {} line {line}: {text}", green("held  ")),
+            Some(false) => format!("  {} line {line}: {text}; found {found}", red("FAILED")),
+            None => format!("  {} line {line}: {text}", red("MISSED")),
+        });
     }
     for step in &outcome.missed_steps {
-        let _ = writeln!(out, "  {} line {}: the step never happened: {}", red("MISSED"), step.line, step.text);
+        lines.push(format!("  {} line {}: the step never happened: {}", red("MISSED"), step.line, step.text));
     }
-    for violation in outcome.violations.iter().take(SHOWN) {
-        let word = match violation.severity {
-            Severity::Amber => amber("AMBER "),
-            Severity::Red => red("BROKEN"),
-        };
-        let _ = writeln!(out, "  {word} {violation}");
-    }
-    more(&mut out, outcome.violations.len(), "violations");
+    let violation = |violation: &Violation| match violation.severity {
+        Severity::Amber => format!("  {} {violation}", amber("AMBER ")),
+        Severity::Red => format!("  {} {violation}", red("BROKEN")),
+    };
+    lines.extend(some(&outcome.violations, "violations", violation));
     for (node, message) in &outcome.panics {
-        let _ = writeln!(out, "  {} {} panicked: {message}", red("PANIC "), nodes.name(*node));
+        lines.push(format!("  {} {} panicked: {message}", red("PANIC "), nodes.name(*node)));
     }
     for line in losses(&outcome.permitted_losses, nodes) {
-        let _ = writeln!(out, "  {} {line}", amber("lost  "));
+        lines.push(format!("  {} {line}", amber("lost  ")));
     }
-    for fault in outcome.faults.iter().take(SHOWN) {
+    let fault = |fault: &FaultReport| {
+        let (line, text) = (fault.line, &fault.text);
+        if fault.bites() == 0 {
+            return format!("  {} line {line}: {text} changed nothing", amber("idle  "));
+        }
         let effects: Vec<String> = fault.effects.iter().map(|(what, count)| format!("{count} {what}")).collect();
-        let _ = if fault.bites() == 0 {
-            writeln!(out, "  {} line {}: {} changed nothing", amber("idle  "), fault.line, fault.text)
-        } else {
-            writeln!(out, "  fault  line {}: {}: {}", fault.line, fault.text, effects.join(", "))
-        };
-    }
-    more(&mut out, outcome.faults.len(), "faults");
+        format!("  fault  line {line}: {text}: {}", effects.join(", "))
+    };
+    lines.extend(some(&outcome.faults, "faults", fault));
     if outcome.violations.is_empty() {
         let checked = format!("{} invariants checked after each of {} events", INVARIANTS.len(), outcome.events);
-        let _ = writeln!(out, "  {} {checked}", green("held  "));
+        lines.push(format!("  {} {checked}", green("held  ")));
     }
     let last = if outcome.passed() { green("everything held") } else { red("NOT everything held") };
-    let _ = writeln!(out, "  {last}");
-    out
+    lines.push(format!("  {last}\n"));
+    lines.join("\n")
+}
+
+/// The first few of many, and how many more there are.
+fn some<T>(all: &[T], what: &str, line: impl Fn(&T) -> String) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(SHOWN).map(line).collect();
+    if all.len() > SHOWN {
+        lines.push(format!("         and {} more {what}", all.len() - SHOWN));
+    }
+    lines
 }
 
 /// One line for what one producer lost in one partition for one reason:
@@ -85,12 +83,6 @@ fn losses(losses: &[PermittedLoss], nodes: &NodeTable) -> Vec<String> {
         format!("{records} of {producer} in {partition} from offset {base}: permitted, {}", reason.text())
     };
     groups.into_iter().map(line).collect()
-}
-
-fn more(out: &mut String, count: usize, what: &str) {
-    if count > SHOWN {
-        let _ = writeln!(out, "         and {} more {what}", count - SHOWN);
-    }
 }
 
 /// The verdict for a machine.
