@@ -148,10 +148,10 @@ pub(super) fn condition(what: &Condition) -> String {
             format!("broker {broker} has cut off part of its log of {partition}")
         }
         Condition::AcknowledgedReadable(None) => {
-            "every acknowledged record is readable or its loss was permitted".to_owned()
+            "every acknowledged record readable, permitted losses aside".to_owned()
         }
         Condition::AcknowledgedReadable(Some(topic)) => {
-            format!("every acknowledged record of {topic} is readable or its loss was permitted")
+            format!("every acknowledged record readable in {topic}, permitted losses aside")
         }
         Condition::PermittedLoss { client } => {
             format!("{} lost acknowledged records, as permitted", who(client.as_ref(), "somebody"))
