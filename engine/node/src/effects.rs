@@ -252,10 +252,11 @@ impl Effects {
         self.items.push(Output::Observed(kind, because));
     }
 
-    /// Asks for a connection and returns its id.
+    /// Asks for a connection and returns its id. Its cause is the last event of this call, or the input: mostly the wish
+    /// that the first request on it carries.
     pub fn connect(&mut self, to: Endpoint) -> ConnectionId {
         let connection = self.fresh_connection();
-        self.items.push(Output::Effect(Effect::Connect { connection, to }, Because::Input));
+        self.items.push(Output::Effect(Effect::Connect { connection, to }, Because::Previous));
         connection
     }
 
