@@ -27,19 +27,6 @@ pub fn told_from_trace(world: &World, options: TranscriptOptions) -> String {
     Transcript::of(&world.recorder().to_trace(), options)
 }
 
-/// Runs a world to its end and tells it step by step, as the terminal does.
-pub fn told_live(world: &mut World, options: TranscriptOptions) -> String {
-    let (mut transcript, mut out) = (Transcript::new(options), String::new());
-    while let Some(progress) = world.step() {
-        let fresh = world.recorder().events().from(progress.first);
-        for event in fresh.take_while(|event| event.seq <= progress.last) {
-            transcript.event(&event, world.view(), &mut out);
-        }
-    }
-    transcript.finish(world.view(), &mut out);
-    out
-}
-
 /// What came of a run: expectations, violations, losses by producer, partition and reason, faults and what they changed.
 pub fn verdict(outcome: &Outcome, nodes: &NodeTable) -> String {
     let mut lines = vec!["verdict".to_owned()];

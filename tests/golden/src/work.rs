@@ -19,7 +19,9 @@ pub fn on_workers<J: Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -
                     jobs.get(index).map(|job| (index, job))
                 } {
                     let result = work(job);
-                    done.lock().expect("no worker panics while it holds the list").push((index, result));
+                    done.lock()
+                        .expect("no worker panics while it holds the list")
+                        .push((index, result));
                 }
             });
         }

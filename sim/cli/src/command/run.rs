@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
     let (told, heard) = mpsc::channel();
     let done = std::thread::scope(|scope| {
         let run = scope.spawn(|| {
-            let mut teller = Teller { transcript: Transcript::new(story.clone()), tells, told };
+            let mut teller = Teller { transcript: Transcript::new(story.clone()), view: None, tells, told };
             let done = driver::drive(driver, &scenario, seed, &run_options, until, |world, progress| {
                 teller.step(world, progress);
             })?;
@@ -161,6 +161,8 @@ fn listen(heard: &mpsc::Receiver<Told>, pace: Option<u32>, bar: &ProgressBar, co
 /// Turns a run into a story while it goes on.
 struct Teller {
     transcript: Transcript,
+    /// The state at the event that is told next; none before the first.
+    view: Option<View>,
     tells: bool,
     told: mpsc::Sender<Told>,
 }
@@ -172,9 +174,12 @@ impl Teller {
         }
         let mut text = String::new();
         if self.tells {
-            let (recorder, view) = (world.recorder(), world.view());
+            let recorder = world.recorder();
+            // Event by event, as a stored trace is told: the world's own View is already behind the whole step.
+            let view = self.view.get_or_insert_with(|| View::new(recorder.header()));
             for event in recorder.events().from(progress.first).take_while(|event| event.seq <= progress.last) {
                 self.transcript.event(&event, view, &mut text);
+                view.apply(&event);
             }
         }
         if !text.is_empty() || !self.tells {

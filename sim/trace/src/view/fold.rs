@@ -161,9 +161,8 @@ impl View {
                 self.node(id).connections.insert(*connection, view);
             }
             EventKind::ConnectionClosed { connection, .. } => {
-                let node = self.node(id);
-                node.connections.remove(connection);
-                node.parked.retain(|(on, _), _| on != connection);
+                // What is parked stays so: as in Kafka's purgatory, nobody looks for the requests of a lost connection.
+                self.node(id).connections.remove(connection);
             }
             EventKind::FrameSent {
                 to,
@@ -229,8 +228,8 @@ impl View {
                 if *log_end < member.log.end() {
                     member.log.truncate_to(*log_end);
                 }
-                // What a recovery reads back is what the disk holds; after a crash that may still be in the page cache.
-                member.synced = member.synced.min(*log_end);
+                // Opening a log verifies it and makes it durable.
+                member.synced = *log_end;
             }
             _ => {}
         }
@@ -352,7 +351,14 @@ impl View {
                     seq: event.seq,
                 };
                 self.node(event.node).beliefs.insert(partition.clone(), state.clone());
+                let broker = self.table.broker_of(event.node);
                 let view = self.partition(partition);
+                // A leader that learns of a newer state than it was answered withdraws what it asked for.
+                if let Some(replica) = broker.and_then(|broker| view.replicas.get_mut(&broker))
+                    && replica.answered.as_ref().is_none_or(|(epoch, _)| epoch < partition_epoch)
+                {
+                    replica.proposed = None;
+                }
                 let newest = view.truth.as_ref().map(|truth| truth.offset).max(view.deleted);
                 if newest.is_none_or(|newest| newest < *offset) {
                     if view.truth.as_ref().is_none_or(|truth| truth.leader != *leader) {
@@ -457,7 +463,11 @@ impl View {
             EventKind::IsrProposed { partition, isr, .. } => {
                 self.replica(node, partition).proposed = Some(isr.clone());
             }
-            EventKind::IsrProposalFailed { partition, .. } => {
+            // Only these two errors say that the controller did not do it. After any other it may have, or may yet, and the
+            // leader goes on to count on it.
+            EventKind::IsrProposalFailed { partition, error }
+                if error == "OPERATION_NOT_ATTEMPTED" || error == "INELIGIBLE_REPLICA" =>
+            {
                 self.replica(node, partition).proposed = None;
             }
             EventKind::IsrCommitted { partition, isr, partition_epoch } => {

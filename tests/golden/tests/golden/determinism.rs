@@ -48,7 +48,9 @@ fn complaints(lesson: &Lesson, seed: u64) -> Vec<String> {
         format!("line {line}: expected {text}, found {found}")
     }));
     let missed = &first.missed_steps;
-    wrong.extend(missed.iter().map(|step| format!("line {}: {} never happened", step.line, step.text)));
+    wrong.extend(
+        missed.iter().map(|step| format!("line {}: {} never happened", step.line, step.text)),
+    );
     wrong
 }
 

@@ -103,7 +103,12 @@ impl Lone {
     }
 
     /// A request as a whole frame, and its correlation id.
-    pub(crate) fn frame(&mut self, version: i16, key: ApiKey, request: &RequestKind) -> (Bytes, i32) {
+    pub(crate) fn frame(
+        &mut self,
+        version: i16,
+        key: ApiKey,
+        request: &RequestKind,
+    ) -> (Bytes, i32) {
         self.correlation += 1;
         let header = RequestHeader::default()
             .with_request_api_key(key as i16)

@@ -46,7 +46,8 @@ fn corpus() -> Vec<(u16, Bytes)> {
     let mut frames = Vec::new();
     for frame in world.lab().captured_frames() {
         let event = world.recorder().event(frame.sent).expect("stored");
-        let EventKind::FrameSent { role: FrameRole::Request, api_key, api_version, .. } = event.kind
+        let EventKind::FrameSent { role: FrameRole::Request, api_key, api_version, .. } =
+            event.kind
         else {
             continue;
         };
@@ -114,11 +115,12 @@ fn mutate(frame: &Bytes, dice: &mut Dice) -> Bytes {
         6 => {
             mend = false;
             let length = i64::try_from(bytes.len()).expect("small") - 4;
-            let other = match dice.below(5) {
+            let other = match dice.below(6) {
                 0 => -1,
                 1 => i64::from(i32::MAX),
                 2 => 0,
                 3 => length - 1,
+                4 => length + 1 + i64::from(dice.byte()),
                 _ => i64::from(i32::MIN),
             };
             put_length(&mut bytes, other);
@@ -192,5 +194,5 @@ fn mutated_frames_never_stop_a_broker() {
     lone.run(Span::secs(30));
     answers(&mut lone);
     // All three happen often: the mutations are neither too wild nor too tame.
-    assert!(refused > 1000 && answered > 1000 && silent > 100, "{refused} {answered} {silent}");
+    assert!(refused > 1000 && answered > 1000 && silent > 50, "{refused} {answered} {silent}");
 }

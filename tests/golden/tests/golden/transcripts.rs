@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_golden::{lessons, on_workers, told_from_trace, told_live, transcript_options, verdict};
+use klamm_golden::{lessons, on_workers, told_from_trace, transcript_options, verdict};
 use klamm_world::World;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
@@ -30,19 +30,6 @@ fn every_scenario_reads_as_it_did() {
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!(lesson.name.as_str(), told));
     }
-}
-
-#[test]
-fn a_run_told_live_reads_as_its_stored_trace() {
-    on_workers(&lessons(), |lesson| {
-        let options = transcript_options(&lesson.scenario);
-        let mut world = World::new(&lesson.scenario, lesson.scenario.seed);
-        let live = told_live(&mut world, options.clone());
-        let stored = told_from_trace(&world, options);
-        let parts = live.lines().zip(stored.lines()).find(|(live, stored)| live != stored);
-        assert_eq!(parts, None, "{}: the live line and the stored one", lesson.name);
-        assert_eq!(live, stored, "{}", lesson.name);
-    });
 }
 
 /// A snapshot without a scenario is dead weight that no test would notice.

@@ -7,6 +7,7 @@ use kafka_protocol::messages::api_versions_request::ApiVersionsRequest;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
 use kafka_protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use kafka_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
 use kafka_protocol::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -28,8 +29,10 @@ use crate::lone::Lone;
 
 const NONE: i16 = 0;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const UNSUPPORTED_VERSION: i16 = 35;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
+const INVALID_REQUEST: i16 = 42;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 const MISMATCHED_ENDPOINT_TYPE: i16 = 114;
 
@@ -84,7 +87,8 @@ fn fetch(version: i16, topic: Topic) -> RequestKind {
 }
 
 fn list_offsets(topic: Topic, timestamp: i64) -> RequestKind {
-    let partition = ListOffsetsPartition::default().with_partition_index(0).with_timestamp(timestamp);
+    let partition =
+        ListOffsetsPartition::default().with_partition_index(0).with_timestamp(timestamp);
     let asked =
         ListOffsetsTopic::default().with_name(topic.name()).with_partitions(vec![partition]);
     let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1));
@@ -147,6 +151,20 @@ fn describe_cluster(version: i16, endpoint_type: i8) -> RequestKind {
     RequestKind::DescribeCluster(request)
 }
 
+fn find_coordinator(version: i16, key_type: i8) -> RequestKind {
+    let key = StrBytes::from_static_str("group");
+    let request = if version >= 4 {
+        FindCoordinatorRequest::default().with_coordinator_keys(vec![key])
+    } else {
+        FindCoordinatorRequest::default().with_key(key)
+    };
+    RequestKind::FindCoordinator(if version >= 1 {
+        request.with_key_type(key_type)
+    } else {
+        request
+    })
+}
+
 /// A request and the error that its answer must carry; none if any will do.
 struct Question {
     request: RequestKind,
@@ -176,9 +194,8 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
                 .map(|timestamp| question(list_offsets(topic, timestamp), NONE))
                 .into();
             let later = [(7, -3), (8, -4), (9, -5)].into_iter();
-            all.extend(later.filter(|(since, _)| version >= *since).map(|(_, timestamp)| Question {
-                request: list_offsets(topic, timestamp),
-                error: None,
+            all.extend(later.filter(|(since, _)| version >= *since).map(|(_, timestamp)| {
+                Question { request: list_offsets(topic, timestamp), error: None }
             }));
             all.push(question(list_offsets(unknown, -1), UNKNOWN_TOPIC_OR_PARTITION));
             all
@@ -218,6 +235,14 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             question(offset_for_leader_epoch(topic), NONE),
             question(offset_for_leader_epoch(unknown), UNKNOWN_TOPIC_OR_PARTITION),
         ],
+        ApiKey::FindCoordinator => {
+            let mut all = vec![question(find_coordinator(version, 0), COORDINATOR_NOT_AVAILABLE)];
+            if version >= 1 {
+                all.push(question(find_coordinator(version, 1), COORDINATOR_NOT_AVAILABLE));
+                all.push(question(find_coordinator(version, 9), INVALID_REQUEST));
+            }
+            all
+        }
         ApiKey::DescribeCluster => {
             let mut all = vec![question(describe_cluster(version, 1), NONE)];
             if version >= 1 {
@@ -281,6 +306,8 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
             assert_eq!(answer.error_code == NONE, answer.end_offset > 0, "{answer:?}");
             answer.error_code
         }
+        ResponseKind::FindCoordinator(response) if version < 4 => response.error_code,
+        ResponseKind::FindCoordinator(response) => response.coordinators[0].error_code,
         ResponseKind::DescribeCluster(response) => response.error_code,
         other => panic!("an answer of another kind: {other:?}"),
     }
@@ -306,7 +333,9 @@ fn every_version_of_every_api_is_answered() {
     let mut wrong = Vec::new();
     for info in api::served_on(Listener::Broker) {
         for version in info.min..=info.max {
-            for (n, question) in questions(info.api, version, topic, unknown).into_iter().enumerate() {
+            for (n, question) in
+                questions(info.api, version, topic, unknown).into_iter().enumerate()
+            {
                 let answer = lone.ask(BROKER_PORT, version, info.api, &question.request);
                 let refused = lone.take_events().into_iter();
                 let refused: Vec<_> = refused

@@ -48,8 +48,10 @@ fn compare_replica(found: &mut Comparison, view: &View, node: NodeId, held: &Rep
             found.same("log start", &seen.log.start(), &held.log_start);
             found.same("log end", &seen.log.end(), &held.log_end);
             found.same("high watermark", &seen.high_watermark, &held.high_watermark);
-            let epochs: Vec<_> = seen.epochs.iter().map(|entry| (entry.epoch, entry.start)).collect();
-            let cache: Vec<_> = held.epochs.iter().map(|entry| (entry.epoch, entry.start)).collect();
+            let epochs: Vec<_> =
+                seen.epochs.iter().map(|entry| (entry.epoch, entry.start)).collect();
+            let cache: Vec<_> =
+                held.epochs.iter().map(|entry| (entry.epoch, entry.start)).collect();
             found.same("epoch cache", &epochs, &cache);
             found.same("proposed ISR", &seen.proposed, &held.proposed);
             if held.role == Held::Leader {
@@ -125,7 +127,8 @@ fn compare_server(found: &mut Comparison, view: &View, node: NodeId, held: &Proc
     found.same("parked requests", &seen.parked.len(), &broker.parked);
     let id = held.id;
     for (partition, state) in &view.partitions {
-        let known = state.replicas.get(&id).is_some_and(|replica| replica.role != ReplicaRole::Idle);
+        let known =
+            state.replicas.get(&id).is_some_and(|replica| replica.role != ReplicaRole::Idle);
         let exists = broker.replicas.iter().any(|replica| replica.partition == *partition);
         found.same(&format!("{partition}: is a replica here"), &known, &exists);
     }
@@ -167,8 +170,12 @@ fn compare(world: &World, batches: bool) -> Vec<String> {
                     }
                 }
             }
-            Some(NodeKind::Producer(producer)) => compare_client(&mut found, seen, &producer.summary()),
-            Some(NodeKind::Consumer(consumer)) => compare_client(&mut found, seen, &consumer.summary()),
+            Some(NodeKind::Producer(producer)) => {
+                compare_client(&mut found, seen, &producer.summary())
+            }
+            Some(NodeKind::Consumer(consumer)) => {
+                compare_client(&mut found, seen, &consumer.summary())
+            }
             Some(NodeKind::Admin(admin)) => compare_client(&mut found, seen, &admin.summary()),
             Some(NodeKind::Ping(_)) => unreachable!("no scenario has one"),
         }
@@ -197,7 +204,9 @@ fn the_view_is_what_the_nodes_hold() {
     let jobs: Vec<(&Lesson, u64)> = lessons
         .iter()
         .flat_map(|lesson| {
-            std::iter::once(lesson.scenario.seed).chain(1000..1000 + seeds).map(move |seed| (lesson, seed))
+            std::iter::once(lesson.scenario.seed)
+                .chain(1000..1000 + seeds)
+                .map(move |seed| (lesson, seed))
         })
         .collect();
     let found = on_workers(&jobs, |(lesson, seed)| look_at(lesson, *seed));
@@ -205,7 +214,9 @@ fn the_view_is_what_the_nodes_hold() {
     let mut count = 0;
     for ((lesson, seed), wrong) in jobs.iter().zip(found) {
         count += wrong.len();
-        told.extend(wrong.into_iter().take(3).map(|wrong| format!("{} seed {seed}: {wrong}", lesson.name)));
+        told.extend(
+            wrong.into_iter().take(3).map(|wrong| format!("{} seed {seed}: {wrong}", lesson.name)),
+        );
     }
     told.truncate(40);
     assert_eq!(count, 0, "{count} differences\n{}", told.join("\n"));

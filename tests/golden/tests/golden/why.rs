@@ -42,9 +42,11 @@ fn a_shrunken_isr_goes_back_to_the_slow_link() {
     let (lesson, world) = run("slow-follower");
     let line = line_of(&lesson, |action| matches!(action, Action::SlowLink { .. }));
     let recorder = world.recorder();
-    let proposed = first(recorder, "a shrink is proposed", |kind| {
-        matches!(kind, EventKind::IsrProposed { reason, .. } if reason == "lag")
-    });
+    let proposed = first(
+        recorder,
+        "a shrink is proposed",
+        |kind| matches!(kind, EventKind::IsrProposed { reason, .. } if reason == "lag"),
+    );
     leads_back(recorder, &proposed, line);
     let changed = first(recorder, "the ISR without broker 3", |kind| {
         matches!(kind, EventKind::PartitionChanged { isr, .. }
@@ -59,13 +61,17 @@ fn a_new_leader_goes_back_to_the_crash_of_the_old_one() {
     let (lesson, world) = run("leader-crash");
     let line = line_of(&lesson, |action| matches!(action, Action::Crash(_)));
     let recorder = world.recorder();
-    let fenced = first(recorder, "the dead broker is fenced", |kind| {
-        matches!(kind, EventKind::FencingDecided { reason, .. } if reason == "session-timeout")
-    });
+    let fenced = first(
+        recorder,
+        "the dead broker is fenced",
+        |kind| matches!(kind, EventKind::FencingDecided { reason, .. } if reason == "session-timeout"),
+    );
     leads_back(recorder, &fenced, line);
-    let taken = first(recorder, "a second leader", |kind| {
-        matches!(kind, EventKind::LeadershipTaken { leader_epoch, .. } if leader_epoch.0 > 0)
-    });
+    let taken = first(
+        recorder,
+        "a second leader",
+        |kind| matches!(kind, EventKind::LeadershipTaken { leader_epoch, .. } if leader_epoch.0 > 0),
+    );
     assert!(taken.seq > fenced.seq, "the fencing comes first");
     leads_back(recorder, &taken, line);
 }

@@ -92,7 +92,11 @@ fn read_batches(tally: &mut Tally, records: Option<&Bytes>) {
     let sets = RecordBatchDecoder::decode_all(&mut records.clone()).expect("whole batches");
     assert_eq!(sets.len(), infos.len());
     for (set, info) in sets.iter().zip(&infos) {
-        assert_eq!(i32::try_from(set.records.len()), Ok(info.record_count), "as many records as the header says");
+        assert_eq!(
+            i32::try_from(set.records.len()),
+            Ok(info.record_count),
+            "as many records as the header says"
+        );
         let offsets: Vec<i64> = set.records.iter().map(|record| record.offset).collect();
         assert!(offsets.is_sorted(), "offsets in order: {offsets:?}");
         tally.records += offsets.len();
@@ -146,7 +150,13 @@ fn check(world: &World) -> Tally {
     let mut waiting: BTreeMap<(Served, i32), Asked> = BTreeMap::new();
     for event in world.recorder().events() {
         let EventKind::FrameSent {
-            connection, role, api_key, api_version, correlation_id, size, ..
+            connection,
+            role,
+            api_key,
+            api_version,
+            correlation_id,
+            size,
+            ..
         } = event.kind
         else {
             continue;
