@@ -4,13 +4,39 @@ use crate::{assert_none, root, tracked};
 
 /// Extensions (or whole names) of files that belong into the repository.
 const KNOWN: &[&str] = &[
-    "rs", "toml", "lock", "md", "ron", "snap", "txt", "sh", "svg", "png", "gif", "gitignore", "LICENSE-MIT", "LICENSE-APACHE",
-    "run", "css", "proptest-regressions",
+    "rs",
+    "toml",
+    "lock",
+    "md",
+    "ron",
+    "snap",
+    "txt",
+    "sh",
+    "svg",
+    "png",
+    "gif",
+    "gitignore",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "run",
+    "css",
+    "proptest-regressions",
+    "py",
 ];
 
 /// What may lie at the top.
-const TOP: &[&str] =
-    &["Cargo.toml", "Cargo.lock", "README.md", "engine", "sim", "viz", "scenarios", "tests", "book"];
+const TOP: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "rustfmt.toml",
+    "engine",
+    "sim",
+    "viz",
+    "scenarios",
+    "tests",
+    "book",
+];
 
 #[test]
 fn only_known_kinds_of_files_and_none_is_huge() {
@@ -34,7 +60,9 @@ fn the_top_level_is_short() {
     let offenders: Vec<String> = tracked()
         .into_iter()
         .map(|file| file.split('/').next().unwrap_or_default().to_owned())
-        .filter(|top| !TOP.contains(&top.as_str()) && !top.starts_with('.') && !top.starts_with("LICENSE"))
+        .filter(|top| {
+            !TOP.contains(&top.as_str()) && !top.starts_with('.') && !top.starts_with("LICENSE")
+        })
         .collect();
     assert_none("entries at the top level that the layout does not know", &offenders);
 }

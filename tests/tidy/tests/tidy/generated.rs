@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use klamm_node::config::{self, Scope};
 use klamm_node::event::{CATALOGUE, Room};
+use klamm_protocol::api::{APIS, ApiInfo, Listener};
+use klamm_trace::INVARIANTS;
 
 use crate::{read, root, rust_files};
 
@@ -21,12 +23,21 @@ fn check(page: &str, text: &str) {
 
 #[test]
 fn the_catalogue_of_events() {
-    let mut page = String::from("# Events\n\nEvery fact that a trace can hold, by room. The text form is documented in [the trace format](trace-format.md).\n");
+    let mut page = String::from(
+        "# Events\n\nEvery fact that a trace can hold, by room. The text form is documented in [the trace format](trace-format.md).\n",
+    );
     for room in Room::ALL {
         let _ = write!(page, "\n## {room}\n\n| Event | Says | Fields |\n| --- | --- | --- |\n");
         for info in CATALOGUE.iter().filter(|info| info.room == room) {
-            let fields: Vec<String> = info.fields.iter().map(|field| format!("`{field}`")).collect();
-            let _ = writeln!(page, "| `{}` | {} | {} |", info.name, info.doc.concat().trim(), fields.join(", "));
+            let fields: Vec<String> =
+                info.fields.iter().map(|field| format!("`{field}`")).collect();
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} |",
+                info.name,
+                info.doc.concat().trim(),
+                fields.join(", ")
+            );
         }
     }
     check("book/src/reference/events.md", &page);
@@ -34,7 +45,9 @@ fn the_catalogue_of_events() {
 
 #[test]
 fn the_list_of_configs() {
-    let mut page = String::from("# Configuration keys\n\nKafka's own keys with Kafka's own defaults; what is not listed is refused with the nearest match.\n");
+    let mut page = String::from(
+        "# Configuration keys\n\nKafka's own keys with Kafka's own defaults; what is not listed is refused with the nearest match.\n",
+    );
     let scopes = [
         (Scope::Server, "Brokers and controllers"),
         (Scope::Topic, "Topics"),
@@ -42,18 +55,101 @@ fn the_list_of_configs() {
         (Scope::Consumer, "Consumers"),
     ];
     for (scope, title) in scopes {
-        let _ = write!(page, "\n## {title}\n\n| Key | Kind | Default | What it does |\n| --- | --- | --- | --- |\n");
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| Key | Kind | Default | What it does |\n| --- | --- | --- | --- |\n"
+        );
         for key in config::keys(scope) {
-            let _ = writeln!(page, "| `{}` | {} | `{}` | {} |", key.name, key.kind, key.default, key.doc.trim());
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | `{}` | {} |",
+                key.name,
+                key.kind,
+                key.default,
+                key.doc.trim()
+            );
         }
     }
     check("book/src/reference/configs.md", &page);
 }
 
+/// `CreateTopics` as a file or function is named: `create_topics`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The file that answers an API on a listener. Found in the code, so that a served API without an answer fails here.
+fn answered_in(api: &ApiInfo, listener: Listener) -> String {
+    let name = snake(api.name);
+    let post = format!("engine/broker/src/api/{name}.rs");
+    // Both listeners are told the APIs by the same post; any other API of the controller listener goes past the broker.
+    if root().join(&post).is_file() && (listener == Listener::Broker || name == "api_versions") {
+        return post;
+    }
+    let (rooms, taken): (&[&str], _) = match listener {
+        Listener::Broker => (&["engine/broker/src/replica/"], format!("pub fn {name}(")),
+        Listener::Controller => (
+            &["engine/raft/src/raft.rs", "engine/controller/src/controller.rs"],
+            format!("RequestKind::{}(", api.name),
+        ),
+    };
+    let mut files =
+        rust_files().into_iter().filter(|file| rooms.iter().any(|room| file.starts_with(room)));
+    files
+        .find(|file| !file.contains("/tests") && read(file).contains(&taken))
+        .unwrap_or_else(|| panic!("nothing answers {} on the listener {listener:?}", api.name))
+}
+
+#[test]
+fn the_list_of_apis() {
+    let mut page = String::from(
+        "# APIs\n\nEvery API that is served, in which versions, on which listener, and the file that answers it. An API that is not listed is not told to clients, and a request of it closes the connection.\n\n| API | Key | Versions | Listener | Answered in |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for api in APIS {
+        for (listener, title) in
+            [(Listener::Broker, "broker"), (Listener::Controller, "controller")]
+        {
+            if !api.served_on(listener) {
+                continue;
+            }
+            let mut versions = format!("{}–{}", api.min, api.max);
+            if api.advertised_min != api.min {
+                let _ = write!(versions, " (told as {}–{})", api.advertised_min, api.max);
+            }
+            let file = answered_in(api, listener);
+            let _ =
+                writeln!(page, "| {} | {} | {versions} | {title} | `{file}` |", api.name, api.key);
+        }
+    }
+    check("book/src/reference/apis.md", &page);
+}
+
+#[test]
+fn the_list_of_invariants() {
+    let mut page = String::from(
+        "# Invariants\n\nWhat must hold in every run. Those with an S are checked after every event, those with a V at the end of a run.\n\n| Code | Name | What must hold |\n| --- | --- | --- |\n",
+    );
+    for invariant in INVARIANTS {
+        let sentence = invariant.doc.concat();
+        let _ =
+            writeln!(page, "| {} | `{}` | {} |", invariant.code, invariant.name, sentence.trim());
+    }
+    check("book/src/reference/invariants.md", &page);
+}
+
 /// Where each mark stands: the text after it, with its file.
 fn marks(marker: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for file in rust_files().iter().filter(|file| file.starts_with("engine/") || file.starts_with("sim/")) {
+    for file in
+        rust_files().iter().filter(|file| file.starts_with("engine/") || file.starts_with("sim/"))
+    {
         let text = read(file);
         let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
@@ -65,9 +161,12 @@ fn marks(marker: &str) -> Vec<(String, String)> {
             // The sentence may go on in the comment lines below, up to an empty one.
             while let Some(next) = lines.peek() {
                 let next = next.trim_start();
-                let more = next.strip_prefix("//").map(|more| more.trim_start_matches(['/', '!']).trim());
+                let more =
+                    next.strip_prefix("//").map(|more| more.trim_start_matches(['/', '!']).trim());
                 match more {
-                    Some(more) if !more.is_empty() && !more.contains(marker) && !more.starts_with('#') => {
+                    Some(more)
+                        if !more.is_empty() && !more.contains(marker) && !more.starts_with('#') =>
+                    {
                         sentence.push(' ');
                         sentence.push_str(more);
                         lines.next();
@@ -96,7 +195,9 @@ fn the_list_of_deviations() {
 #[test]
 fn the_index_of_kips() {
     let mut cited: BTreeMap<(bool, u32), BTreeSet<String>> = BTreeMap::new();
-    for file in rust_files().iter().filter(|file| file.starts_with("engine/") || file.starts_with("sim/")) {
+    for file in
+        rust_files().iter().filter(|file| file.starts_with("engine/") || file.starts_with("sim/"))
+    {
         let text = read(file);
         for (prefix, is_kip) in [("KIP-", true), ("KAFKA-", false)] {
             for rest in text.split(prefix).skip(1) {
@@ -107,7 +208,9 @@ fn the_index_of_kips() {
             }
         }
     }
-    let mut page = String::from("# Index of KIPs and JIRA issues\n\nWhere the code cites the proposal or report that it follows.\n\n| Id | Where |\n| --- | --- |\n");
+    let mut page = String::from(
+        "# Index of KIPs and JIRA issues\n\nWhere the code cites the proposal or report that it follows.\n\n| Id | Where |\n| --- | --- |\n",
+    );
     for ((is_jira, number), files) in cited {
         let prefix = if is_jira { "KAFKA" } else { "KIP" };
         let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();

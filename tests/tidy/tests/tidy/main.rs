@@ -1,6 +1,7 @@
 //! Rules that a machine can check, each a test. Walks what git knows, so build output never counts.
 
 mod arrows;
+mod book;
 mod files;
 mod generated;
 mod scenarios;
@@ -11,7 +12,11 @@ use std::process::Command;
 
 /// The repository's root.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/tidy lies two below the root").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("tests/tidy lies two below the root")
+        .to_owned()
 }
 
 /// Every file that git tracks, or would track, relative to the root, sorted.
@@ -21,9 +26,16 @@ fn tracked() -> Vec<String> {
         .current_dir(root())
         .output()
         .expect("git runs");
-    assert!(listed.status.success(), "git ls-files failed: {}", String::from_utf8_lossy(&listed.stderr));
-    let mut files: Vec<String> =
-        String::from_utf8(listed.stdout).expect("file names are UTF-8").lines().map(str::to_owned).collect();
+    assert!(
+        listed.status.success(),
+        "git ls-files failed: {}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    let mut files: Vec<String> = String::from_utf8(listed.stdout)
+        .expect("file names are UTF-8")
+        .lines()
+        .map(str::to_owned)
+        .collect();
     files.retain(|file| root().join(file).is_file());
     files.sort();
     files.dedup();

@@ -7,8 +7,10 @@ const LONG: usize = 1000;
 
 #[test]
 fn every_module_opens_with_a_header() {
-    let offenders: Vec<String> =
-        rust_files().into_iter().filter(|file| !read(file).trim_start().starts_with("//!")).collect();
+    let offenders: Vec<String> = rust_files()
+        .into_iter()
+        .filter(|file| !read(file).trim_start().starts_with("//!"))
+        .collect();
     assert_none("files without a module header", &offenders);
 }
 
@@ -26,10 +28,18 @@ fn no_file_has_two_subjects() {
 #[test]
 fn nothing_is_left_over() {
     // Spelt in two parts so that this file does not accuse itself.
-    let markers =
-        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("dbg", "!("), concat!("to", "do!(")];
+    let markers = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("dbg", "!("),
+        concat!("to", "do!("),
+    ];
     let mut offenders = Vec::new();
-    for file in tracked().iter().filter(|file| file.ends_with(".rs") || file.ends_with(".sh") || file.ends_with(".ron")) {
+    for file in tracked()
+        .iter()
+        .filter(|file| file.ends_with(".rs") || file.ends_with(".sh") || file.ends_with(".ron"))
+    {
         for (number, line) in read(file).lines().enumerate() {
             if markers.iter().any(|marker| line.contains(marker)) {
                 offenders.push(format!("{file}:{}: {}", number + 1, line.trim()));
@@ -62,7 +72,9 @@ fn imports_stand_in_three_groups() {
             let Some(path) = line.strip_prefix("use ") else { continue };
             let group = match path.split("::").next().unwrap_or_default() {
                 "std" | "core" | "alloc" => 1,
-                ours if ours.starts_with("klamm") || matches!(ours, "crate" | "super" | "self") => 3,
+                ours if ours.starts_with("klamm") || matches!(ours, "crate" | "super" | "self") => {
+                    3
+                }
                 _ => 2,
             };
             if group == 1 && last == 3 {
