@@ -121,7 +121,8 @@ fn moved(error: WireError, by: usize) -> WireError {
 fn framed<E: std::fmt::Display>(
     write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
 ) -> Result<Bytes, WireError> {
-    let mut frame = BytesMut::new();
+    // Most frames fit, so that the codec's many small writes seldom move what is there.
+    let mut frame = BytesMut::with_capacity(512);
     frame.put_i32(0);
     write(&mut frame)
         .map_err(|error| WireError::new(4, format!("what fits the version: {error}")))?;

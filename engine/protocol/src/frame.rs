@@ -26,6 +26,8 @@ impl WireError {
 /// Cuts a stream of bytes into frames.
 #[derive(Clone, Debug)]
 pub struct FrameDecoder {
+    /// A piece that came while nothing was buffered. Where the network keeps frames whole, it is one, and is not copied.
+    piece: Bytes,
     buffered: BytesMut,
     max_size: usize,
 }
@@ -33,12 +35,25 @@ pub struct FrameDecoder {
 impl FrameDecoder {
     /// Frames of up to `max_size` bytes (`socket.request.max.bytes`).
     pub fn new(max_size: usize) -> Self {
-        Self { buffered: BytesMut::new(), max_size }
+        Self { piece: Bytes::new(), buffered: BytesMut::new(), max_size }
     }
 
     /// Takes in what arrived.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffered.extend_from_slice(bytes);
+    pub fn push(&mut self, bytes: &Bytes) {
+        if self.buffered.is_empty() && self.piece.is_empty() {
+            self.piece = bytes.clone();
+        } else {
+            self.gather();
+            self.buffered.extend_from_slice(bytes);
+        }
+    }
+
+    /// Puts the piece where further bytes can follow it.
+    fn gather(&mut self) {
+        if !self.piece.is_empty() {
+            let piece = std::mem::take(&mut self.piece);
+            self.buffered.extend_from_slice(&piece);
+        }
     }
 
     /// The next whole frame without its length; `None` until more bytes arrive.
@@ -46,13 +61,18 @@ impl FrameDecoder {
     /// # Errors
     /// A negative length, or one beyond the maximum. The stream can't be read any further then.
     pub fn pop(&mut self) -> Result<Option<Bytes>, WireError> {
-        let Some(prefix) = self.buffered.first_chunk::<4>() else { return Ok(None) };
+        let waiting = if self.piece.is_empty() { &self.buffered[..] } else { &self.piece[..] };
+        let Some(prefix) = waiting.first_chunk::<4>() else { return Ok(None) };
         let claimed = i32::from_be_bytes(*prefix);
         let size = usize::try_from(claimed).ok().filter(|size| *size <= self.max_size).ok_or_else(
             || WireError::new(0, format!("a frame of 0 to {} bytes, not {claimed}", self.max_size)),
         )?;
-        if self.buffered.len() < 4 + size {
+        if waiting.len() < 4 + size {
             return Ok(None);
+        }
+        if !self.piece.is_empty() {
+            self.piece.advance(4);
+            return Ok(Some(self.piece.split_to(size)));
         }
         self.buffered.advance(4);
         Ok(Some(self.buffered.split_to(size).freeze()))
@@ -60,7 +80,7 @@ impl FrameDecoder {
 
     /// How many bytes wait for the rest of their frame.
     pub fn pending(&self) -> usize {
-        self.buffered.len()
+        self.piece.len() + self.buffered.len()
     }
 }
 
@@ -83,7 +103,7 @@ mod tests {
             let mut decoder = FrameDecoder::new(64);
             let mut got = Vec::new();
             for piece in stream.chunks(cut) {
-                decoder.push(piece);
+                decoder.push(&Bytes::copy_from_slice(piece));
                 while let Some(frame) = decoder.pop().expect("well formed") {
                     got.push(frame.to_vec());
                 }
@@ -97,7 +117,7 @@ mod tests {
     fn a_length_beyond_the_maximum_or_below_zero_is_refused_before_its_bytes_arrive() {
         for claimed in [65, i32::MAX, -1, i32::MIN] {
             let mut decoder = FrameDecoder::new(64);
-            decoder.push(&claimed.to_be_bytes());
+            decoder.push(&Bytes::copy_from_slice(&claimed.to_be_bytes()));
             assert!(decoder.pop().is_err(), "{claimed}");
         }
     }

@@ -26,7 +26,10 @@ const SEED: u64 = 1;
 /// The runtime panicked, or there was no thread for it.
 pub fn stream_message_cost(count: u32) -> Result<Duration, SandboxError> {
     let count = count.max(2);
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures the wall, outside of the runtime")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a benchmark measures the wall, outside of the runtime"
+    )]
     let began = Instant::now();
     isolate(SEED, Config::default(), async move || {
         let handle = Handle::current();

@@ -8,6 +8,8 @@
 //! with full fetches, as a Kafka broker with a full session cache does. Read-committed reads are bounded by the high
 //! watermark, since there are no transactions yet.
 
+use std::fmt::Write as _;
+
 use klamm_node::{
     BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, TopicPartition,
 };
@@ -123,12 +125,18 @@ impl ParkedFetch {
 
     /// What it waits for, in words.
     fn awaits(&self, image: &Image) -> String {
-        let positions = self.items().take(NAMED_POSITIONS).filter_map(|item| {
-            let name = image::partition_name(image, item.key.ok()?);
-            Some(format!("{name} from {}", item.ask.offset))
-        });
-        let mut text = format!("{} bytes of ", self.min_bytes);
-        text.push_str(&positions.collect::<Vec<_>>().join(", "));
+        // One buffer: this is said of nearly every fetch of an idle cluster.
+        let mut text = String::with_capacity(96);
+        let mut say = |part: std::fmt::Arguments<'_>| {
+            text.write_fmt(part).expect("a string takes everything");
+        };
+        say(format_args!("{} bytes of ", self.min_bytes));
+        let named =
+            self.items().take(NAMED_POSITIONS).filter_map(|item| Some((item.key.ok()?, item)));
+        for (at, (key, item)) in named.enumerate() {
+            let (comma, name) = (if at > 0 { ", " } else { "" }, image::partition_name(image, key));
+            say(format_args!("{comma}{name} from {}", item.ask.offset));
+        }
         if self.items().nth(NAMED_POSITIONS).is_some() {
             text.push_str(", ...");
         }

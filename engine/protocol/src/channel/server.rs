@@ -134,7 +134,7 @@ impl Server {
     }
 
     /// Takes in bytes. Call [`Self::next_request`] until it is empty afterwards.
-    pub fn received(&mut self, cx: &Context<'_>, connection: ConnectionId, bytes: &[u8]) {
+    pub fn received(&mut self, cx: &Context<'_>, connection: ConnectionId, bytes: &Bytes) {
         self.touch(cx.now, connection);
         if let Some(inbound) = self.connections.get_mut(&connection) {
             inbound.decoder.push(bytes);

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use klamm_node::{
     CloseReason, Context, Effect, Effects, Endpoint, Output, Seq, Span, Streams, Time, Timestamp,
 };
@@ -102,9 +103,10 @@ impl Wire {
                     }
                     Effect::Send { connection, bytes, .. } => {
                         // In two pieces, as a network may.
-                        let (head, tail) = bytes.split_at(bytes.len() / 2);
-                        self.server.received(&self.b.at(self.now), connection, head);
-                        self.server.received(&self.b.at(self.now), connection, tail);
+                        let (head, tail) =
+                            (bytes.slice(..bytes.len() / 2), bytes.slice(bytes.len() / 2..));
+                        self.server.received(&self.b.at(self.now), connection, &head);
+                        self.server.received(&self.b.at(self.now), connection, &tail);
                     }
                     Effect::Close { connection, reason } => {
                         self.closed.push(reason);
@@ -264,7 +266,7 @@ fn an_api_of_the_other_listener_and_nonsense_close_the_connection() {
         let connection = wire.b.out.fresh_connection();
         let peer = Endpoint::new("client", 0);
         wire.server.accepted(&mut wire.b.at(wire.now), connection, PORT, peer);
-        wire.server.received(&wire.b.at(wire.now), connection, bytes);
+        wire.server.received(&wire.b.at(wire.now), connection, &Bytes::copy_from_slice(bytes));
         assert_eq!(wire.server.next_request(&mut wire.b.at(wire.now)), None);
         assert_eq!(wire.b.effects(), [Effect::Close { connection, reason }]);
         assert!(!wire.server.owns(connection));
@@ -278,7 +280,7 @@ fn api_versions_from_the_future_is_answered_in_version_zero_and_the_connection_l
     let peer = Endpoint::new("client", 0);
     wire.server.accepted(&mut wire.b.at(wire.now), connection, PORT, peer);
     let frame = [0, 0, 0, 11, 0, 18, 0, 77, 0, 0, 0, 5, 0xff, 0xff, 0];
-    wire.server.received(&wire.b.at(wire.now), connection, &frame);
+    wire.server.received(&wire.b.at(wire.now), connection, &Bytes::copy_from_slice(&frame));
     assert_eq!(wire.server.next_request(&mut wire.b.at(wire.now)), None);
     let Some(Effect::Send { bytes, .. }) = wire.b.effects().into_iter().next() else {
         panic!("an answer")

@@ -120,7 +120,7 @@ fn response_frame(api: &ApiInfo, version: i16, random: &mut Stream) -> Bytes {
 
 fn unframed(bytes: &[u8]) -> Bytes {
     let mut decoder = FrameDecoder::new(1 << 20);
-    decoder.push(bytes);
+    decoder.push(&Bytes::copy_from_slice(bytes));
     decoder.pop().expect("well formed").expect("whole")
 }
 
