@@ -56,6 +56,8 @@ pub(crate) struct Metadata {
     failures: u32,
     /// Who failed to answer last time.
     avoid: Option<Endpoint>,
+    /// Who failed to answer since the last answer.
+    silent: BTreeSet<Endpoint>,
     /// Counts answers and hints.
     changes: u64,
 }
@@ -76,6 +78,7 @@ impl Metadata {
             asking: false,
             failures: 0,
             avoid: None,
+            silent: BTreeSet::new(),
             changes: 0,
         }
     }
@@ -123,16 +126,17 @@ impl Metadata {
     }
 
     /// Kafka's least loaded node: connected before unconnected, then by unanswered requests, from a random start.
+    ///
+    /// Once every broker it knows has failed, it asks those that it was given at the start (KIP-899): the brokers it
+    /// learnt of last may be gone for good while others came back.
     pub(crate) fn least_loaded(
         &self,
         cx: &mut Context<'_>,
         load: impl Fn(&Endpoint) -> (bool, usize),
     ) -> Option<Endpoint> {
-        let mut candidates: Vec<&Endpoint> = if self.brokers.is_empty() {
-            self.bootstrap.iter().collect()
-        } else {
-            self.brokers.values().collect()
-        };
+        let lost = self.brokers.values().all(|endpoint| self.silent.contains(endpoint));
+        let mut candidates: Vec<&Endpoint> =
+            if lost { self.bootstrap.iter().collect() } else { self.brokers.values().collect() };
         if candidates.len() > 1 {
             candidates.retain(|endpoint| Some(*endpoint) != self.avoid.as_ref());
         }
@@ -151,6 +155,7 @@ impl Metadata {
     pub(crate) fn failed(&mut self, cx: &mut Context<'_>, to: &Endpoint) {
         self.asking = false;
         self.avoid = Some(to.clone());
+        self.silent.insert(to.clone());
         self.not_before = self.backoff.until(cx, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.due = Some(self.not_before);
@@ -170,6 +175,7 @@ impl Metadata {
         self.asking = false;
         self.changes += 1;
         self.avoid = None;
+        self.silent.clear();
         self.brokers = response
             .brokers
             .iter()
@@ -331,5 +337,43 @@ fn learn(
         let partition = TopicPartition::new(TopicName::clone(name), partition);
         let (leader, leader_epoch) = (leader.id, leader.epoch);
         cx.observe(EventKind::ClientLearned { partition, leader, leader_epoch });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_node::disk::MemoryDisk;
+    use klamm_node::{Effects, Seq, Streams, Timestamp};
+    use klamm_protocol::kafka::messages::metadata_response::MetadataResponseBroker;
+
+    use super::*;
+
+    #[test]
+    fn whoever_lost_every_broker_it_knew_asks_where_it_began() {
+        let (mut disk, mut rng, mut out) =
+            (MemoryDisk::new(), Streams::new(1, 1), Effects::default());
+        let mut cx = Context {
+            now: Time(1),
+            wall: Timestamp(0),
+            input_seq: Seq(1),
+            disk: &mut disk,
+            rng: &mut rng,
+            out: &mut out,
+        };
+        let at = |id: i32| Endpoint::new(format!("broker-{id}"), 9092);
+        let backoff = Backoff { least: Span::millis(100), most: Span::secs(1) };
+        let mut metadata = Metadata::new((1..=3).map(at).collect(), Span::secs(300), backoff);
+        let broker = MetadataResponseBroker::default()
+            .with_node_id(1.into())
+            .with_host(convert::text("broker-1"))
+            .with_port(9092);
+        let told = MetadataResponse::default().with_brokers(vec![broker]);
+        metadata.answered(&mut cx, &at(2), &told);
+        assert_eq!(metadata.least_loaded(&mut cx, |_| (false, 0)), Some(at(1)));
+        metadata.failed(&mut cx, &at(1));
+        let next = metadata.least_loaded(&mut cx, |_| (false, 0)).expect("somebody");
+        assert!(next == at(2) || next == at(3), "{next:?}");
+        metadata.answered(&mut cx, &next, &told);
+        assert_eq!(metadata.least_loaded(&mut cx, |_| (false, 0)), Some(at(1)));
     }
 }

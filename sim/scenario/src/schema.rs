@@ -111,7 +111,7 @@ pub(crate) const NETWORK: Shape = record(
             "latency",
             "duration, or (least, greatest)",
             "(\"500us\", \"1ms\")",
-            "The one-way latency.",
+            "The one-way latency, at least 10us.",
         ),
         may(
             "bandwidth",
@@ -350,7 +350,7 @@ pub(crate) const ACTION: Choice = Choice {
                     "latency",
                     "duration, or (least, greatest)",
                     "as in the cluster's network",
-                    "The one-way latency.",
+                    "The one-way latency, at least 10us.",
                 ),
                 may(
                     "bandwidth",

@@ -75,6 +75,7 @@ impl Invariants {
         let (observer, reporter) = (&mut self.observer, &mut self.reporter);
         let mut cx = Check { view, event, observer, reporter };
         // The bystander goes first: it decides what an election lost, and whether that was permitted.
+        observer::observe_unclean(&mut cx);
         leader_completeness::check(&mut cx);
         observer::observe_commit(&mut cx);
         acked_durable::check(&mut cx);

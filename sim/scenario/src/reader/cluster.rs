@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::BrokerId;
 use klamm_node::config::{
     self, ConfigError, ConsumerConfig, ProducerConfig, Scope, ServerConfig, TopicConfig,
 };
+use klamm_node::{BrokerId, Span};
 
 use super::Reader;
 use super::fields::{Args, unwrapped};
@@ -14,6 +14,9 @@ use crate::model::{Broker, Cluster, Disk, Network, Topic};
 use crate::schema;
 use crate::syntax::{Kind, Node};
 use crate::values;
+
+/// The least latency of a link: with none, two nodes that answer each other at once would stop the clock.
+const LEAST_LATENCY: Span = Span::micros(10);
 
 /// As many as the names of hosts and the lab's table of nodes are meant for.
 const MOST_NODES: i128 = 1000;
@@ -85,7 +88,15 @@ impl Reader {
 
     /// The fields `latency` and `bandwidth`.
     pub(super) fn link(&mut self, args: &Args<'_>, base: Network) -> Network {
-        let latency = args.get("latency").and_then(|node| self.range(node, Self::duration));
+        let latency = args.get("latency").and_then(|node| {
+            let (low, high) = self.range(node, Self::duration)?;
+            if low < LEAST_LATENCY {
+                let text = format!("a link takes at least {LEAST_LATENCY}");
+                self.mistake(Mistake::new(&node.span, text));
+                return None;
+            }
+            Some((low, high))
+        });
         let bandwidth = args
             .get("bandwidth")
             .and_then(|node| self.written(node, "size a second", values::bandwidth));

@@ -6,7 +6,7 @@
 //! Broken, it looks like this: the producer was told 'stored at offset 7', the leader changes, and at offset 7 there is
 //! something else or nothing.
 
-use klamm_node::{EventKind, Span, TopicPartition};
+use klamm_node::{EventKind, LeaderEpoch, Span, TopicPartition};
 
 use super::observer::{Observer, leader_words, permitted};
 use super::{Check, Finding, InvariantId, PermittedLoss, PermittedReason, Reporter, Severity};
@@ -79,7 +79,8 @@ fn lost(
 ) {
     let stored = acked.epoch.and_then(|epoch| state.written.get(&(epoch, acked.base)));
     let since = stored.map_or(acked.seq, |written| written.seq);
-    let excuse = observer.get(partition).and_then(|memory| memory.excuse(acked.base));
+    let epoch = acked.epoch.unwrap_or(LeaderEpoch::NONE);
+    let excuse = observer.get(partition).and_then(|memory| memory.excuse(acked.base, epoch));
     let permission = match acked.acks {
         0 => Some((PermittedReason::AcksNone, Vec::new())),
         1 => Some((PermittedReason::AcksLeader, Vec::new())),

@@ -42,7 +42,7 @@ fn check_partition(cx: &mut Check<'_>, partition: &TopicPartition) {
         let lost = |loss: &crate::view::Loss| loss.from <= found.offset && found.offset < loss.to;
         let powerless = found.left.is_none() && replica.losses.iter().any(lost);
         let since = cx.observer.get(partition).and_then(|memory| memory.commit_of(found.offset));
-        let excused = cx.observer.excused(partition, found.offset)
+        let excused = cx.observer.excused(partition, &found)
             || permitted(cx.view, partition, found.offset, since.unwrap_or_default(), None)
                 .is_some();
         if powerless || excused {

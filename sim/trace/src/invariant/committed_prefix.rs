@@ -35,7 +35,7 @@ fn report(
     other: &str,
     found: &Difference,
 ) {
-    if cx.observer.excused(partition, found.offset) {
+    if cx.observer.excused(partition, found) {
         return;
     }
     cx.reporter.report(Finding {

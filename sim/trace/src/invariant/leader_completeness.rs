@@ -9,7 +9,7 @@
 
 use klamm_node::EventKind;
 
-use super::observer::{Excuse, difference_words, leader_words, permitted, replica_of};
+use super::observer::{Excuse, difference_words, leader_words, older_epoch, permitted, replica_of};
 use super::{Check, Finding, InvariantId, Severity};
 
 pub(super) fn check(cx: &mut Check<'_>) {
@@ -24,10 +24,18 @@ pub(super) fn check(cx: &mut Check<'_>) {
     let end = memory.committed.end();
     let Some(found) = replica.log.first_difference(&memory.committed, end) else { return };
     let since = memory.commit_of(found.offset).unwrap_or_default();
+    let excused = memory.excuse(found.offset, older_epoch(&found)).is_some();
     match permitted(cx.view, partition, found.offset, since, None) {
         Some((reason, events)) => {
-            memory.excuses.push(Excuse { from: found.offset, to: end, reason, events });
+            memory.excuses.push(Excuse {
+                from: found.offset,
+                to: end,
+                before: None,
+                reason,
+                events,
+            });
         }
+        None if excused => {}
         None => cx.reporter.report(Finding {
             id: InvariantId::LeaderCompleteness,
             severity: Severity::Red,

@@ -19,6 +19,8 @@ use crate::view::{
 pub(super) struct Excuse {
     pub from: Offset,
     pub to: Offset,
+    /// Excuses only what was written before this epoch; everything if none.
+    pub before: Option<LeaderEpoch>,
     pub reason: PermittedReason,
     pub events: Vec<Seq>,
 }
@@ -32,6 +34,8 @@ pub(super) struct PartitionMemory {
     /// What consumers read, by first offset.
     pub seen: BTreeMap<Offset, (ReadSpan, Seq)>,
     pub excuses: Vec<Excuse>,
+    /// How many unclean elections are excused already.
+    unclean: usize,
     /// Promises, by the event of the acknowledgement, whose loss has been stated.
     pub lost: BTreeSet<Seq>,
 }
@@ -53,9 +57,10 @@ impl Observer {
         self.partitions.get_mut(partition).expect("it was just inserted")
     }
 
-    /// True if a difference that begins at an offset follows from an excused loss.
-    pub(super) fn excused(&self, partition: &TopicPartition, offset: Offset) -> bool {
-        self.get(partition).is_some_and(|memory| memory.excuse(offset).is_some())
+    /// True if a difference follows from an excused loss.
+    pub(super) fn excused(&self, partition: &TopicPartition, found: &Difference) -> bool {
+        self.get(partition)
+            .is_some_and(|memory| memory.excuse(found.offset, older_epoch(found)).is_some())
     }
 
     /// True if what a validation found follows from an excused loss, or was stated already.
@@ -67,13 +72,20 @@ impl Observer {
             && self.get(partition).is_some_and(|memory| {
                 violation.events.iter().all(|acked| memory.lost.contains(acked))
             });
-        stated || self.excused(partition, offset)
+        stated
+            || self
+                .get(partition)
+                .is_some_and(|memory| memory.excuse(offset, LeaderEpoch::NONE).is_some())
     }
 }
 
 impl PartitionMemory {
-    pub(super) fn excuse(&self, offset: Offset) -> Option<&Excuse> {
-        self.excuses.iter().rev().find(|excuse| excuse.from <= offset && offset < excuse.to)
+    /// The excuse for something of an epoch at an offset.
+    pub(super) fn excuse(&self, offset: Offset, epoch: LeaderEpoch) -> Option<&Excuse> {
+        self.excuses.iter().rev().find(|excuse| {
+            let covered = excuse.from <= offset && offset < excuse.to;
+            covered && excuse.before.is_none_or(|before| epoch < before)
+        })
     }
 
     /// The event that committed an offset.
@@ -125,6 +137,47 @@ pub(super) fn permitted(
         return Some((reason, faults));
     }
     last_lost.map(|fault| (PermittedReason::LastReplica, vec![fault]))
+}
+
+/// The older epoch of two batches that differ.
+pub(super) fn older_epoch(found: &Difference) -> LeaderEpoch {
+    let epochs = [found.left, found.right].into_iter().flatten().map(|batch| batch.epoch);
+    epochs.min().unwrap_or(LeaderEpoch::NONE)
+}
+
+/// Excuses what an unclean election gives up: whatever was written before its epoch and is not what the elected holds.
+///
+/// That is excused wherever it shows, for the old leader may go on in its epoch until it learns of the new one, and others
+/// come back with what they had long after.
+pub(super) fn observe_unclean(cx: &mut Check<'_>) {
+    let EventKind::PartitionChanged { partition, .. } = &cx.event.kind else { return };
+    let Some(state) = cx.view.partitions.get(partition) else { return };
+    let handled = cx.observer.get(partition).map_or(0, |memory| memory.unclean);
+    if state.unclean.len() <= handled {
+        return;
+    }
+    let Some(truth) = &state.truth else { return };
+    // A decision that was never committed is passed over.
+    let mut decisions = state.unclean.iter().enumerate().skip(handled);
+    let found = decisions.find(|(_, (_, elected))| *elected == truth.leader);
+    let Some((place, (decided, elected))) = found else { return };
+    let Some(replica) = state.replicas.get(elected) else { return };
+    let before = truth.leader_epoch;
+    let memory = cx.observer.of(partition);
+    memory.unclean = place + 1;
+    let others = state.replicas.values().map(|other| &other.log).chain([&memory.committed]);
+    let parts = others.filter_map(|log| {
+        let end = log.end().max(replica.log.end());
+        replica.log.first_difference(log, end).map(|found| found.offset)
+    });
+    let from = parts.min().unwrap_or(replica.log.end()).min(replica.log.end());
+    memory.excuses.push(Excuse {
+        from,
+        to: Offset(i64::MAX),
+        before: Some(before),
+        reason: PermittedReason::UncleanElection,
+        events: vec![*decided],
+    });
 }
 
 /// A batch in words: `batch 7..9 of epoch 3`.

@@ -34,7 +34,7 @@ pub(super) fn check(cx: &mut Check<'_>) {
     }
     let below = (*offset).min(following.log.end());
     let Some(found) = following.log.first_difference(&leading.log, below) else { return };
-    if cx.observer.excused(partition, found.offset) {
+    if cx.observer.excused(partition, &found) {
         return;
     }
     cx.reporter.report(Finding {

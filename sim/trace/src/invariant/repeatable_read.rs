@@ -33,7 +33,7 @@ pub(super) fn check(cx: &mut Check<'_>) {
     match overlapping.filter(|(seen, _)| seen.last >= read.base) {
         Some((seen, first)) if (seen.epoch, seen.crc) != (read.epoch, read.crc) => {
             let offset = seen.base.max(read.base);
-            if memory.excuse(offset).is_none() {
+            if memory.excuse(offset, seen.epoch.min(read.epoch)).is_none() {
                 let sentence = format!(
                     "{consumer} read a record of epoch {} (CRC {:08x}) at offset {offset}, where a record of epoch {} \
                      (CRC {:08x}) had been read before",
