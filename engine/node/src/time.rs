@@ -156,9 +156,9 @@ mod tests {
             Span::nanos(7),
             Span::ZERO,
         ]
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+        .iter()
+        .map(ToString::to_string)
+        .collect();
         assert_eq!(shown, ["10s", "1.5s", "27.144801ms", "350us", "7ns", "0s"]);
     }
 

@@ -78,14 +78,14 @@ fn node_mode_is_deterministic() {
     assert_ne!(first.outcome.hash, other.outcome.hash, "another seed, another run");
 }
 
-/// Many seeds over every lesson; slow, so it runs when asked: `cargo test -p klamm-madsim -- --ignored`.
+/// Other seeds than the lessons' own: two, or as many as `KLAMM_SEEDS` says, for a sweep.
 #[test]
-#[ignore = "minutes"]
-fn the_lessons_hold_in_node_mode_under_many_seeds() {
+fn the_lessons_hold_in_node_mode_under_other_seeds() {
+    let count = std::env::var("KLAMM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(2);
     let mut failed = Vec::new();
     for path in lessons() {
         let scenario = scenario(&path);
-        for seed in 100..120 {
+        for seed in 100..100 + count {
             let run = run_nodes(&scenario, seed, Keep::CHECKED).expect("ran");
             // Some lessons expect what only their own seed brings about; then the world says so too.
             let plain = World::new(&scenario, seed).run();
