@@ -7,9 +7,9 @@ use crate::console::Console;
 /// Something that the lab wants to be.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) what: &'static str,
-    pub(super) wanted: f64,
-    pub(super) found: f64,
+    pub what: &'static str,
+    pub wanted: f64,
+    pub found: f64,
     /// True if less is better.
     less: bool,
     unit: &'static str,
