@@ -11,32 +11,49 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use klamm_node::{Disk, DiskError, DiskResult, FileId};
 
+/// A file that the node has a handle of.
 #[derive(Debug)]
 struct OpenFile {
-    file: File,
+    /// Where it is now.
+    path: String,
     len: u64,
-    /// For error texts only: a rename does not change it.
-    opened_as: String,
+    /// Its descriptor, unless that was given up for another's.
+    file: Option<File>,
+    /// When it was last asked for, counted in uses.
+    used: u64,
 }
 
-/// A directory as a node's disk. Holds each opened file open until it is removed.
+/// A handle's file while it is worked on.
+struct Opened<'a> {
+    file: &'a mut File,
+    len: &'a mut u64,
+    path: &'a str,
+}
+
+/// A directory as a node's disk. A handle lasts until its file is removed; the descriptor behind it may be closed and
+/// opened again meanwhile, because a node holds more files than a system gives descriptors.
 #[derive(Debug)]
 pub struct FileDisk {
     root: PathBuf,
     open: BTreeMap<FileId, OpenFile>,
     names: BTreeMap<String, FileId>,
     next: u32,
+    uses: u64,
+    /// How many descriptors are open, and how many may be.
+    held: usize,
+    most: usize,
 }
 
 impl FileDisk {
-    /// The directory `root`, created if there is none.
+    /// The directory `root`, created if there is none, with up to `most` descriptors open at once.
     ///
     /// # Errors
     /// The directory can't be created.
-    pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
+    pub fn new(root: impl Into<PathBuf>, most: usize) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(Self { root, open: BTreeMap::new(), names: BTreeMap::new(), next: 0 })
+        let (open, names) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { root, open, names, next: 0, uses: 0, held: 0, most: most.max(1) })
     }
 
     /// The absolute place of a relative name. Names come from topic names, which are checked long before; this is the
@@ -50,11 +67,49 @@ impl FileDisk {
         }
     }
 
-    fn file(&mut self, id: FileId) -> DiskResult<&mut OpenFile> {
-        self.open
-            .get_mut(&id)
-            .ok_or_else(|| DiskError::Io(format!("file handle {} is closed", id.0)))
+    /// A handle's file, with its descriptor open.
+    fn file(&mut self, id: FileId) -> DiskResult<Opened<'_>> {
+        let closed = || closed(id);
+        self.uses += 1;
+        let open = self.open.get_mut(&id).ok_or_else(closed)?;
+        open.used = self.uses;
+        if open.file.is_none() {
+            let (place, path) = (self.root.join(&open.path), open.path.clone());
+            let file = self.open_file(&place, &path, false)?;
+            self.open.get_mut(&id).ok_or_else(closed)?.file = Some(file);
+        }
+        let open = self.open.get_mut(&id).ok_or_else(closed)?;
+        let file = open.file.as_mut().ok_or_else(closed)?;
+        Ok(Opened { file, len: &mut open.len, path: &open.path })
     }
+
+    /// Opens a descriptor, giving up the one that was not used for longest if there are too many.
+    ///
+    /// What was written through a descriptor that is given up stays in the page cache, and a later fsync through another
+    /// makes it durable: the system syncs files, not descriptors.
+    fn open_file(&mut self, place: &Path, path: &str, create: bool) -> DiskResult<File> {
+        while self.held >= self.most {
+            let held = self.open.values_mut().filter(|open| open.file.is_some());
+            let Some(oldest) = held.min_by_key(|open| open.used) else { break };
+            oldest.file = None;
+            self.held -= 1;
+        }
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(create).open(place);
+        self.held += usize::from(file.is_ok());
+        file.map_err(failed(path))
+    }
+
+    /// Forgets a handle whose file is gone.
+    fn forget(&mut self, id: FileId) {
+        if self.open.remove(&id).is_some_and(|open| open.file.is_some()) {
+            self.held -= 1;
+        }
+    }
+}
+
+fn closed(id: FileId) -> DiskError {
+    DiskError::Io(format!("file handle {} is closed", id.0))
 }
 
 fn failed(path: &str) -> impl Fn(io::Error) -> DiskError {
@@ -98,35 +153,39 @@ impl Disk for FileDisk {
         if create && let Some(parent) = place.parent() {
             fs::create_dir_all(parent).map_err(failed(path))?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(create)
-            .open(&place)
-            .map_err(failed(path))?;
-        let len = file.metadata().map_err(failed(path))?.len();
+        let file = self.open_file(&place, path, create)?;
+        let len = match file.metadata() {
+            Ok(metadata) => metadata.len(),
+            Err(error) => {
+                self.held -= 1;
+                return Err(failed(path)(error));
+            }
+        };
         let id = FileId(self.next);
         self.next += 1;
-        self.open.insert(id, OpenFile { file, len, opened_as: path.to_owned() });
+        self.uses += 1;
+        let open = OpenFile { path: path.to_owned(), len, file: Some(file), used: self.uses };
+        self.open.insert(id, open);
         self.names.insert(path.to_owned(), id);
         Ok(id)
     }
 
     fn len(&mut self, file: FileId) -> DiskResult<u64> {
-        Ok(self.file(file)?.len)
+        let open = self.open.get(&file);
+        open.map(|open| open.len).ok_or_else(|| closed(file))
     }
 
     fn read(&mut self, file: FileId, at: u64, len: usize) -> DiskResult<Bytes> {
-        let open = self.file(file)?;
-        let there = usize::try_from(open.len.saturating_sub(at)).unwrap_or(usize::MAX);
+        let Opened { file, len: end, path } = self.file(file)?;
+        let there = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
         let mut buffer = vec![0; len.min(there)];
         let mut filled = 0;
         while filled < buffer.len() {
-            match read_at(&open.file, &mut buffer[filled..], at + filled as u64) {
+            match read_at(file, &mut buffer[filled..], at + filled as u64) {
                 Ok(0) => break,
                 Ok(more) => filled += more,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(&open.opened_as)(error)),
+                Err(error) => return Err(failed(path)(error)),
             }
         }
         buffer.truncate(filled);
@@ -134,30 +193,30 @@ impl Disk for FileDisk {
     }
 
     fn append(&mut self, file: FileId, bytes: &[u8]) -> DiskResult<u64> {
-        let open = self.file(file)?;
-        let at = open.len;
-        if let Err(error) = open.file.write_all(bytes) {
+        let Opened { file, len, path } = self.file(file)?;
+        let at = *len;
+        if let Err(error) = file.write_all(bytes) {
             // A part may have been written: cut it off, so that the node and the file agree on what is there.
-            let error = failed(&open.opened_as)(error);
-            open.file.set_len(at).map_err(failed(&open.opened_as))?;
+            let error = failed(path)(error);
+            file.set_len(at).map_err(failed(path))?;
             return Err(error);
         }
-        open.len = at + bytes.len() as u64;
+        *len = at + bytes.len() as u64;
         Ok(at)
     }
 
-    fn truncate(&mut self, file: FileId, len: u64) -> DiskResult<()> {
-        let open = self.file(file)?;
-        if len < open.len {
-            open.file.set_len(len).map_err(failed(&open.opened_as))?;
-            open.len = len;
+    fn truncate(&mut self, file: FileId, to: u64) -> DiskResult<()> {
+        let Opened { file, len, path } = self.file(file)?;
+        if to < *len {
+            file.set_len(to).map_err(failed(path))?;
+            *len = to;
         }
         Ok(())
     }
 
     fn sync(&mut self, file: FileId) -> DiskResult<()> {
-        let open = self.file(file)?;
-        open.file.sync_data().map_err(failed(&open.opened_as))
+        let Opened { file, len: _, path } = self.file(file)?;
+        file.sync_data().map_err(failed(path))
     }
 
     fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
@@ -199,7 +258,7 @@ impl Disk for FileDisk {
             .collect();
         for name in gone {
             if let Some(id) = self.names.remove(&name) {
-                self.open.remove(&id);
+                self.forget(id);
             }
         }
         let removed =
@@ -225,10 +284,13 @@ impl Disk for FileDisk {
             .collect();
         for name in moved {
             if let Some(id) = self.names.remove(&name) {
-                let replaced = self.names.insert(format!("{to}{}", &name[from.len()..]), id);
-                // Every checkpoint replaces a file: keeping those would use up the process's descriptors.
-                if let Some(replaced) = replaced {
-                    self.open.remove(&replaced);
+                let now = format!("{to}{}", &name[from.len()..]);
+                if let Some(open) = self.open.get_mut(&id) {
+                    open.path.clone_from(&now);
+                }
+                // Every checkpoint replaces a file: keeping those would pile up handles.
+                if let Some(replaced) = self.names.insert(now, id) {
+                    self.forget(replaced);
                 }
             }
         }
@@ -271,14 +333,14 @@ mod tests {
     #[test]
     fn files_behave_like_the_model() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut files = FileDisk::new(folder.path()).expect("a disk");
+        let mut files = FileDisk::new(folder.path(), 8).expect("a disk");
         assert_eq!(exercise(&mut files), exercise(&mut MemoryDisk::new()));
     }
 
     #[test]
     fn a_file_that_is_replaced_again_and_again_takes_one_descriptor() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut files = FileDisk::new(folder.path()).expect("a disk");
+        let mut files = FileDisk::new(folder.path(), 8).expect("a disk");
         for round in 0..100 {
             files.replace("checkpoint", format!("{round}").as_bytes()).expect("replaced");
         }
@@ -287,9 +349,33 @@ mod tests {
     }
 
     #[test]
+    fn more_files_than_descriptors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = FileDisk::new(folder.path(), 3).expect("a disk");
+        let files: Vec<FileId> =
+            (0..10).map(|i| disk.open(&format!("a/{i}"), true).expect("created")).collect();
+        disk.rename("a", "b").expect("renamed");
+        for round in 0..3 {
+            for file in &files {
+                disk.append(*file, &[round]).expect("written");
+                assert!(disk.held <= 3);
+            }
+        }
+        assert_eq!(disk.open.values().filter(|open| open.file.is_some()).count(), disk.held);
+        for file in &files {
+            disk.sync(*file).expect("synced");
+            assert_eq!(disk.read(*file, 0, 9), Ok(Bytes::from_static(&[0, 1, 2])));
+        }
+        disk.remove("b/9").expect("removed");
+        assert!(disk.read(files[9], 0, 1).is_err(), "a removed file was read");
+        disk.remove("b").expect("removed");
+        assert_eq!((disk.held, disk.open.len()), (0, 0));
+    }
+
+    #[test]
     fn no_name_leaves_the_directory() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut files = FileDisk::new(folder.path()).expect("a disk");
+        let mut files = FileDisk::new(folder.path(), 8).expect("a disk");
         for name in ["../x", "/etc/x", "a/../../x", "./x"] {
             assert!(matches!(files.open(name, true), Err(DiskError::Io(_))), "{name} was opened");
         }

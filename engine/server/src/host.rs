@@ -19,7 +19,7 @@ use klamm_node::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{debug, info, warn};
 
 use crate::file_disk::FileDisk;
@@ -32,13 +32,13 @@ const QUEUE: usize = 256;
 const CHUNK: usize = 64 * 1024;
 /// How many answered bytes a client may leave unread before its next requests are left unread too.
 const UNREAD: usize = 1024 * 1024;
-/// How long writers may take to get rid of what they hold when the node has stopped.
+/// How long writers may take to get rid of what they hold when a connection, or the node, is done.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// What arrives at the loop.
 #[derive(Debug)]
 enum Arrival {
-    Accepted(TcpStream, SocketAddr, u16),
+    Accepted(TcpStream, SocketAddr, u16, Option<OwnedSemaphorePermit>),
     Connected(ConnectionId, TcpStream),
     Received(ConnectionId, Bytes),
     Closed(ConnectionId, CloseReason),
@@ -51,6 +51,8 @@ struct Backlog {
     bytes: AtomicUsize,
     muted: AtomicBool,
     shrunk: Notify,
+    /// Told once, when the loop lets go of the connection.
+    let_go: Notify,
 }
 
 impl Backlog {
@@ -86,6 +88,7 @@ struct Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         self.reader.abort();
+        self.backlog.let_go.notify_one();
     }
 }
 
@@ -98,6 +101,15 @@ impl Stop {
     pub fn stop(&self) {
         self.0.notify_one();
     }
+}
+
+/// A port to listen on.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub listener: TcpListener,
+    pub port: u16,
+    /// How many connections it may hold at once (`max.connections`); the next ones wait to be accepted, as in Kafka.
+    pub most: Option<usize>,
 }
 
 /// How a host ended.
@@ -133,12 +145,13 @@ impl Host {
         node: Box<dyn Node>,
         disk: FileDisk,
         seed: u64,
-        listeners: Vec<(TcpListener, u16)>,
+        listeners: Vec<Listening>,
         on_ready: impl FnOnce(Stop),
     ) -> std::io::Result<Halted> {
         let (arrivals, mut queue) = mpsc::channel(QUEUE);
-        for (listener, port) in listeners {
-            tokio::spawn(accept(listener, port, arrivals.clone()));
+        for Listening { listener, port, most } in listeners {
+            let slots = most.map(|most| Arc::new(Semaphore::new(most)));
+            tokio::spawn(accept(listener, port, slots, arrivals.clone()));
         }
         tokio::spawn(signals(arrivals.clone())?);
         let mut host = Self {
@@ -195,14 +208,14 @@ impl Host {
 
     fn arrive(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Accepted(stream, peer, port) => {
+            Arrival::Accepted(stream, peer, port, slot) => {
                 let connection = self.effects.fresh_connection();
-                self.attach(connection, stream);
+                self.attach(connection, stream, slot);
                 let peer = Endpoint::new(peer.ip().to_string(), peer.port());
                 self.handle(Input::Accepted { connection, port, peer });
             }
             Arrival::Connected(connection, stream) => {
-                self.attach(connection, stream);
+                self.attach(connection, stream, None);
                 self.handle(Input::Opened { connection });
             }
             Arrival::Received(connection, bytes) => {
@@ -254,7 +267,12 @@ impl Host {
         });
     }
 
-    fn attach(&mut self, connection: ConnectionId, stream: TcpStream) {
+    fn attach(
+        &mut self,
+        connection: ConnectionId,
+        stream: TcpStream,
+        slot: Option<OwnedSemaphorePermit>,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "no TCP_NODELAY");
         }
@@ -263,7 +281,12 @@ impl Host {
         let backlog = Arc::new(Backlog::default());
         let reading = read_bytes(connection, read, self.arrivals.clone(), Arc::clone(&backlog));
         let reader = tokio::spawn(reading).abort_handle();
-        self.tasks.spawn(write_frames(write, frames, Arc::clone(&backlog)));
+        // The slot goes with the task that holds the socket longest.
+        let writing = write_frames(write, frames, Arc::clone(&backlog));
+        self.tasks.spawn(async move {
+            writing.await;
+            drop(slot);
+        });
         self.connections.insert(connection, Attached { writer, backlog, reader });
     }
 
@@ -328,11 +351,20 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, arrivals: mpsc::Sender<Arrival>) {
+async fn accept(
+    listener: TcpListener,
+    port: u16,
+    slots: Option<Arc<Semaphore>>,
+    arrivals: mpsc::Sender<Arrival>,
+) {
     loop {
+        let slot = match &slots {
+            Some(slots) => Some(slot(slots, port).await),
+            None => None,
+        };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                if arrivals.send(Arrival::Accepted(stream, peer, port)).await.is_err() {
+                if arrivals.send(Arrival::Accepted(stream, peer, port, slot)).await.is_err() {
                     return;
                 }
             }
@@ -343,6 +375,14 @@ async fn accept(listener: TcpListener, port: u16, arrivals: mpsc::Sender<Arrival
             }
         }
     }
+}
+
+async fn slot(slots: &Arc<Semaphore>, port: u16) -> OwnedSemaphorePermit {
+    if slots.available_permits() == 0 {
+        warn!(port, "as many connections as there may be: the next ones wait");
+    }
+    let slot = Arc::clone(slots).acquire_owned().await;
+    slot.expect("nobody closes the semaphore")
 }
 
 async fn connect(connection: ConnectionId, to: Endpoint, arrivals: mpsc::Sender<Arrival>) {
@@ -384,10 +424,27 @@ async fn read_bytes(
     drop(arrivals.send(Arrival::Closed(connection, reason)).await);
 }
 
+/// Sends what the loop gives it. Once the loop has let go of the connection, a peer that does not listen has [`DRAIN`] to
+/// take the rest.
 async fn write_frames(
+    write: OwnedWriteHalf,
+    frames: mpsc::UnboundedReceiver<Bytes>,
+    backlog: Arc<Backlog>,
+) {
+    let late = async {
+        backlog.let_go.notified().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        () = send_frames(write, frames, &backlog) => {}
+        () = late => debug!("the peer did not take its last bytes in time"),
+    }
+}
+
+async fn send_frames(
     mut write: OwnedWriteHalf,
     mut frames: mpsc::UnboundedReceiver<Bytes>,
-    backlog: Arc<Backlog>,
+    backlog: &Backlog,
 ) {
     while let Some(frame) = frames.recv().await {
         let sent = write.write_all(&frame).await;

@@ -13,10 +13,14 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::file_disk::FileDisk;
-use crate::host::{Host, Stop};
+use crate::host::{Host, Listening, Stop};
 
 /// The `node.id` of the only node.
 const NODE: BrokerId = BrokerId(1);
+
+/// Of each half of the descriptors, those for what is neither client nor log: listeners, the event queue, the quorum's
+/// connections, directories while they are synced.
+const DESCRIPTORS_APART: usize = 16;
 
 /// What a server is told.
 #[derive(Clone, Debug)]
@@ -105,7 +109,9 @@ pub fn serve(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
 async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), ServeError> {
     let data = options.data.clone();
     let in_data = |error| ServeError::Data { path: data.clone(), error };
-    let disk = FileDisk::new(&data).map_err(in_data)?;
+    // Half of the descriptors for files, half for clients, so that no crowd of clients keeps the node from its disk.
+    let half = descriptors() / 2 - DESCRIPTORS_APART;
+    let disk = FileDisk::new(&data, half).map_err(in_data)?;
     let _lock = lock(&data)?;
     let seed =
         getrandom::u64().map_err(|error| ServeError::System(format!("no entropy: {error}")))?;
@@ -133,10 +139,23 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
     info!(%bootstrap, data = %data.display(), "listening");
     let ready = |stop| on_ready(Ready { bootstrap, stop });
     let node = Box::new(Process::new(config));
-    let halted = Host::run(node, disk, seed, vec![clients, quorum], ready)
+    let listeners = vec![
+        Listening { listener: clients.0, port: clients.1, most: Some(half) },
+        Listening { listener: quorum.0, port: quorum.1, most: None },
+    ];
+    let halted = Host::run(node, disk, seed, listeners, ready)
         .await
         .map_err(|error| ServeError::System(format!("no signals: {error}")))?;
     if halted.orderly { Ok(()) } else { Err(ServeError::Halted(halted.reason)) }
+}
+
+/// How many descriptors the process may hold open.
+fn descriptors() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = soft.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    // Where there is no such file, the least that systems give; more than a million helps nobody.
+    soft.unwrap_or(256).clamp(4 * DESCRIPTORS_APART, 1 << 20)
 }
 
 async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, u16), ServeError> {
