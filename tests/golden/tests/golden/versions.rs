@@ -201,14 +201,14 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             all
         }
         ApiKey::Metadata => {
-            let mut all = vec![
-                question(metadata(version, topic, false), NONE),
-                // Old versions always ask for the topic to be created; that may come to something else.
-                Question {
-                    request: metadata(version, unknown, false),
-                    error: (version >= 4).then_some(UNKNOWN_TOPIC_OR_PARTITION),
-                },
-            ];
+            let mut all = vec![question(metadata(version, topic, false), NONE)];
+            if version >= 4 {
+                all.push(question(metadata(version, unknown, false), UNKNOWN_TOPIC_OR_PARTITION));
+            } else {
+                // Old versions always ask for the topic to be created; what that comes to is another test's matter.
+                let created = Topic { name: "created", ..unknown };
+                all.push(Question { request: metadata(version, created, false), error: None });
+            }
             if version >= 12 {
                 all.push(question(metadata(version, topic, true), NONE));
                 all.push(question(metadata(version, unknown, true), UNKNOWN_TOPIC_ID));
@@ -355,8 +355,9 @@ fn every_version_of_every_api_is_answered() {
                 wrong.extend(refused.into_iter().map(|refused| format!("{what}: {refused}")));
             }
         }
+        // Later questions build on what the earlier ones did.
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
