@@ -15,7 +15,10 @@ use klamm_node::{Seq, Time};
 use crate::view::View;
 
 mod acked_durable;
+mod alteration;
 mod candidate_completeness;
+mod client_history;
+mod committed_only;
 mod committed_prefix;
 mod crash_recovery;
 mod epoch_cache;
@@ -25,13 +28,17 @@ mod leader_completeness;
 mod membership;
 mod metadata_image;
 mod metadata_monotone;
+mod metadata_recovery;
 mod observer;
 mod offsets_dense;
 mod raft;
 mod reconciled_prefix;
 mod repeatable_read;
 mod watermark;
+mod weak_isr;
 
+#[cfg(test)]
+mod client_tests;
 #[cfg(test)]
 mod tests;
 
@@ -66,6 +73,9 @@ pub struct Invariants {
     offsets_dense: offsets_dense::OffsetsDense,
     raft: raft::Raft,
     metadata_image: metadata_image::MetadataImage,
+    metadata_recovery: metadata_recovery::MetadataRecovery,
+    alteration: alteration::Alteration,
+    client_history: client_history::ClientHistory,
     finished: bool,
 }
 
@@ -92,6 +102,11 @@ impl Invariants {
         self.raft.check(&mut cx);
         self.metadata_image.check(&mut cx);
         crash_recovery::check(&mut cx);
+        self.metadata_recovery.check(&mut cx);
+        weak_isr::check(&mut cx);
+        self.alteration.check(&mut cx);
+        committed_only::check(&mut cx);
+        self.client_history.check(&mut cx);
     }
 
     /// Checks what only the end of a run can tell. A second call adds nothing.

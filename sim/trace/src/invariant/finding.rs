@@ -58,6 +58,10 @@ invariants! {
     LeaderCompleteness = "S2";
     /// Every running member of the ISR holds everything below the leader's high watermark.
     CandidateCompleteness = "S3";
+    /// Every running member of the ISR that a leader believes in holds everything below that leader's high watermark.
+    WeakIsr = "S4";
+    /// The ISR that a leader counts on contains the controller's, and what it was answered is committed.
+    QuorumSuperset = "S5";
     /// Below both their high watermarks any two logs are equal.
     CommittedPrefixAgreement = "S6";
     /// Once a leader has accepted a follower's fetch position, the follower's log below it equals the leader's.
@@ -76,12 +80,20 @@ invariants! {
     MembershipEligible = "S13";
     /// Offsets follow one another without overlap or gap, and a producer is told the offset that was stored.
     OffsetsDense = "S15";
+    /// Leaders store a batch no more often than a producer sent it.
+    NoDuplicates = "S16";
+    /// A consumer is shown nothing that is not committed.
+    NoDirtyRead = "S19";
+    /// A consumer reads on where it stopped, unless its position was set.
+    ConsumerProgress = "S24";
     /// The metadata quorum is a correct Raft.
     Raft = "S25";
     /// Every node's metadata image follows from the same committed records, in order.
     MetadataImage = "S26";
     /// A log comes back from a crash with everything that it must have kept.
     CrashRecovery = "S28";
+    /// A producer leaves no record out, keeps their order, and tells the fate of each once.
+    ProduceResolves = "L3";
     /// At the end of a run, every acknowledged record can be read from the leader.
     AckedReadable = "V1";
     /// At the end of a run, all live replicas agree below their high watermarks.

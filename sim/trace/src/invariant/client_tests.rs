@@ -1,0 +1,169 @@
+//! Broken client histories, ISRs and metadata logs made by hand: each is told, and its clean twin is not.
+
+use klamm_node::{BrokerId, EventKind, LeaderEpoch, Offset, PartitionEpoch, RecordId};
+
+use super::{InvariantId as Id, Severity};
+use crate::testing::{CONSUMER, PRODUCER, Story, batch, node, orders};
+
+fn send(story: &mut Story, records: &[u64], attempt: u32, crc: u32) {
+    let records = records.iter().copied().map(RecordId).collect();
+    let (partition, broker) = (orders(), BrokerId(1));
+    story.at(PRODUCER, EventKind::BatchSent { partition, records, attempt, broker, crc });
+}
+
+fn accept(story: &mut Story, record: u64) {
+    let (record, partition, key) = (RecordId(record), orders(), None);
+    story.at(PRODUCER, EventKind::RecordAccepted { record, partition, key });
+}
+
+fn retry(story: &mut Story) {
+    let (partition, error) = (orders(), "NOT_LEADER_OR_FOLLOWER".into());
+    story.at(PRODUCER, EventKind::RequestRetried { partition, api_key: 0, error });
+}
+
+#[test]
+fn s16_a_batch_that_is_stored_more_often_than_it_was_sent() {
+    let mut story = Story::committed();
+    send(&mut story, &[1, 2], 2, 70);
+    story.at(node(1), batch(2, 3, 0, 70, true));
+    story.violates(&[]);
+    story.at(node(1), batch(4, 5, 0, 70, true));
+    let sentence = story.violates(&[Id::NoDuplicates]);
+    assert!(sentence.ends_with("which makes 3; producers sent it 2 times"), "{sentence}");
+}
+
+#[test]
+fn s19_a_consumer_that_reads_above_the_high_watermark() {
+    let mut story = Story::committed();
+    for id in 1..=3 {
+        story.append(id, 2, 2, 0, 71);
+    }
+    let early = story.clone();
+    story.high_watermark(1, 2, 3);
+    story.read(2, 2, 0, 71);
+    story.violates(&[]);
+    let mut story = early;
+    story.read(2, 2, 0, 71);
+    story.violates(&[Id::NoDirtyRead]);
+}
+
+#[test]
+fn s1_a_promise_before_the_commit_is_one_election_away_from_a_loss() {
+    let mut story = Story::committed();
+    story.sent(3, 1, 71);
+    story.append(1, 2, 2, 0, 71);
+    story.acked(2, 3, 1, -1, 71);
+    let sentence = story.violates(&[Id::AckedDurable]);
+    assert!(sentence.ends_with("with acks=all before they were committed"), "{sentence}");
+    assert!(story.recorder.violations().iter().all(|found| found.severity == Severity::Amber));
+}
+
+#[test]
+fn s24_a_consumer_that_skips_goes_back_or_is_set() {
+    let mut committed = Story::committed();
+    for (base, crc) in [(2, 71), (3, 72)] {
+        for id in 1..=3 {
+            committed.append(id, base, base, 0, crc);
+        }
+        committed.high_watermark(1, base, base + 1);
+    }
+    let mut story = committed.clone();
+    story.read(3, 3, 0, 72);
+    story.violates(&[Id::ConsumerProgress]);
+    let mut story = committed.clone();
+    story.read(0, 1, 0, 70);
+    story.violates(&[Id::ConsumerProgress]);
+    let mut story = committed;
+    let (partition, to, reason) = (orders(), Offset(3), "assigned".into());
+    story.at(CONSUMER, EventKind::PositionSet { partition, to, reason });
+    story.read(3, 3, 0, 72);
+    story.violates(&[]);
+}
+
+#[test]
+fn l3_a_record_that_is_left_out_and_one_that_is_resolved_twice() {
+    let mut story = Story::begun();
+    accept(&mut story, 1);
+    accept(&mut story, 2);
+    accept(&mut story, 3);
+    let mut clean = story.clone();
+    send(&mut clean, &[1, 2, 3], 1, 70);
+    clean.violates(&[]);
+    send(&mut story, &[1, 3], 1, 70);
+    let sentence = story.violates(&[Id::ProduceResolves]);
+    assert!(sentence.ends_with("left out record 2, which came before"), "{sentence}");
+
+    let mut story = Story::committed();
+    story.acked(0, 1, 2, -1, 70);
+    story.violates(&[Id::ProduceResolves]);
+}
+
+#[test]
+fn l3_a_batch_that_is_not_tried_again_before_a_new_one() {
+    let mut story = Story::begun();
+    accept(&mut story, 1);
+    accept(&mut story, 2);
+    send(&mut story, &[1], 1, 70);
+    retry(&mut story);
+    let mut clean = story.clone();
+    send(&mut clean, &[1], 2, 70);
+    send(&mut clean, &[2], 1, 71);
+    clean.violates(&[]);
+    send(&mut story, &[2], 1, 71);
+    story.violates(&[Id::ProduceResolves]);
+}
+
+fn propose(story: &mut Story, isr: &[i32], partition_epoch: i32) {
+    let isr = isr.iter().copied().map(BrokerId).collect();
+    let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(partition_epoch));
+    let (partition, reason) = (orders(), "lag".into());
+    let kind = EventKind::IsrProposed { partition, isr, leader_epoch, partition_epoch, reason };
+    story.at(node(1), kind);
+}
+
+fn decide(story: &mut Story, isr: &[i32]) {
+    let isr = isr.iter().copied().map(BrokerId).collect();
+    let (partition, leader, reason) = (orders(), BrokerId(1), "alter-partition".into());
+    story.at(node(3001), EventKind::PartitionChangeDecided { partition, leader, isr, reason });
+}
+
+#[test]
+fn s13b_a_wish_that_was_made_against_another_state() {
+    let mut story = Story::committed();
+    propose(&mut story, &[1, 2], 0);
+    decide(&mut story, &[1, 2]);
+    story.partition(1, 0, 1, &[1, 2]);
+    story.violates(&[]);
+    // Made against partition epoch 0, granted in partition epoch 1.
+    propose(&mut story, &[1, 3], 0);
+    decide(&mut story, &[1, 3]);
+    story.partition(1, 0, 2, &[1, 3]);
+    story.violates(&[Id::MembershipEligible]);
+}
+
+#[test]
+fn s5_an_answer_that_tells_what_is_not_committed() {
+    let mut story = Story::committed();
+    let answer = |isr: &[i32], epoch| EventKind::IsrCommitted {
+        partition: orders(),
+        isr: isr.iter().copied().map(BrokerId).collect(),
+        partition_epoch: PartitionEpoch(epoch),
+    };
+    story.at(node(1), answer(&[1, 2, 3], 0));
+    story.violates(&[]);
+    story.at(node(1), answer(&[1, 2], 1));
+    story.violates(&[Id::QuorumSuperset]);
+}
+
+#[test]
+fn s28_a_metadata_log_that_comes_back_shorter_than_it_may() {
+    let recovered = |to| EventKind::MetadataRecovered { log_end: Offset(to), truncated_bytes: 0 };
+    let mut story = Story::committed();
+    let end = story.metadata;
+    story.power_off(2);
+    let mut whole = story.clone();
+    whole.at(node(2), recovered(end));
+    whole.violates(&[]);
+    story.at(node(2), recovered(end - 1));
+    story.violates(&[Id::CrashRecovery]);
+}
