@@ -35,7 +35,7 @@ pub(super) struct PartitionMemory {
     pub seen: BTreeMap<Offset, (ReadSpan, Seq)>,
     pub excuses: Vec<Excuse>,
     /// How many unclean elections are excused already.
-    unclean: usize,
+    pub unclean: usize,
     /// Promises, by the event of the acknowledgement, whose loss has been stated.
     pub lost: BTreeSet<Seq>,
 }
@@ -170,7 +170,7 @@ pub(super) fn observe_unclean(cx: &mut Check<'_>) {
         let end = log.end().max(replica.log.end());
         replica.log.first_difference(log, end).map(|found| found.offset)
     });
-    let from = parts.min().unwrap_or(replica.log.end()).min(replica.log.end());
+    let from = parts.min().unwrap_or_else(|| replica.log.end()).min(replica.log.end());
     memory.excuses.push(Excuse {
         from,
         to: Offset(i64::MAX),
