@@ -53,7 +53,7 @@ pub(crate) struct Console {
     colour_out: bool,
     colour_err: bool,
     /// Print only what went wrong.
-    pub quiet: bool,
+    quiet: bool,
 }
 
 impl Console {
@@ -65,7 +65,16 @@ impl Console {
             Colour::Never => false,
             Colour::Auto => terminal && !no_color,
         };
-        Self { colour_out: decide(io::stdout().is_terminal()), colour_err: decide(io::stderr().is_terminal()), quiet }
+        Self {
+            colour_out: decide(io::stdout().is_terminal()),
+            colour_err: decide(io::stderr().is_terminal()),
+            quiet,
+        }
+    }
+
+    /// Whether only what went wrong is to be printed.
+    pub(crate) fn quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Whether stdout takes colour.
@@ -115,5 +124,9 @@ pub(crate) fn start_diagnostics(verbose: u8, console: &Console) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("KLAMM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(console.colour_err()).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(console.colour_err())
+        .init();
 }

@@ -54,7 +54,8 @@ pub(crate) fn drive(
         }
         Driver::Host => {
             let world = World::with(scenario, seed, options);
-            let world = klamm_madsim::run_watched(world, until, watch).map_err(|error| refused(&error))?;
+            let world =
+                klamm_madsim::run_watched(world, until, watch).map_err(|error| refused(&error))?;
             Ok(Done::of(&world))
         }
         Driver::Node => {
@@ -62,7 +63,8 @@ pub(crate) fn drive(
                 let hint = "node mode has no queue of ours to stop; try --driver host";
                 return Err(Failure::Input(format!("--until: {hint}")));
             }
-            let run = klamm_madsim::run_nodes(scenario, seed, options.keep).map_err(|error| refused(&error))?;
+            let run = klamm_madsim::run_nodes(scenario, seed, options.keep)
+                .map_err(|error| refused(&error))?;
             let NodeRun { outcome, recorder, ignored } = run;
             Ok(Done { recorder, outcome, ignored })
         }
@@ -72,6 +74,8 @@ pub(crate) fn drive(
 fn refused(error: &SandboxError) -> Failure {
     Failure::Input(match error {
         SandboxError::NoMadsim => format!("{error}; use --driver plain"),
-        SandboxError::ThreadRefused | SandboxError::Panicked(_) | SandboxError::NoThread(_) => error.to_string(),
+        SandboxError::ThreadRefused | SandboxError::Panicked(_) | SandboxError::NoThread(_) => {
+            error.to_string()
+        }
     })
 }

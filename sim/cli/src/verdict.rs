@@ -28,7 +28,12 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
         });
     }
     for step in &outcome.missed_steps {
-        lines.push(format!("  {} line {}: the step never happened: {}", red("MISSED"), step.line, step.text));
+        lines.push(format!(
+            "  {} line {}: the step never happened: {}",
+            red("MISSED"),
+            step.line,
+            step.text
+        ));
     }
     let violation = |violation: &Violation| match violation.severity {
         Severity::Amber => format!("  {} {violation}", amber("AMBER ")),
@@ -46,12 +51,17 @@ pub(crate) fn text(outcome: &Outcome, nodes: &NodeTable, console: &Console) -> S
         if fault.bites() == 0 {
             return format!("  {} line {line}: {text} changed nothing", amber("idle  "));
         }
-        let effects: Vec<String> = fault.effects.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let effects: Vec<String> =
+            fault.effects.iter().map(|(what, count)| format!("{count} {what}")).collect();
         format!("  fault  line {line}: {text}: {}", effects.join(", "))
     };
     lines.extend(some(&outcome.faults, "faults", fault));
     if outcome.violations.is_empty() {
-        let checked = format!("{} invariants checked after each of {} events", INVARIANTS.len(), outcome.events);
+        let checked = format!(
+            "{} invariants checked after each of {} events",
+            INVARIANTS.len(),
+            outcome.events
+        );
         lines.push(format!("  {} {checked}", green("held  ")));
     }
     let last = if outcome.passed() { green("everything held") } else { red("NOT everything held") };
@@ -73,14 +83,22 @@ fn some<T>(all: &[T], what: &str, line: impl Fn(&T) -> String) -> Vec<String> {
 fn losses(losses: &[PermittedLoss], nodes: &NodeTable) -> Vec<String> {
     let mut groups: BTreeMap<_, (usize, Offset)> = BTreeMap::new();
     for loss in losses {
-        let group = groups.entry((loss.producer, loss.partition.clone(), loss.reason)).or_insert((0, loss.base));
+        let group = groups
+            .entry((loss.producer, loss.partition.clone(), loss.reason))
+            .or_insert((0, loss.base));
         group.0 += loss.records.len();
         group.1 = group.1.min(loss.base);
     }
-    let line = |((producer, partition, reason), (count, base)): ((NodeId, TopicPartition, PermittedReason), (usize, Offset))| {
+    let line = |((producer, partition, reason), (count, base)): (
+        (NodeId, TopicPartition, PermittedReason),
+        (usize, Offset),
+    )| {
         let records = if count == 1 { "1 record".to_owned() } else { format!("{count} records") };
         let producer = nodes.name(producer);
-        format!("{records} of {producer} in {partition} from offset {base}: permitted, {}", reason.text())
+        format!(
+            "{records} of {producer} in {partition} from offset {base}: permitted, {}",
+            reason.text()
+        )
     };
     groups.into_iter().map(line).collect()
 }

@@ -4,12 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("sim/cli lies two below the root").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("sim/cli lies two below the root")
+        .to_owned()
 }
 
 fn klamm(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
-    command.args(args).current_dir(root()).env_remove("KLAMM_LOG").env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+        .args(args)
+        .current_dir(root())
+        .env_remove("KLAMM_LOG")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
     command
 }
 
@@ -92,7 +101,8 @@ fn json_is_one_document_with_the_verdict() {
 #[test]
 fn a_broken_expectation_exits_with_one_and_says_what_was_found() {
     let lesson = std::fs::read_to_string(root().join(LESSON)).expect("readable");
-    let wrong = lesson.replace("Read(client: \"ledger\", count: 11)", "Read(client: \"ledger\", count: 12)");
+    let wrong = lesson
+        .replace("Read(client: \"ledger\", count: 11)", "Read(client: \"ledger\", count: 12)");
     assert_ne!(wrong, lesson);
     let (_folder, path) = scratch("wrong.ron", wrong.as_bytes());
     let ran = run(&["run", &path]);
@@ -124,15 +134,21 @@ fn four_mistakes_give_four_diagnostics_with_places_and_status_two() {
     let ran = run(&["check", &path]);
     assert_eq!(ran.status.code(), Some(2));
     let said = text(&ran.stderr);
-    for piece in ["duraton", "duration", "broker-9", "-2s", "broker-2", ":5:", ":9:", ":10:", ":11:"] {
+    for piece in
+        ["duraton", "duration", "broker-9", "-2s", "broker-2", ":5:", ":9:", ":10:", ":11:"]
+    {
         assert!(said.contains(piece), "'{piece}' is missing in:\n{said}");
     }
     assert!(text(&ran.stdout).is_empty());
     let ran = run(&["check", "--format", "json", &path]);
     assert_eq!(ran.status.code(), Some(2));
     let answer: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("stdout is JSON");
-    let lines: Vec<_> =
-        answer[0]["diagnostics"].as_array().expect("a list").iter().map(|one| one["line"].as_u64()).collect();
+    let lines: Vec<_> = answer[0]["diagnostics"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["line"].as_u64())
+        .collect();
     for line in [5, 9, 10, 11] {
         assert!(lines.contains(&Some(line)), "no diagnostic for line {line}: {lines:?}");
     }
@@ -166,14 +182,20 @@ fn wrong_usage_and_wrong_files_exit_with_two_and_a_sentence() {
 fn a_trace_can_be_listed_looked_into_and_asked_why() {
     let (_folder, path) = trace();
     let listed = text(&run(&["replay", &path, "--events"]).stdout);
-    let acked = listed.lines().find(|line| line.contains("RecordsAcknowledged")).expect("something was acknowledged");
+    let acked = listed
+        .lines()
+        .find(|line| line.contains("RecordsAcknowledged"))
+        .expect("something was acknowledged");
     let seq = acked.split_whitespace().next().expect("a number");
 
     let why = run(&["replay", &path, "--why", seq]);
     let chain = text(&why.stdout);
     assert!(why.status.success());
     assert!(chain.contains("RecordsAcknowledged"), "{chain}");
-    assert!(chain.contains("keys-and-order.ron:"), "the chain ends at a line of the scenario:\n{chain}");
+    assert!(
+        chain.contains("keys-and-order.ron:"),
+        "the chain ends at a line of the scenario:\n{chain}"
+    );
 
     let at = text(&run(&["replay", &path, "--at", "9s"]).stdout);
     assert!(at.contains("payments-0 leader=1"), "{at}");
@@ -182,8 +204,13 @@ fn a_trace_can_be_listed_looked_into_and_asked_why() {
 
     let story = text(&run(&["replay", &path]).stdout);
     let told = text(&run(&["run", LESSON]).stdout);
-    let first_step = |text: &str| text.lines().find(|line| line.starts_with("──")).map(str::to_owned);
-    assert_eq!(first_step(&story), first_step(&told), "a replayed story is the story that was told");
+    let first_step =
+        |text: &str| text.lines().find(|line| line.starts_with("──")).map(str::to_owned);
+    assert_eq!(
+        first_step(&story),
+        first_step(&told),
+        "a replayed story is the story that was told"
+    );
 
     let missing = run(&["replay", &path, "--why", "99999999"]);
     assert_eq!(missing.status.code(), Some(2));
@@ -194,8 +221,8 @@ fn a_damaged_trace_is_refused_with_the_place() {
     let (_folder, path) = trace();
     let whole = std::fs::read(&path).expect("readable");
     let (_cut_folder, cut) = scratch("cut.klamm", &whole[..whole.len() / 2]);
-    let mut flipped = whole.clone();
-    let middle = flipped.len() / 2;
+    let middle = whole.len() / 2;
+    let mut flipped = whole;
     flipped[middle] ^= 0x55;
     let (_flip_folder, flipped) = scratch("flipped.klamm", &flipped);
     for file in [cut, flipped] {
@@ -217,7 +244,8 @@ fn help_completions_and_the_manual_are_there() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut child = klamm(&["run", LESSON, "--all"]).stdout(Stdio::piped()).spawn().expect("klamm starts");
+    let mut child =
+        klamm(&["run", LESSON, "--all"]).stdout(Stdio::piped()).spawn().expect("klamm starts");
     drop(child.stdout.take());
     assert!(child.wait().expect("it ends").success());
 }

@@ -47,7 +47,9 @@ pub fn run_watched(
     isolate(seed, Config::default(), async move || {
         let mut world = world;
         let mut last = Time::ZERO;
-        while let Some(next) = world.next_time().filter(|next| until.is_none_or(|until| *next <= until)) {
+        while let Some(next) =
+            world.next_time().filter(|next| until.is_none_or(|until| *next <= until))
+        {
             if next > last {
                 advance_to(next);
                 last = next;

@@ -80,6 +80,7 @@ fn node_mode_is_deterministic() {
 
 /// Other seeds than the lessons' own: two, or as many as `KLAMM_SEEDS` says, for a sweep.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long a sweep is, is said from outside")]
 fn the_lessons_hold_in_node_mode_under_other_seeds() {
     let count = std::env::var("KLAMM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(2);
     let mut failed = Vec::new();

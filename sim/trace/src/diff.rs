@@ -26,8 +26,13 @@ impl fmt::Display for Divergence {
         for event in [&self.left, &self.right] {
             match event {
                 Some(event) => {
-                    let cause = event.cause.map_or_else(|| "none".to_owned(), |seq| format!("#{}", seq.0));
-                    write!(f, "\n  {} node {} cause {cause} {}", event.time, event.node, event.kind)?;
+                    let cause =
+                        event.cause.map_or_else(|| "none".to_owned(), |seq| format!("#{}", seq.0));
+                    write!(
+                        f,
+                        "\n  {} node {} cause {cause} {}",
+                        event.time, event.node, event.kind
+                    )?;
                 }
                 None => f.write_str("\n  (the trace ends here)")?,
             }
@@ -87,7 +92,10 @@ mod tests {
     fn trace(ends: &[i64]) -> EventStore {
         let mut recorder = Recorder::new(TraceHeader::new(NodeTable::default()), Keep::EVENTS);
         for to in ends {
-            let kind = EventKind::LogSynced { partition: TopicPartition::new("orders", 0), to: Offset(*to) };
+            let kind = EventKind::LogSynced {
+                partition: TopicPartition::new("orders", 0),
+                to: Offset(*to),
+            };
             recorder.record(Time::ZERO, NodeId(0), None, kind);
         }
         recorder.events().clone()

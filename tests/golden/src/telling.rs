@@ -2,7 +2,6 @@
 //! hash, the number of events).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use klamm_scenario::Scenario;
 use klamm_trace::{NodeTable, Severity, Transcript, TranscriptOptions};
@@ -57,14 +56,11 @@ pub fn verdict(outcome: &Outcome, nodes: &NodeTable) -> String {
         ));
     }
     for fault in &outcome.faults {
-        let mut effects = String::new();
-        for (what, count) in &fault.effects {
-            let comma = if effects.is_empty() { "" } else { ", " };
-            let _ = write!(effects, "{comma}{count} {what}");
-        }
-        if fault.bites() == 0 {
-            effects.push_str("nothing");
-        }
+        let effects = fault.effects.iter().map(|(what, count)| format!("{count} {what}"));
+        let effects = match fault.bites() {
+            0 => "nothing".to_owned(),
+            _ => effects.collect::<Vec<_>>().join(", "),
+        };
         lines.push(format!("fault   line {}: {} changed {effects}", fault.line, fault.text));
     }
     let last = if outcome.passed() { "everything held" } else { "NOT everything held" };

@@ -28,7 +28,8 @@ struct Measured {
 /// Measures and tells.
 pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
     if let Some(name) = &args.alone {
-        let sample = measure::workload(known(name)?, args.checked, Duration::from_secs(args.seconds))?;
+        let sample =
+            measure::workload(known(name)?, args.checked, Duration::from_secs(args.seconds))?;
         return console.say(&format!("{}\n", sample.json()));
     }
     let workloads = if args.workloads.is_empty() {
@@ -36,7 +37,8 @@ pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
     } else {
         args.workloads.iter().map(|name| known(name)).collect::<Result<Vec<_>, _>>()?
     };
-    let target = if console.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if console.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     bar.enable_steady_tick(Duration::from_millis(100));
     let mut measured = Vec::new();
@@ -57,15 +59,22 @@ pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
 }
 
 fn known(name: &str) -> Result<&'static Workload, Failure> {
-    measure::WORKLOADS.iter().find(|workload| workload.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        let names: Vec<_> = measure::WORKLOADS.iter().map(|workload| workload.name).collect();
-        Failure::Input(format!("there is no workload '{name}'; the workloads are {}", names.join(", ")))
-    })
+    measure::WORKLOADS.iter().find(|workload| workload.name.eq_ignore_ascii_case(name)).ok_or_else(
+        || {
+            let names: Vec<_> = measure::WORKLOADS.iter().map(|workload| workload.name).collect();
+            Failure::Input(format!(
+                "there is no workload '{name}'; the workloads are {}",
+                names.join(", ")
+            ))
+        },
+    )
 }
 
 /// Measures a workload in a process of its own.
 fn in_a_child(workload: &Workload, checked: bool, seconds: u64) -> Result<Sample, Failure> {
-    let wrong = |why: String| Failure::Input(format!("bench could not measure {} in a child: {why}", workload.name));
+    let wrong = |why: String| {
+        Failure::Input(format!("bench could not measure {} in a child: {why}", workload.name))
+    };
     let program = std::env::current_exe().map_err(|error| wrong(error.to_string()))?;
     let mut command = Command::new(program);
     command.args(["bench", "--alone", workload.name, "--seconds", &seconds.to_string()]);
@@ -73,7 +82,11 @@ fn in_a_child(workload: &Workload, checked: bool, seconds: u64) -> Result<Sample
         command.arg("--checked");
     }
     let output = command.output().map_err(|error| wrong(error.to_string()))?;
-    let said = String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
+    let said = String::from_utf8_lossy(if output.status.success() {
+        &output.stdout
+    } else {
+        &output.stderr
+    });
     Sample::from_json(&said).ok_or_else(|| wrong(said.trim().to_owned()))
 }
 

@@ -23,8 +23,10 @@ pub(crate) fn check(args: &Check, console: &Console) -> Outcome {
         };
         match klamm_scenario::parse(&name, &text) {
             Ok(scenario) => {
-                if args.format == TextOrJson::Text && !console.quiet {
-                    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+                if args.format == TextOrJson::Text && !console.quiet() {
+                    let count = |n: usize, what: &str| {
+                        format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+                    };
                     let steps = count(scenario.steps.len(), "step");
                     let mark = console.paint("32", "ok");
                     console.say(&format!("{mark} {name}: {} ({steps})\n", scenario.title))?;

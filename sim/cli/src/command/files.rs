@@ -34,7 +34,8 @@ pub(crate) fn trace(path: &Path) -> Result<Trace, Failure> {
 
 /// A span as people write it.
 pub(crate) fn span(flag: &str, text: &str) -> Result<Span, Failure> {
-    klamm_scenario::duration(text).map_err(|expected| Failure::Input(format!("{flag} {text}: {expected}")))
+    klamm_scenario::duration(text)
+        .map_err(|expected| Failure::Input(format!("{flag} {text}: {expected}")))
 }
 
 /// Rooms by name.
@@ -42,7 +43,10 @@ pub(crate) fn rooms(names: &[String]) -> Result<Vec<Room>, Failure> {
     let known = |name: &String| {
         Room::ALL.into_iter().find(|room| room.name() == name).ok_or_else(|| {
             let all: Vec<_> = Room::ALL.iter().map(|room| room.name()).collect();
-            Failure::Input(format!("--show {name}: there is no such room; the rooms are {}", all.join(", ")))
+            Failure::Input(format!(
+                "--show {name}: there is no such room; the rooms are {}",
+                all.join(", ")
+            ))
         })
     };
     names.iter().map(known).collect()

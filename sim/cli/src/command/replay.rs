@@ -27,7 +27,10 @@ pub(crate) fn replay(args: &Replay, console: &Console) -> Outcome {
 fn explain(args: &Replay, trace: &Trace, seq: Seq, console: &Console) -> Outcome {
     let chain = why(&trace.events, trace.nodes(), seq).ok_or_else(|| {
         let count = trace.events.len();
-        Failure::in_file(&args.trace, format!("there is no event {}; the trace has 1 to {count}", seq.0))
+        Failure::in_file(
+            &args.trace,
+            format!("there is no event {}; the trace has 1 to {count}", seq.0),
+        )
     })?;
     if args.format == TextOrJson::Json {
         let hops: Vec<_> = chain
@@ -47,7 +50,8 @@ fn explain(args: &Replay, trace: &Trace, seq: Seq, console: &Console) -> Outcome
     }
     console.say(&chain.render(trace.nodes()))?;
     if let Some(line) = chain.line {
-        let text = trace.header.scenario.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+        let text =
+            trace.header.scenario.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
         console.say(&format!("{}:{line}: {}\n", trace.header.scenario_name, text.trim()))?;
     }
     Ok(())
@@ -105,7 +109,8 @@ impl Until {
 /// Every event, a line each.
 fn list(args: &Replay, trace: &Trace, console: &Console) -> Outcome {
     let rooms = files::rooms(&args.show)?;
-    let shown = trace.events.iter().filter(|event| rooms.is_empty() || rooms.contains(&event.kind.room()));
+    let shown =
+        trace.events.iter().filter(|event| rooms.is_empty() || rooms.contains(&event.kind.room()));
     for event in shown {
         let line = match args.format {
             TextOrJson::Text => event_line(&event, trace.nodes()),
@@ -120,7 +125,12 @@ fn list(args: &Replay, trace: &Trace, console: &Console) -> Outcome {
 fn story(args: &Replay, trace: &Trace, console: &Console) -> Outcome {
     let rooms = files::rooms(&args.show)?;
     let scenario = klamm_scenario::parse(&trace.header.scenario_name, &trace.header.scenario)
-        .map_err(|_| Failure::in_file(&args.trace, "its scenario is not one that this build reads; try --events"))?;
+        .map_err(|_| {
+            Failure::in_file(
+                &args.trace,
+                "its scenario is not one that this build reads; try --events",
+            )
+        })?;
     let mut transcript = Transcript::new(run::options(&scenario, &rooms, console.colour()));
     let mut view = View::new(&trace.header);
     let mut text = String::new();

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
     let rooms = if args.all { Room::ALL.to_vec() } else { files::rooms(&args.show)? };
     let driver = args.driver.unwrap_or_else(driver::default);
 
-    let tells = args.format == Format::Text && !console.quiet;
+    let tells = args.format == Format::Text && !console.quiet();
     if tells {
         console.say(&format!(
             "{}\n{}\nseed {seed}\n\n",
@@ -45,15 +45,19 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
     let (told, heard) = mpsc::channel();
     let done = std::thread::scope(|scope| {
         let run = scope.spawn(|| {
-            let mut teller = Teller { transcript: Transcript::new(story.clone()), view: None, tells, told };
-            let done = driver::drive(driver, &scenario, seed, &run_options, until, |world, progress| {
-                teller.step(world, progress);
-            })?;
+            let mut teller =
+                Teller { transcript: Transcript::new(story.clone()), view: None, tells, told };
+            let done =
+                driver::drive(driver, &scenario, seed, &run_options, until, |world, progress| {
+                    teller.step(world, progress);
+                })?;
             teller.finish(&done.recorder, driver);
             Ok(done)
         });
         listen(&heard, pace, &bar, console);
-        run.join().unwrap_or_else(|_| Err(Failure::Input("the run's thread panicked; this is a bug in klamm".to_owned())))
+        run.join().unwrap_or_else(|_| {
+            Err(Failure::Input("the run's thread panicked; this is a bug in klamm".to_owned()))
+        })
     })?;
     bar.finish_and_clear();
     for what in &done.ignored {
@@ -80,10 +84,16 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
         Format::Text => {
             if tells || !outcome.passed() {
                 console.say(&verdict::text(&outcome, &nodes, console))?;
-                console.say(&format!("\nhash       {}\nreproduce  {}\n", outcome.hash, reproduce(args, seed)))?;
+                console.say(&format!(
+                    "\nhash       {}\nreproduce  {}\n",
+                    outcome.hash,
+                    reproduce(args, seed)
+                ))?;
             }
             if tells && args.trace.is_none() {
-                console.say("record     add --trace run.klamm, then: klamm replay run.klamm --why SEQ\n")?;
+                console.say(
+                    "record     add --trace run.klamm, then: klamm replay run.klamm --why SEQ\n",
+                )?;
             }
         }
     }
@@ -134,7 +144,8 @@ fn bar(console: &Console, duration: Span, until: Option<Span>, tells: bool) -> P
     let total = until.map_or(duration, |until| until.min(duration)).as_millis();
     let watched = console.watched() && !tells;
     let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:30} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{bar:30} {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), target).with_style(style)
 }
 
@@ -177,7 +188,11 @@ impl Teller {
             let recorder = world.recorder();
             // Event by event, as a stored trace is told: the world's own View is already behind the whole step.
             let view = self.view.get_or_insert_with(|| View::new(recorder.header()));
-            for event in recorder.events().from(progress.first).take_while(|event| event.seq <= progress.last) {
+            for event in recorder
+                .events()
+                .from(progress.first)
+                .take_while(|event| event.seq <= progress.last)
+            {
                 self.transcript.event(&event, view, &mut text);
                 view.apply(&event);
             }

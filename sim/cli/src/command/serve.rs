@@ -13,7 +13,9 @@ pub(crate) fn serve(args: &Serve, console: &Console) -> Outcome {
         let Some((key, value)) = setting.split_once('=') else {
             return Err(Failure::Input(format!("--set {setting}: expected KEY=VALUE")));
         };
-        settings.set(key.trim(), value).map_err(|error| Failure::Input(format!("--set {setting}: {error}")))?;
+        settings
+            .set(key.trim(), value)
+            .map_err(|error| Failure::Input(format!("--set {setting}: {error}")))?;
     }
     let options = Options {
         address: args.listen,
@@ -25,7 +27,9 @@ pub(crate) fn serve(args: &Serve, console: &Console) -> Outcome {
     let data = args.data.display().to_string();
     let ready = |ready: klamm_server::Ready| {
         // A closed stdout is no reason to stop serving.
-        drop(console.say(&format!("klamm serves {data} at {}; Ctrl-C stops it\n", ready.bootstrap)));
+        drop(
+            console.say(&format!("klamm serves {data} at {}; Ctrl-C stops it\n", ready.bootstrap)),
+        );
     };
     klamm_server::serve(options, ready).map_err(|error| Failure::Input(error.to_string()))
 }

@@ -93,7 +93,8 @@ fn every_event_after_the_first_step_has_a_cause() {
                     | EventKind::ExpectationFailed { .. }
             );
             if !known {
-                let entry = orphans.entry(event.kind.name()).or_insert((0, event.kind.to_string()));
+                let entry =
+                    orphans.entry(event.kind.name()).or_insert_with(|| (0, event.kind.to_string()));
                 entry.0 += 1;
             }
         }

@@ -103,25 +103,19 @@ fn read_batches(tally: &mut Tally, records: Option<&Bytes>) {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "only two APIs carry records to brokers")]
+/// Only Produce carries records to brokers.
 fn batches_of_request(tally: &mut Tally, request: &RequestKind) {
-    match request {
-        RequestKind::Produce(produce) => {
-            let partitions = produce.topic_data.iter().flat_map(|topic| &topic.partition_data);
-            partitions.for_each(|partition| read_batches(tally, partition.records.as_ref()));
-        }
-        _ => {}
+    if let RequestKind::Produce(produce) = request {
+        let partitions = produce.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        partitions.for_each(|partition| read_batches(tally, partition.records.as_ref()));
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "only Fetch carries records back")]
+/// Only Fetch carries records back.
 fn batches_of_response(tally: &mut Tally, response: &ResponseKind) {
-    match response {
-        ResponseKind::Fetch(fetch) => {
-            let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);
-            partitions.for_each(|partition| read_batches(tally, partition.records.as_ref()));
-        }
-        _ => {}
+    if let ResponseKind::Fetch(fetch) = response {
+        let partitions = fetch.responses.iter().flat_map(|topic| &topic.partitions);
+        partitions.for_each(|partition| read_batches(tally, partition.records.as_ref()));
     }
 }
 

@@ -1,7 +1,6 @@
 //! Pages of the book that are made from the code. A stale page fails; `KLAMM_UPDATE=1 cargo test -p klamm-tidy` renews it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use klamm_node::config::{self, Scope};
 use klamm_node::event::{CATALOGUE, Room};
@@ -27,16 +26,17 @@ fn the_catalogue_of_events() {
         "# Events\n\nEvery fact that a trace can hold, by room. The text form is documented in [the trace format](trace-format.md).\n",
     );
     for room in Room::ALL {
-        let _ = write!(page, "\n## {room}\n\n| Event | Says | Fields |\n| --- | --- | --- |\n");
+        page.push_str(&format!("\n## {room}\n\n| Event | Says | Fields |\n| --- | --- | --- |\n"));
         for info in CATALOGUE.iter().filter(|info| info.room == room) {
             let fields: Vec<String> =
                 info.fields.iter().map(|field| format!("`{field}`")).collect();
-            let _ = writeln!(
-                page,
-                "| `{}` | {} | {} |",
-                info.name,
-                info.doc.concat().trim(),
-                fields.join(", ")
+            page.push_str(
+                &(format!(
+                    "| `{}` | {} | {} |",
+                    info.name,
+                    info.doc.concat().trim(),
+                    fields.join(", ")
+                ) + "\n"),
             );
         }
     }
@@ -55,18 +55,18 @@ fn the_list_of_configs() {
         (Scope::Consumer, "Consumers"),
     ];
     for (scope, title) in scopes {
-        let _ = write!(
-            page,
+        page.push_str(&format!(
             "\n## {title}\n\n| Key | Kind | Default | What it does |\n| --- | --- | --- | --- |\n"
-        );
+        ));
         for key in config::keys(scope) {
-            let _ = writeln!(
-                page,
-                "| `{}` | {} | `{}` | {} |",
-                key.name,
-                key.kind,
-                key.default,
-                key.doc.trim()
+            page.push_str(
+                &(format!(
+                    "| `{}` | {} | `{}` | {} |",
+                    key.name,
+                    key.kind,
+                    key.default,
+                    key.doc.trim()
+                ) + "\n"),
             );
         }
     }
@@ -121,11 +121,13 @@ fn the_list_of_apis() {
             }
             let mut versions = format!("{}–{}", api.min, api.max);
             if api.advertised_min != api.min {
-                let _ = write!(versions, " (told as {}–{})", api.advertised_min, api.max);
+                versions.push_str(&format!(" (told as {}–{})", api.advertised_min, api.max));
             }
             let file = answered_in(api, listener);
-            let _ =
-                writeln!(page, "| {} | {} | {versions} | {title} | `{file}` |", api.name, api.key);
+            page.push_str(
+                &(format!("| {} | {} | {versions} | {title} | `{file}` |", api.name, api.key)
+                    + "\n"),
+            );
         }
     }
     check("book/src/reference/apis.md", &page);
@@ -138,8 +140,10 @@ fn the_list_of_invariants() {
     );
     for invariant in INVARIANTS {
         let sentence = invariant.doc.concat();
-        let _ =
-            writeln!(page, "| {} | `{}` | {} |", invariant.code, invariant.name, sentence.trim());
+        page.push_str(
+            &(format!("| {} | `{}` | {} |", invariant.code, invariant.name, sentence.trim())
+                + "\n"),
+        );
     }
     check("book/src/reference/invariants.md", &page);
 }
@@ -187,7 +191,7 @@ fn the_list_of_deviations() {
         "# Where Klamm is simpler than Kafka\n\nEvery place in the code where real behaviour is simplified says so with one word; this page gathers them.\n\n| What | Where |\n| --- | --- |\n",
     );
     for (sentence, file) in marks(marker) {
-        let _ = writeln!(page, "| {} | `{file}` |", sentence.replace('|', "\\|"));
+        page.push_str(&(format!("| {} | `{file}` |", sentence.replace('|', "\\|")) + "\n"));
     }
     check("book/src/internals/deviations.md", &page);
 }
@@ -214,7 +218,7 @@ fn the_index_of_kips() {
     for ((is_jira, number), files) in cited {
         let prefix = if is_jira { "KAFKA" } else { "KIP" };
         let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
-        let _ = writeln!(page, "| {prefix}-{number} | {} |", files.join(", "));
+        page.push_str(&(format!("| {prefix}-{number} | {} |", files.join(", ")) + "\n"));
     }
     check("book/src/reference/kips.md", &page);
 }

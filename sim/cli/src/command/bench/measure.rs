@@ -1,7 +1,5 @@
 //! The measurements themselves.
 
-#![expect(clippy::disallowed_methods, reason = "a benchmark reads the wall clock; no node runs here but in a world")]
-
 use std::time::{Duration, Instant};
 
 use klamm_node::{EventKind, Span, Time};
@@ -19,9 +17,9 @@ pub(super) struct Workload {
     pub name: &'static str,
     /// What it is, in a few words.
     pub what: &'static str,
-    file: &'static str,
-    text: &'static str,
-    until: Option<Span>,
+    pub file: &'static str,
+    pub text: &'static str,
+    pub until: Option<Span>,
 }
 
 const S1: &str = include_str!("s1.ron");
@@ -49,21 +47,27 @@ pub(super) const WORKLOADS: [Workload; 4] = [
         text: include_str!("s3.ron"),
         until: None,
     },
-    Workload { name: "L", what: "a lesson: the first 10 s of S1", file: "s1.ron", text: S1, until: Some(Span::secs(10)) },
+    Workload {
+        name: "L",
+        what: "a lesson: the first 10 s of S1",
+        file: "s1.ron",
+        text: S1,
+        until: Some(Span::secs(10)),
+    },
 ];
 
 /// What a run of a workload took: the fastest of several, since only noise makes a run slower.
 #[derive(Debug)]
 pub(super) struct Sample {
-    events: u64,
-    frames: u64,
-    stored: u64,
-    virtual_seconds: f64,
+    pub events: u64,
+    pub frames: u64,
+    pub stored: u64,
+    pub virtual_seconds: f64,
     /// Seconds on a core.
-    wall: f64,
-    runs: u64,
-    hash: String,
-    passed: bool,
+    pub wall: f64,
+    pub runs: u64,
+    pub hash: String,
+    pub passed: bool,
     /// The process's peak, in bytes, where the system tells.
     pub peak: Option<u64>,
 }
@@ -142,10 +146,16 @@ pub(super) fn real(count: u64) -> f64 {
 }
 
 /// Runs a workload again and again for a while, in this process.
-pub(super) fn workload(workload: &Workload, checked: bool, at_least: Duration) -> Result<Sample, Failure> {
-    let scenario = klamm_scenario::parse(workload.file, workload.text)
-        .map_err(|mistakes| Failure::Input(klamm_scenario::render(&mistakes, workload.text, false)))?;
-    let keep = if checked { Keep::ALL } else { Keep { events: true, view: true, invariants: false } };
+pub(super) fn workload(
+    workload: &Workload,
+    checked: bool,
+    at_least: Duration,
+) -> Result<Sample, Failure> {
+    let scenario = klamm_scenario::parse(workload.file, workload.text).map_err(|mistakes| {
+        Failure::Input(klamm_scenario::render(&mistakes, workload.text, false))
+    })?;
+    let keep =
+        if checked { Keep::ALL } else { Keep { events: true, view: true, invariants: false } };
     let options = Options { keep, ..Options::default() };
     let began = Instant::now();
     let mut best: Option<(Duration, World)> = None;
@@ -161,10 +171,16 @@ pub(super) fn workload(workload: &Workload, checked: bool, at_least: Duration) -
             Some(_) | None => best = Some((wall, world)),
         }
     }
-    let Some((wall, world)) = best else { return Err(Failure::Input("nothing was measured".to_owned())) };
+    let Some((wall, world)) = best else {
+        return Err(Failure::Input("nothing was measured".to_owned()));
+    };
     let peak = peak();
     let recorder = world.recorder();
-    let frames = recorder.events().iter().filter(|event| matches!(event.kind, EventKind::FrameSent { .. })).count();
+    let frames = recorder
+        .events()
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::FrameSent { .. }))
+        .count();
     let outcome = world.outcome();
     Ok(Sample {
         events: outcome.events,
@@ -174,7 +190,11 @@ pub(super) fn workload(workload: &Workload, checked: bool, at_least: Duration) -
         wall: wall.as_secs_f64(),
         runs,
         hash: outcome.hash.to_string(),
-        passed: if workload.until.is_some() { outcome.violations.is_empty() } else { outcome.passed() },
+        passed: if workload.until.is_some() {
+            outcome.violations.is_empty()
+        } else {
+            outcome.passed()
+        },
         peak,
     })
 }
@@ -244,7 +264,8 @@ const STEPS: u32 = 400_000;
 pub(super) fn floor(at_least: Duration) -> Floor {
     let (event, frame) = bare(Keep::EVENTS, at_least / 2);
     let (event_untraced, _) = bare(Keep::HASH, at_least / 2);
-    let cost = (0..MESSAGE_RUNS).filter_map(|_| klamm_madsim::stream_message_cost(MESSAGES).ok()).min();
+    let cost =
+        (0..MESSAGE_RUNS).filter_map(|_| klamm_madsim::stream_message_cost(MESSAGES).ok()).min();
     Floor { event, event_untraced, frame, message: cost.map(|cost| cost.as_secs_f64() * 1e9) }
 }
 

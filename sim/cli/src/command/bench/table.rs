@@ -11,8 +11,8 @@ pub(super) struct Target {
     pub wanted: f64,
     pub found: f64,
     /// True if less is better.
-    less: bool,
-    unit: &'static str,
+    pub less: bool,
+    pub unit: &'static str,
 }
 
 impl Target {
@@ -23,7 +23,8 @@ impl Target {
 
 /// The targets that can be judged by what was measured.
 pub(super) fn targets(measured: &[Measured], floor: &Floor) -> Vec<Target> {
-    let find = |name: &str| measured.iter().find(|one| one.workload.name == name).map(|one| &one.plain);
+    let find =
+        |name: &str| measured.iter().find(|one| one.workload.name == name).map(|one| &one.plain);
     let mut targets = Vec::new();
     let mut want = |what, wanted, unit, found: Option<f64>| {
         targets.extend(found.map(|found| Target { what, wanted, found, less: false, unit }));
@@ -41,7 +42,15 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
     let mut text = String::new();
     let head = format!(
         "{:<4} {:>9} {:>10} {:>10} {:>10} {:>8} {:>8} {:>9} {:>14}",
-        "", "events", "events/s", "frames/s", "virt:wall", "runs/s", "B/event", "peak", "with invariants"
+        "",
+        "events",
+        "events/s",
+        "frames/s",
+        "virt:wall",
+        "runs/s",
+        "B/event",
+        "peak",
+        "with invariants"
     );
     let mut line = |line: &str| {
         text.push_str(line);
@@ -49,7 +58,9 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
     };
     line(&console.paint("1", &head));
     for Measured { workload, plain, checked } in measured {
-        let peak = plain.peak.map_or_else(|| "n/a".to_owned(), |bytes| format!("{} MiB", bytes / 1_048_576));
+        let peak = plain
+            .peak
+            .map_or_else(|| "n/a".to_owned(), |bytes| format!("{} MiB", bytes / 1_048_576));
         let wrong = if plain.passed() && checked.passed() { "" } else { "  NOT HELD" };
         line(&format!(
             "{:<4} {:>9} {:>10} {:>10} {:>9.0}x {:>8.1} {:>8.1} {:>9} {:>13}/s{wrong}",
@@ -68,15 +79,27 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
     for Measured { workload, .. } in measured {
         line(&format!("{:<4} {}", workload.name, workload.what));
     }
-    line("One core; trace, hash and View on; the fastest of several runs, each workload in a process of its own. Time is what\nthe thread spent on a core where the system tells (Linux), else what the wall clock showed.\n");
+    line(
+        "One core; trace, hash and View on; the fastest of several runs, each workload in a process of its own. Time is what\nthe thread spent on a core where the system tells (Linux), else what the wall clock showed.\n",
+    );
 
-    line(&format!("{:<46} {:>8.0} ns", "bare loop: an event (queue, links, hash, trace)", floor.event));
-    line(&format!("{:<46} {:>8.0} ns", "bare loop: an event without the trace", floor.event_untraced));
+    line(&format!(
+        "{:<46} {:>8.0} ns",
+        "bare loop: an event (queue, links, hash, trace)", floor.event
+    ));
+    line(&format!(
+        "{:<46} {:>8.0} ns",
+        "bare loop: an event without the trace", floor.event_untraced
+    ));
     line(&format!("{:<46} {:>8.0} ns", "bare loop: a frame (two events)", floor.frame));
     match floor.message {
         Some(message) => {
             line(&format!("{:<46} {:>8.0} ns", "madsim: a message over its TcpStream", message));
-            line(&format!("{:<46} {:>8.1} x", "madsim's message to the bare loop's frame", message / floor.frame));
+            line(&format!(
+                "{:<46} {:>8.1} x",
+                "madsim's message to the bare loop's frame",
+                message / floor.frame
+            ));
         }
         None => line(&format!("{:<46} {:>11}", "madsim: a message over its TcpStream", "n/a")),
     }
@@ -86,10 +109,15 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
     }
     line("");
     for target in targets(measured, floor) {
-        let verdict = if target.met() { console.paint("32", "met") } else { console.paint("31", "NOT MET") };
-        let (sign, wanted, found) = (if target.less { "<" } else { ">=" }, grouped(target.wanted), grouped(target.found));
+        let verdict =
+            if target.met() { console.paint("32", "met") } else { console.paint("31", "NOT MET") };
+        let (sign, wanted, found) =
+            (if target.less { "<" } else { ">=" }, grouped(target.wanted), grouped(target.found));
         let unit = target.unit;
-        line(&format!("target: {:<34} {sign:>2} {wanted}{unit}, found {found}{unit}: {verdict}", target.what));
+        line(&format!(
+            "target: {:<34} {sign:>2} {wanted}{unit}, found {found}{unit}: {verdict}",
+            target.what
+        ));
     }
     text
 }
