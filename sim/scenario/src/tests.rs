@@ -63,15 +63,16 @@ fn the_main_lesson_means_what_it_says() {
     assert_eq!(workload.every, Span::millis(20));
     assert_eq!((workload.start, workload.stop), (Time(3_000_000_000), Some(Time(30_000_000_000))));
     assert_eq!((workload.keys.clone(), workload.value_size), (Keys::Cycle(4), (64, 256)));
-    let Client::Consumer(consumer) = &scenario.clients[1] else { panic!("a consumer") };
+    let Client::Consumer(consumer) = &scenario.clients[2] else { panic!("a consumer") };
     assert_eq!(consumer.partitions, [TopicPartition::new("orders", 0)]);
-    let crash = &scenario.steps[2];
+    let crash = &scenario.steps[4];
     assert_eq!(crash.trigger, Trigger::At(Time(8_000_000_000)));
     assert_eq!(crash.actions, [Action::Crash(Target::LeaderOf(TopicPartition::new("orders", 0)))]);
     assert_eq!(crash.expect[0].condition, Condition::Fenced(BrokerId(1)));
     assert_eq!(crash.expect[0].within, Span::secs(15));
     assert!(text.lines().nth(crash.line as usize - 1).is_some_and(|line| line.trim() == "("));
-    assert_eq!(scenario.show.rooms, [Room::Scenario, Room::World, Room::Controller, Room::Replica]);
+    let rooms = [Room::Scenario, Room::World, Room::Controller, Room::Replica, Room::Log, Room::Client];
+    assert_eq!(scenario.show.rooms, rooms);
     assert_eq!(scenario.text, text);
 }
 
