@@ -3,7 +3,7 @@
 //! *Flows in*: frames as [`crate::frame::FrameDecoder`] cuts them; typed messages of the crate `kafka-protocol`.
 //! *Flows out*: typed messages, whole frames with their length, or a [`WireError`].
 //! *Must never*: panic or allocate by a claimed length, whatever the bytes. `kafka-protocol` reserves memory for as many
-//! elements as an array claims, so each body is walked by its [shape](crate::shape) first.
+//! elements as an array claims, so each body is walked by its shape first.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use klamm_node::CorrelationId;

@@ -71,7 +71,8 @@ fn the_main_lesson_means_what_it_says() {
     assert_eq!(crash.expect[0].condition, Condition::Fenced(BrokerId(1)));
     assert_eq!(crash.expect[0].within, Span::secs(15));
     assert!(text.lines().nth(crash.line as usize - 1).is_some_and(|line| line.trim() == "("));
-    let rooms = [Room::Scenario, Room::World, Room::Controller, Room::Replica, Room::Log, Room::Client];
+    let rooms =
+        [Room::Scenario, Room::World, Room::Controller, Room::Replica, Room::Log, Room::Client];
     assert_eq!(scenario.show.rooms, rooms);
     assert_eq!(scenario.text, text);
 }
