@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --quiet --locked
 cargo build --quiet --locked --release
-for scenario in scenarios/lessons/*.ron; do
+for scenario in scenarios/*/*.ron; do
     first=
     for binary in target/debug/klamm target/release/klamm; do
         for driver in plain host; do

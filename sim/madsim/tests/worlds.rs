@@ -9,15 +9,20 @@ use klamm_scenario::Scenario;
 use klamm_trace::Keep;
 use klamm_world::World;
 
-fn lessons() -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/lessons");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)
-        .expect("the lessons are there")
-        .map(|entry| entry.expect("readable").path())
+/// Every scenario of every chapter.
+fn scenarios() -> Vec<PathBuf> {
+    let list = |dir: PathBuf| {
+        let entries = std::fs::read_dir(dir).expect("the scenarios are there");
+        entries.map(|entry| entry.expect("readable").path())
+    };
+    let chapters = list(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios"));
+    let mut files: Vec<PathBuf> = chapters
+        .filter(|path| path.is_dir())
+        .flat_map(list)
         .filter(|path| path.extension().is_some_and(|extension| extension == "ron"))
         .collect();
     files.sort();
-    assert!(files.len() >= 6, "the lessons were moved");
+    assert!(files.len() >= 6, "the scenarios were moved");
     files
 }
 
@@ -29,7 +34,7 @@ fn scenario(path: &Path) -> Scenario {
 
 #[test]
 fn a_world_has_the_same_hash_in_host_mode() {
-    for path in lessons() {
+    for path in scenarios() {
         let scenario = scenario(&path);
         let mut plain = World::new(&scenario, 3);
         plain.run();
@@ -50,9 +55,9 @@ fn told(run: &NodeRun) -> String {
 }
 
 #[test]
-fn the_lessons_hold_in_node_mode() {
+fn the_scenarios_hold_in_node_mode() {
     let mut failed = Vec::new();
-    for path in lessons() {
+    for path in scenarios() {
         let scenario = scenario(&path);
         let run = run_nodes(&scenario, 3, Keep::ALL).expect("ran");
         assert_eq!(run.ignored, Vec::<String>::new(), "{}", scenario.file);
@@ -66,7 +71,7 @@ fn the_lessons_hold_in_node_mode() {
 
 #[test]
 fn node_mode_is_deterministic() {
-    let scenario = scenario(&lessons()[2]);
+    let scenario = scenario(&scenarios()[2]);
     let first = run_nodes(&scenario, 5, Keep::EVENTS).expect("ran");
     let second = run_nodes(&scenario, 5, Keep::EVENTS).expect("ran");
     let pairs = first.recorder.events().iter().zip(second.recorder.events().iter());
@@ -81,10 +86,10 @@ fn node_mode_is_deterministic() {
 /// Other seeds than the lessons' own: two, or as many as `KLAMM_SEEDS` says, for a sweep.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how long a sweep is, is said from outside")]
-fn the_lessons_hold_in_node_mode_under_other_seeds() {
+fn the_scenarios_hold_in_node_mode_under_other_seeds() {
     let count = std::env::var("KLAMM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(2);
     let mut failed = Vec::new();
-    for path in lessons() {
+    for path in scenarios() {
         let scenario = scenario(&path);
         for seed in 100..100 + count {
             let run = run_nodes(&scenario, seed, Keep::CHECKED).expect("ran");
