@@ -100,8 +100,8 @@ impl Console {
 
     /// Prints something that is wrong.
     pub(crate) fn complain(&self, text: &str) {
-        let red = if self.colour_err { ("\u{1b}[31merror\u{1b}[0m", "") } else { ("error", "") };
-        self.note(&format!("{}{}: {text}\n", red.0, red.1));
+        let error = if self.colour_err { "\u{1b}[31merror\u{1b}[0m" } else { "error" };
+        self.note(&format!("{error}: {text}\n"));
     }
 
     /// Prints to stderr as it is. Where stderr is gone too, nobody is left to tell.
