@@ -33,6 +33,7 @@ mod ping;
 mod queue;
 mod runner;
 mod setup;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod verb;
@@ -49,5 +50,6 @@ pub use outcome::{ExpectationReport, FaultReport, Outcome, Progress, StepReport}
 pub use ping::Ping;
 pub use runner::{ADMIN, Facts, Order, Runner};
 pub use setup::{BROKER_PORT, CONTROLLER_PORT, FIRST_CONTROLLER, layout};
+pub use telling::transcript_options;
 pub use verb::Verb;
 pub use world::{Options, World};

@@ -10,5 +10,5 @@ mod telling;
 mod work;
 
 pub use catalogue::{Lesson, lesson, lessons, root};
-pub use telling::{told_from_trace, transcript_options, verdict};
+pub use telling::{told_from_trace, verdict};
 pub use work::{env_count, on_fresh_thread, on_workers};

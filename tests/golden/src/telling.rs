@@ -3,23 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use klamm_scenario::Scenario;
 use klamm_trace::{NodeTable, Severity, Transcript, TranscriptOptions};
 use klamm_world::{Outcome, World};
-
-/// What a scenario's own transcript shows, as `klamm run` tells it without options.
-pub fn transcript_options(scenario: &Scenario) -> TranscriptOptions {
-    let show = scenario.show.clone();
-    let steps = (0..).zip(&scenario.steps);
-    TranscriptOptions {
-        rooms: show.rooms,
-        partitions: show.partitions,
-        hide: show.hide,
-        states: show.states,
-        narration: steps.filter_map(|(index, step)| Some((index, step.say.clone()?))).collect(),
-        ..TranscriptOptions::default()
-    }
-}
 
 /// The transcript of a finished run, from its trace alone.
 pub fn told_from_trace(world: &World, options: TranscriptOptions) -> String {

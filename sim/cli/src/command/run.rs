@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use klamm_node::{Room, Span, Time};
 use klamm_scenario::Scenario;
-use klamm_scenario::model::Show;
 use klamm_trace::{Keep, Recorder, Transcript, TranscriptOptions, View};
-use klamm_world::{Options, Progress, World};
+use klamm_world::{Options, Progress, World, transcript_options};
 use serde_json::{Value, json};
 
 use super::files;
@@ -108,19 +107,17 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
     if held { Ok(()) } else { Err(Failure::NotHeld) }
 }
 
-/// What the transcript of a scenario shows.
+/// What the transcript of a scenario shows: its own choice, or these rooms with nothing hidden; all rooms, everything.
 pub(crate) fn options(scenario: &Scenario, rooms: &[Room], color: bool) -> TranscriptOptions {
-    let Show { rooms: shown, partitions, hide, states } = scenario.show.clone();
-    let steps = (0..).zip(&scenario.steps);
-    TranscriptOptions {
-        rooms: if rooms.is_empty() { shown } else { rooms.to_vec() },
-        partitions,
-        hide: if rooms.is_empty() { hide } else { Vec::new() },
-        states,
-        repeats: if rooms.len() == Room::ALL.len() { 0 } else { 3 },
-        narration: steps.filter_map(|(index, step)| Some((index, step.say.clone()?))).collect(),
-        color,
+    let mut options = TranscriptOptions { color, ..transcript_options(scenario) };
+    if !rooms.is_empty() {
+        options.rooms = rooms.to_vec();
+        options.hide.clear();
     }
+    if rooms.len() == Room::ALL.len() {
+        options.repeats = 0;
+    }
+    options
 }
 
 /// The command that repeats a run.

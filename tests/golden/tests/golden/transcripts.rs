@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_golden::{lessons, on_workers, told_from_trace, transcript_options, verdict};
-use klamm_world::World;
+use klamm_golden::{lessons, on_workers, told_from_trace, verdict};
+use klamm_world::{World, transcript_options};
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
