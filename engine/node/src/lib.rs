@@ -25,6 +25,7 @@ pub mod disk;
 pub mod effects;
 pub mod event;
 pub mod id;
+pub mod planted;
 pub mod rng;
 pub mod time;
 pub mod timer;
@@ -37,6 +38,7 @@ pub use effects::{
 };
 pub use event::{Event, EventKind, Field, Room};
 pub use id::*;
+pub use planted::{PlantedFaults, planted};
 pub use rng::{Purpose, Stream, Streams};
 pub use time::{Span, Time, Timestamp};
 pub use timer::Timers;

@@ -5,7 +5,7 @@
 //! ends) in `process`, what a person or fate can do in `verbs`.
 
 use bytes::Bytes;
-use klamm_node::{Because, EventKind, NodeId, Output, Room, Seq, Time};
+use klamm_node::{Because, EventKind, NodeId, Output, PlantedFaults, Room, Seq, Time};
 use klamm_scenario::model::Network;
 use klamm_trace::{Recorder, TraceHash};
 
@@ -178,6 +178,18 @@ impl Lab {
     /// Nodes that panicked.
     pub fn panics(&self) -> &[(NodeId, String)] {
         &self.panics
+    }
+
+    /// Plants faults: `name` in every process, `name@host` in one. Without effect in a build that can make none, see
+    /// [`PlantedFaults`].
+    pub fn plant(&mut self, faults: &[String]) {
+        for machine in &mut self.machines {
+            let here = faults.iter().filter_map(|fault| match fault.split_once('@') {
+                Some((name, host)) => (host == &*machine.name).then(|| name.to_owned()),
+                None => Some(fault.clone()),
+            });
+            machine.planted = PlantedFaults::new(here);
+        }
     }
 
     /// Keeps the bytes of every frame from now on.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_node::{
-    CloseReason, Command, ConnectionId, Effect, Effects, Incarnation, Seq, Streams, Time,
+    CloseReason, Command, ConnectionId, Effect, Effects, Incarnation, PlantedFaults, Seq, Streams,
+    Time,
 };
 use klamm_scenario::model::Disk as DiskSpeed;
 use xxhash_rust::xxh3::xxh3_64;
@@ -104,6 +105,8 @@ pub struct Machine {
     pub(crate) paused_by: Option<FaultId>,
     pub(crate) disk_slowed_by: Option<FaultId>,
     pub(crate) clock_skewed_by: Option<FaultId>,
+    /// Mistakes that its process makes, see [`PlantedFaults`].
+    pub(crate) planted: PlantedFaults,
 }
 
 impl Machine {
@@ -138,6 +141,7 @@ impl Machine {
             paused_by: None,
             disk_slowed_by: None,
             clock_skewed_by: None,
+            planted: PlantedFaults::default(),
         }
     }
 

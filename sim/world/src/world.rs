@@ -22,7 +22,7 @@ pub struct Options {
     pub capture_frames: bool,
     /// The driver's name in the trace.
     pub driver: String,
-    /// The switches of the museum of bugs that are on.
+    /// Planted faults that are on, see [`Lab::plant`].
     pub switches: Vec<String>,
 }
 
@@ -80,6 +80,7 @@ impl World {
         let keep = Keep { view: true, invariants, ..options.keep };
         let recorder = Recorder::new(header, keep);
         let mut lab = Lab::new(seed, machines, scenario.cluster.network, recorder);
+        lab.plant(&options.switches);
         if options.capture_frames {
             lab.capture_frames();
         }

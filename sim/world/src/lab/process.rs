@@ -159,7 +159,8 @@ impl Lab {
             out: &mut machine.effects,
         };
         // The edge of the lab: a panic is a finding about the engine, and the run goes on to tell it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| process.handle(&mut cx, input)));
+        let handle = || machine.planted.during(|| process.handle(&mut cx, input));
+        let outcome = catch_unwind(AssertUnwindSafe(handle));
         let cost = machine.disk.take_cost();
         let mut items = std::mem::take(&mut machine.effects.items);
         let kept = machine.effects.cause_kept;
