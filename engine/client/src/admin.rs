@@ -1,23 +1,21 @@
-//! The admin client: asks for a topic until it is answered for good.
+//! The admin client: asks for what an operator wants until it is answered for good.
+//!
+//! What each request says on the wire, and how its answer reads, is in `job`.
 
 use std::collections::VecDeque;
 
-use klamm_node::{
-    BrokerId, Command, Context, Endpoint, EventKind, Input, Node, Span, Time, TopicName,
-    TopicPartition,
-};
-use klamm_protocol::kafka::messages::create_topics_request::{
-    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
-};
-use klamm_protocol::kafka::messages::{
-    ApiKey, BrokerId as WireBrokerId, CreateTopicsRequest, RequestKind, ResponseKind,
-};
-use klamm_protocol::{Call, Completed, ErrorCode, convert};
+use klamm_node::event::Word;
+use klamm_node::{Command, Context, DirectoryId, Endpoint, EventKind, Input, Node, Span, Time};
+use klamm_protocol::{Call, Completed, ErrorCode, RpcError};
 
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
 use crate::metadata::Metadata;
 use crate::summary::ClientSummary;
+
+mod job;
+
+use job::{Job, Reading, Route, creatable};
 
 /// Settings of an admin client, with Kafka's defaults.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,13 +44,14 @@ impl Default for AdminConfig {
     }
 }
 
-/// A request of the user that is not answered for good yet.
+/// Something that was asked for and is not answered for good yet.
 #[derive(Clone, Debug)]
 struct Wish {
     serial: u64,
-    topic: TopicName,
     text: String,
-    request: CreatableTopic,
+    job: Job,
+    /// The directory of the controller that the wish is about, once it was looked up.
+    directory: Option<DirectoryId>,
     deadline: Time,
     retry_at: Time,
     failures: u32,
@@ -62,8 +61,10 @@ struct Wish {
 /// An admin client as a node.
 ///
 /// As Kafka's, it asks the broker that metadata names as the controller, which in KRaft is any broker that is alive and
-/// forwards to the active controller. A retry after a lost answer may find that the first try was done: then the answer
-/// is TOPIC_ALREADY_EXISTS, as with Kafka's own.
+/// forwards to the active controller; the leader of a partition for its records; and a broker itself for its own
+/// configs. A request that got no answer is asked again, and the first try may have been done: then the second is
+/// answered with TOPIC_ALREADY_EXISTS and the like, as with Kafka's own. An answer is asked for again only where Kafka's
+/// client does so.
 #[derive(Clone, Debug)]
 pub struct Admin {
     config: AdminConfig,
@@ -86,7 +87,8 @@ impl Admin {
             reconnect_backoff_max: Span::secs(1),
             request_timeout: config.request_timeout,
         };
-        let metadata = Metadata::new(bootstrap, config.metadata_max_age, backoff);
+        let metadata =
+            Metadata::new(bootstrap, config.metadata_max_age, backoff).creating_nothing();
         Self {
             core: Core::new(shared, metadata),
             wishes: VecDeque::new(),
@@ -106,48 +108,16 @@ impl Admin {
         }
     }
 
-    fn create_topic(
-        &mut self,
-        cx: &Context<'_>,
-        name: &TopicName,
-        partitions: i32,
-        replication_factor: i16,
-        configs: &[(String, String)],
-        assignments: &[Vec<BrokerId>],
-    ) {
-        let configs: Vec<CreatableTopicConfig> = configs
-            .iter()
-            .map(|(key, value)| {
-                CreatableTopicConfig::default()
-                    .with_name(convert::text(key))
-                    .with_value(Some(convert::text(value)))
-            })
-            .collect();
-        let assigned: Vec<CreatableReplicaAssignment> = (0..)
-            .zip(assignments)
-            .map(|(index, replicas)| {
-                let replicas = replicas.iter().map(|id| WireBrokerId(id.0)).collect();
-                CreatableReplicaAssignment::default()
-                    .with_partition_index(index)
-                    .with_broker_ids(replicas)
-            })
-            .collect();
-        // With assignments by hand the two numbers must be -1.
-        let by_hand = !assigned.is_empty();
-        let request = CreatableTopic::default()
-            .with_name(convert::topic(name))
-            .with_num_partitions(if by_hand { -1 } else { partitions })
-            .with_replication_factor(if by_hand { -1 } else { replication_factor })
-            .with_assignments(assigned)
-            .with_configs(configs);
+    fn wish(&mut self, cx: &Context<'_>, job: Job) {
         self.next += 1;
+        if let Route::Leader(partition) = job.route() {
+            self.core.metadata.want(&partition.topic);
+        }
         self.wishes.push_back(Wish {
             serial: self.next,
-            topic: TopicName::clone(name),
-            text: format!(
-                "create topic {name} with {partitions} partitions, replication factor {replication_factor}"
-            ),
-            request,
+            text: job.to_string(),
+            job,
+            directory: None,
             deadline: cx.now + self.config.default_api_timeout,
             retry_at: cx.now,
             failures: 0,
@@ -165,7 +135,7 @@ impl Admin {
             }
             while let Some(at) = self.wishes.iter().position(|wish| wish.deadline <= cx.now) {
                 if let Some(wish) = self.wishes.remove(at) {
-                    self.answer(cx, wish, ErrorCode::REQUEST_TIMED_OUT);
+                    self.answer(cx, &wish, vec![(None, ErrorCode::REQUEST_TIMED_OUT)]);
                 }
             }
             self.send(cx);
@@ -177,23 +147,31 @@ impl Admin {
         }
     }
 
+    /// Asks what is due, each of whom it is for.
     fn send(&mut self, cx: &mut Context<'_>) {
         self.wake = self.wishes.iter().map(|wish| wish.deadline).min();
         let mut waits: Vec<Time> = Vec::new();
-        let due: Vec<usize> = (0..self.wishes.len())
-            .filter(|at| {
-                let wish = &self.wishes[*at];
-                if !wish.sent && wish.retry_at > cx.now {
-                    waits.push(wish.retry_at);
+        for at in 0..self.wishes.len() {
+            let wish = &self.wishes[at];
+            if wish.sent {
+                continue;
+            }
+            if wish.retry_at > cx.now {
+                waits.push(wish.retry_at);
+                continue;
+            }
+            let to = match wish.job.route() {
+                Route::Controller => self.core.metadata.controller().cloned(),
+                Route::Any => self.core.least_loaded(cx),
+                Route::Broker(broker) => self.core.metadata.broker(broker).cloned(),
+                Route::Leader(partition) => {
+                    self.core.metadata.leader(&partition).map(|(_, at)| at.clone())
                 }
-                !wish.sent && wish.retry_at <= cx.now
-            })
-            .collect();
-        if !due.is_empty() {
-            match self.core.metadata.controller().cloned() {
+            };
+            match to {
                 None => self.core.metadata.refresh(),
                 Some(to) => match self.core.ready(cx, &to) {
-                    Ok(()) => due.into_iter().for_each(|at| self.ask(cx, &to, at)),
+                    Ok(()) => self.ask(cx, &to, at),
                     Err(retry) => waits.extend(retry),
                 },
             }
@@ -204,40 +182,41 @@ impl Admin {
     fn ask(&mut self, cx: &mut Context<'_>, to: &Endpoint, at: usize) {
         let Some(wish) = self.wishes.get_mut(at) else { return };
         wish.sent = true;
-        let timeout = self.config.request_timeout.0.min((wish.deadline - cx.now).0);
-        let timeout = Span(timeout);
+        let timeout = Span(self.config.request_timeout.0.min((wish.deadline - cx.now).0));
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let request = CreateTopicsRequest::default()
-            .with_topics(vec![wish.request.clone()])
-            .with_timeout_ms(timeout_ms);
-        let call = Call::new(RequestKind::CreateTopics(request), timeout);
+        let call = Call::new(wish.job.request(wish.directory, timeout_ms), timeout);
         self.core.send(cx, to, call, wish.serial);
     }
 
     fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<u64>) {
         let found = self.wishes.iter().position(|wish| wish.serial == done.tag);
         let Some(mut wish) = found.and_then(|at| self.wishes.remove(at)) else { return };
-        let (error, word) = match done.outcome {
-            Ok(ResponseKind::CreateTopics(response)) => {
-                let result = response.topics.iter().find(|topic| topic.name == wish.request.name);
-                let code = result.map(|topic| ErrorCode(topic.error_code));
-                let code = code.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
-                (code, code.word())
+        match done.outcome {
+            Ok(response) => match wish.job.read(wish.directory, &response) {
+                Reading::Found(directory) => {
+                    wish.directory = Some(directory);
+                    wish.sent = false;
+                    wish.retry_at = cx.now;
+                    self.wishes.push_back(wish);
+                }
+                Reading::Answered(outcomes) => {
+                    let again = outcomes.iter().find(|(_, error)| wish.job.asks_again(*error));
+                    match again {
+                        Some((_, error)) => self.retry(cx, wish, error.word()),
+                        None => self.answer(cx, &wish, outcomes),
+                    }
+                }
+            },
+            Err(RpcError::UnsupportedVersion) => {
+                self.answer(cx, &wish, vec![(None, ErrorCode::UNSUPPORTED_VERSION)]);
             }
-            Ok(_) => (ErrorCode::UNKNOWN_SERVER_ERROR, ErrorCode::UNKNOWN_SERVER_ERROR.word()),
-            Err(klamm_protocol::RpcError::UnsupportedVersion) => {
-                (ErrorCode::UNSUPPORTED_VERSION, ErrorCode::UNSUPPORTED_VERSION.word())
-            }
-            Err(error) => (ErrorCode::NETWORK_EXCEPTION, error.word()),
-        };
-        if !error.retriable() {
-            return self.answer(cx, wish, error);
+            Err(error) => self.retry(cx, wish, error.word()),
         }
-        cx.observe(EventKind::RequestRetried {
-            partition: TopicPartition::new(TopicName::clone(&wish.topic), -1),
-            api_key: ApiKey::CreateTopics as i16,
-            error: word,
-        });
+    }
+
+    fn retry(&mut self, cx: &mut Context<'_>, mut wish: Wish, error: Word) {
+        let api_key = wish.job.api(wish.directory) as i16;
+        cx.observe(EventKind::AdminRetried { request: wish.text.clone(), api_key, error });
         // Another broker may be nearer to the controller, or alive.
         self.core.metadata.refresh();
         let backoff =
@@ -248,9 +227,28 @@ impl Admin {
         self.wishes.push_back(wish);
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, wish: Wish, error: ErrorCode) {
+    /// Tells the outcome: in one piece, or for each part of what was asked.
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        wish: &Wish,
+        outcomes: Vec<(Option<String>, ErrorCode)>,
+    ) {
         self.answered += 1;
-        cx.observe(EventKind::AdminAnswered { request: wish.text, error: error.word() });
+        for (part, error) in outcomes {
+            let request = part.unwrap_or_else(|| wish.text.clone());
+            cx.observe(EventKind::AdminAnswered { request, error: error.word() });
+        }
+        if let Route::Leader(partition) = wish.job.route() {
+            let topic = &partition.topic;
+            let others = self
+                .wishes
+                .iter()
+                .any(|other| matches!(other.job.route(), Route::Leader(p) if p.topic == *topic));
+            if !others {
+                self.core.metadata.forget(topic);
+            }
+        }
     }
 }
 
@@ -266,9 +264,12 @@ impl Node for Admin {
                     configs,
                     assignments,
                 } => {
-                    let factor = replication_factor;
-                    self.create_topic(cx, &name, partitions, factor, &configs, &assignments);
+                    let topic =
+                        creatable(&name, partitions, replication_factor, &configs, &assignments);
+                    let job = Job::CreateTopic { topic, partitions, replication_factor };
+                    self.wish(cx, job);
                 }
+                Command::Admin(request) => self.wish(cx, Job::Other(request)),
                 Command::Shutdown => {
                     self.core.close_all(cx);
                     return cx.out.halt("the admin client is closed", true);
@@ -287,76 +288,4 @@ impl Node for Admin {
 }
 
 #[cfg(test)]
-mod tests {
-    use klamm_protocol::kafka::messages::CreateTopicsResponse;
-    use klamm_protocol::kafka::messages::create_topics_response::CreatableTopicResult;
-
-    use super::*;
-    use crate::testing::{Lab, Request, bootstrap};
-
-    fn create(lab: &mut Lab<Admin>, assignments: Vec<Vec<BrokerId>>) {
-        lab.command(Command::CreateTopic {
-            name: "orders".into(),
-            partitions: 3,
-            replication_factor: 2,
-            configs: vec![("min.insync.replicas".to_owned(), "2".to_owned())],
-            assignments,
-        });
-    }
-
-    fn answer(lab: &mut Lab<Admin>, request: &Request, code: ErrorCode) -> CreatableTopic {
-        let RequestKind::CreateTopics(asked) = &request.body else { panic!("{request:?}") };
-        let topic = asked.topics[0].clone();
-        let result =
-            CreatableTopicResult::default().with_name(topic.name.clone()).with_error_code(code.0);
-        let response = CreateTopicsResponse::default().with_topics(vec![result]);
-        lab.reply(request, Some(&ResponseKind::CreateTopics(response)));
-        topic
-    }
-
-    #[test]
-    fn a_topic_is_asked_for_until_it_is_answered_for_good() {
-        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
-        create(&mut lab, Vec::new());
-        let first = lab.next_request().expect("asked");
-        let topic = answer(&mut lab, &first, ErrorCode::NOT_CONTROLLER);
-        assert_eq!((topic.num_partitions, topic.replication_factor), (3, 2));
-        assert_eq!(
-            lab.told(),
-            ["RequestRetried partition=orders--1 api_key=19 error=NOT_CONTROLLER"]
-        );
-        lab.advance(Span::millis(200));
-        let second = lab.next_request().expect("asked again");
-        answer(&mut lab, &second, ErrorCode::NONE);
-        assert_eq!(
-            lab.told(),
-            [
-                "AdminAnswered request=\"create topic orders with 3 partitions, replication factor 2\" error=NONE"
-            ]
-        );
-        assert_eq!(lab.node.summary().answered, 1);
-    }
-
-    #[test]
-    fn assignments_by_hand_leave_the_numbers_out_and_a_refusal_is_final() {
-        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
-        create(&mut lab, vec![vec![BrokerId(2), BrokerId(3)]]);
-        let request = lab.next_request().expect("asked");
-        let topic = answer(&mut lab, &request, ErrorCode::TOPIC_ALREADY_EXISTS);
-        assert_eq!((topic.num_partitions, topic.replication_factor), (-1, -1));
-        assert_eq!(topic.assignments[0].broker_ids, [WireBrokerId(2), WireBrokerId(3)]);
-        assert!(lab.told()[0].ends_with("error=TOPIC_ALREADY_EXISTS"));
-    }
-
-    #[test]
-    fn without_any_broker_it_gives_up_in_the_end() {
-        let mut lab = Lab::new(Admin::new("admin-1", bootstrap(), AdminConfig::default()));
-        lab.down.extend(1..=3);
-        create(&mut lab, Vec::new());
-        lab.advance(Span::secs(59));
-        assert_eq!(lab.told(), Vec::<String>::new());
-        lab.advance(Span::secs(1));
-        assert!(lab.told()[0].ends_with("error=REQUEST_TIMED_OUT"));
-        assert_eq!(lab.node.summary().waiting, 0);
-    }
-}
+mod tests;

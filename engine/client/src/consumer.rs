@@ -374,7 +374,10 @@ impl Node for Consumer {
                     return cx.out.halt("the consumer is closed", true);
                 }
                 // Meant for other clients.
-                Command::Produce(_) | Command::Flush | Command::CreateTopic { .. } => {}
+                Command::Produce(_)
+                | Command::Flush
+                | Command::CreateTopic { .. }
+                | Command::Admin(_) => {}
             }
         }
         self.drive(cx);

@@ -96,6 +96,12 @@ impl<T: Clone> Core<T> {
         None
     }
 
+    /// The broker that Kafka's clients ask when any will do.
+    pub(crate) fn least_loaded(&self, cx: &mut Context<'_>) -> Option<Endpoint> {
+        let pool = &self.pool;
+        self.metadata.least_loaded(cx, |to| (pool.is_open(to), pool.outstanding(to)))
+    }
+
     /// Asks for metadata if it is time.
     pub(crate) fn poll_metadata(&mut self, cx: &mut Context<'_>) {
         let pool = &self.pool;

@@ -60,6 +60,8 @@ pub(crate) struct Metadata {
     silent: BTreeSet<Endpoint>,
     /// Counts answers and hints.
     changes: u64,
+    /// Whether asking for a topic may create it.
+    creates: bool,
 }
 
 impl Metadata {
@@ -80,6 +82,20 @@ impl Metadata {
             avoid: None,
             silent: BTreeSet::new(),
             changes: 0,
+            creates: true,
+        }
+    }
+
+    /// Asks without creating topics by it, as admin clients do.
+    pub(crate) fn creating_nothing(self) -> Self {
+        Self { creates: false, ..self }
+    }
+
+    /// Asks about a topic no more.
+    pub(crate) fn forget(&mut self, topic: &TopicName) {
+        self.wanted.remove(topic);
+        if let Some(topic) = self.topics.remove(topic) {
+            self.names.remove(&topic.id);
         }
     }
 
@@ -121,7 +137,7 @@ impl Metadata {
             .collect();
         let request = MetadataRequest::default()
             .with_topics(Some(topics))
-            .with_allow_auto_topic_creation(true);
+            .with_allow_auto_topic_creation(self.creates);
         Some((to, RequestKind::Metadata(request)))
     }
 
@@ -308,6 +324,10 @@ impl Metadata {
 
     pub(crate) fn controller(&self) -> Option<&Endpoint> {
         self.brokers.get(&self.controller)
+    }
+
+    pub(crate) fn broker(&self, id: BrokerId) -> Option<&Endpoint> {
+        self.brokers.get(&id)
     }
 
     /// Every leader that was learnt.

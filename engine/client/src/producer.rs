@@ -304,7 +304,7 @@ impl Node for Producer {
                     self.accumulator.flush();
                 }
                 // Meant for other clients.
-                Command::Assign { .. } | Command::CreateTopic { .. } => {}
+                Command::Assign { .. } | Command::CreateTopic { .. } | Command::Admin(_) => {}
             }
         }
         self.drive(cx);

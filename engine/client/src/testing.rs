@@ -36,6 +36,8 @@ pub(crate) struct Lab<N> {
     pub leaders: BTreeMap<TopicPartition, (i32, i32)>,
     /// Brokers that refuse connections.
     pub down: BTreeSet<i32>,
+    /// APIs that the brokers do not know.
+    pub unknown: BTreeSet<i16>,
     pub events: Vec<EventKind>,
     pub halted: bool,
     pub out: Effects,
@@ -67,6 +69,7 @@ impl<N: Node> Lab<N> {
             now: Time(1_000_000),
             leaders: BTreeMap::new(),
             down: BTreeSet::new(),
+            unknown: BTreeSet::new(),
             events: Vec::new(),
             halted: false,
             out: Effects::default(),
@@ -184,7 +187,7 @@ impl<N: Node> Lab<N> {
             let response = if let RequestKind::Metadata(asked) = &request.body {
                 Some(self.metadata(asked))
             } else {
-                matches!(request.body, RequestKind::ApiVersions(_)).then(versions)
+                matches!(request.body, RequestKind::ApiVersions(_)).then(|| versions(&self.unknown))
             };
             match response {
                 Some(response) => self.on_broker(broker, inputs, |server, cx| {
@@ -307,8 +310,9 @@ impl<N: Node> Lab<N> {
     }
 }
 
-fn versions() -> ResponseKind {
-    let keys = api::served_on(Listener::Broker).map(|api| {
+fn versions(unknown: &BTreeSet<i16>) -> ResponseKind {
+    let known = api::served_on(Listener::Broker).filter(|api| !unknown.contains(&api.key));
+    let keys = known.map(|api| {
         ApiVersion::default()
             .with_api_key(api.key)
             .with_min_version(api.advertised_min)

@@ -8,6 +8,10 @@ use bytes::Bytes;
 use crate::id::{Offset, RecordId, TopicName};
 use crate::time::Timestamp;
 
+mod admin;
+
+pub use admin::{AdminRequest, ConfigTarget, Downgrade};
+
 /// A request to a node from its user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
@@ -37,6 +41,8 @@ pub enum Command {
         /// Replicas per partition, leader first; empty leaves the choice to the controller.
         assignments: Vec<Vec<crate::id::BrokerId>>,
     },
+    /// Admin client: ask something else of the cluster, with retries as Kafka's own client does them.
+    Admin(AdminRequest),
     /// Any node: stop in an orderly way (controlled shutdown, flush and close).
     Shutdown,
 }

@@ -215,6 +215,13 @@ settings! {
         replica_high_watermark_checkpoint_interval: Span = "replica.high.watermark.checkpoint.interval.ms", "5000";
         /// The most data that a fetch may ask for.
         fetch_max_bytes: i32 = "fetch.max.bytes", "57671680";
+        /// How many fetch sessions a broker remembers.
+        max_incremental_fetch_session_cache_slots: i32 = "max.incremental.fetch.session.cache.slots", "1000";
+        /// How many fetchers follow each leader broker.
+        num_replica_fetchers: i32 = "num.replica.fetchers", "1";
+        /// How a leader picks a consumer's replica: by Kafka's class name, of which `RackAwareReplicaSelector` and
+        /// `LeaderSelector` are known here; empty for none.
+        replica_selector_class: String = "replica.selector.class", "";
         /// The least size of the ISR for acks=all.
         min_insync_replicas: i32 = "min.insync.replicas", "1";
         /// Partitions of a topic that is created without a number.
@@ -225,6 +232,19 @@ settings! {
         auto_create_topics_enable: bool = "auto.create.topics.enable", "true";
         /// Whether a replica outside the ISR may lead when nobody else can.
         unclean_leader_election_enable: bool = "unclean.leader.election.enable", "false";
+        /// How often the active controller looks for leaderless partitions that allow an unclean election.
+        unclean_leader_election_interval: Span = "unclean.leader.election.interval.ms", "300000";
+        /// Whether the active controller moves leaderships back to preferred leaders by itself.
+        auto_leader_rebalance_enable: bool = "auto.leader.rebalance.enable", "true";
+        /// How often it looks, in seconds.
+        leader_imbalance_check_interval_seconds: i64 = "leader.imbalance.check.interval.seconds", "300";
+        /// The level of eligible leader replicas (KIP-966) that a new cluster starts with: 1 for on, 0 for off. In Kafka a
+        /// feature's level is given to `kafka-storage format --feature`.
+        eligible_leader_replicas_version: i16 = "eligible.leader.replicas.version", "1";
+        /// Whether topics may be deleted.
+        delete_topic_enable: bool = "delete.topic.enable", "true";
+        /// The most partitions in one answer to DescribeTopicPartitions (KIP-966).
+        max_request_partition_size_limit: i32 = "max.request.partition.size.limit", "2000";
         /// The largest batch a broker accepts.
         message_max_bytes: i32 = "message.max.bytes", "1048588";
         /// The largest segment of a log.
@@ -233,6 +253,20 @@ settings! {
         log_index_interval_bytes: u64 = "log.index.interval.bytes", "4096";
         /// Records after which a log is synced; Kafka leaves that to replication and the system.
         log_flush_interval_messages: i64 = "log.flush.interval.messages", "9223372036854775807";
+        /// How long the directory of a deleted replica is kept before its files are removed.
+        log_segment_delete_delay: Span = "log.segment.delete.delay.ms", "60000";
+        /// How often it is noted up to where each log is durable.
+        log_flush_offset_checkpoint_interval: Span = "log.flush.offset.checkpoint.interval.ms", "60000";
+        /// How often it is noted where each log starts.
+        log_flush_start_offset_checkpoint_interval: Span = "log.flush.start.offset.checkpoint.interval.ms", "60000";
+        /// Bytes a second that this broker sends to throttled followers which are not in sync (KIP-73).
+        leader_replication_throttled_rate: i64 = "leader.replication.throttled.rate", "9223372036854775807";
+        /// Bytes a second that this broker fetches for its own throttled replicas which are not in sync (KIP-73).
+        follower_replication_throttled_rate: i64 = "follower.replication.throttled.rate", "9223372036854775807";
+        /// How many windows the rate of replication is measured over.
+        replication_quota_window_num: i32 = "replication.quota.window.num", "11";
+        /// How long one of them is, in seconds.
+        replication_quota_window_size_seconds: i32 = "replication.quota.window.size.seconds", "1";
         /// The largest request.
         socket_request_max_bytes: i32 = "socket.request.max.bytes", "104857600";
         /// How long a silent connection stays open.
@@ -259,6 +293,24 @@ settings! {
         controller_quorum_retry_backoff: Span = "controller.quorum.retry.backoff.ms", "20";
         /// How often an idle active controller writes a NoOp record; 0 for never.
         metadata_max_idle_interval: Span = "metadata.max.idle.interval.ms", "500";
+        /// Bytes of metadata records after which a node writes a snapshot of its image (KIP-630).
+        metadata_log_max_record_bytes_between_snapshots: u64 = "metadata.log.max.record.bytes.between.snapshots", "20971520";
+        /// The longest time between two snapshots, if there was anything new; 0 for no such limit (KIP-876).
+        metadata_log_max_snapshot_interval: Span = "metadata.log.max.snapshot.interval.ms", "3600000";
+        /// The largest segment of the metadata log.
+        metadata_log_segment_bytes: u64 = "metadata.log.segment.bytes", "1073741824";
+        /// Bytes of metadata log and snapshots above which the oldest snapshot, and the log below the next one, are deleted;
+        /// negative for no limit.
+        metadata_max_retention_bytes: i64 = "metadata.max.retention.bytes", "104857600";
+        /// The age at which a snapshot that is not the newest, and the log below the next one, are deleted; negative for no
+        /// limit.
+        metadata_max_retention_ms: i64 = "metadata.max.retention.ms", "604800000";
+        /// The most that one fetch of the metadata log returns (KIP-1219).
+        controller_quorum_fetch_max_bytes: i32 = "controller.quorum.fetch.max.bytes", "1048576";
+        /// The most that one fetch of a metadata snapshot returns (KIP-1219).
+        controller_quorum_fetch_snapshot_max_bytes: i32 = "controller.quorum.fetch.snapshot.max.bytes", "1048576";
+        /// Whether a controller that is not a voter asks to become one (KIP-853).
+        controller_quorum_auto_join_enable: bool = "controller.quorum.auto.join.enable", "false";
         /// Whether a controlled shutdown moves leaders away first.
         controlled_shutdown_enable: bool = "controlled.shutdown.enable", "true";
     }
@@ -277,6 +329,12 @@ settings! {
         index_interval_bytes: u64 = "index.interval.bytes", "4096";
         /// Records after which the log is synced.
         flush_messages: i64 = "flush.messages", "9223372036854775807";
+        /// What happens to old records: `delete`, `compact` or both.
+        cleanup_policy: String = "cleanup.policy", "delete";
+        /// Replicas whose fetches are throttled at their leaders: `partition:broker` pairs, or `*` for all (KIP-73).
+        leader_throttled_replicas: String = "leader.replication.throttled.replicas", "";
+        /// Replicas that throttle their own fetches: `partition:broker` pairs, or `*` for all (KIP-73).
+        follower_throttled_replicas: String = "follower.replication.throttled.replicas", "";
         /// CreateTime keeps the producer's stamps, LogAppendTime sets the broker's.
         message_timestamp_type: String = "message.timestamp.type", "CreateTime";
     }
@@ -323,6 +381,8 @@ settings! {
         max_partition_fetch_bytes: i32 = "max.partition.fetch.bytes", "1048576";
         /// Where to go on when the position is out of range: earliest, latest or none.
         auto_offset_reset: String = "auto.offset.reset", "latest";
+        /// Where the consumer stands, for reading from the closest replica.
+        client_rack: String = "client.rack", "";
         /// How long one request may take.
         request_timeout: Span = "request.timeout.ms", "30000";
         /// The least wait before a retry.

@@ -107,6 +107,27 @@ pub type Word = Cow<'static, str>;
 pub trait Field {
     /// Writes the value as it stands after `key=`: no spaces unless quoted.
     fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result;
+
+    /// Whether the text form leaves the field out, because it says nothing.
+    fn is_silent(&self) -> bool {
+        false
+    }
+}
+
+/// A list that the text form leaves out while it is empty: most partitions have no eligible leaders beside their ISR, and
+/// are not being reassigned.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IfAny<T>(pub Vec<T>);
+
+impl<T: Field> Field for IfAny<T> {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        self.0.show(f)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 macro_rules! shown_as_displayed {
@@ -209,7 +230,7 @@ impl Display for EventKind {
         f.write_str(self.name())?;
         let mut result = Ok(());
         self.visit(&mut |key, value| {
-            if result.is_ok() {
+            if result.is_ok() && !value.is_silent() {
                 result = write!(f, " {key}=").and_then(|()| value.show(f));
             }
         });

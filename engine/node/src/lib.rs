@@ -30,13 +30,13 @@ pub mod rng;
 pub mod time;
 pub mod timer;
 
-pub use command::{Command, ProduceRecord, StartFrom};
+pub use command::{AdminRequest, Command, ConfigTarget, Downgrade, ProduceRecord, StartFrom};
 pub use disk::{Disk, DiskError, DiskResult, FileId, MemoryDisk};
 pub use effects::{
     Because, CloseReason, Context, Effect, Effects, Endpoint, FrameNote, FrameRole, Input, Node,
     Output,
 };
-pub use event::{Event, EventKind, Field, Room};
+pub use event::{Event, EventKind, Field, IfAny, Room};
 pub use id::*;
 pub use planted::{PlantedFaults, planted};
 pub use rng::{Purpose, Stream, Streams};

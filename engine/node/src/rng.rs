@@ -39,6 +39,10 @@ pub enum Purpose {
     Clock = 11,
     /// Random faults.
     Nemesis = 12,
+    /// Which stored bits flip.
+    BitRot = 13,
+    /// Ids of fetch sessions.
+    FetchSession = 14,
 }
 
 /// One stream of draws. Cheap to clone; a clone continues independently from the same point.

@@ -48,6 +48,8 @@ pub struct MemoryDisk {
     durable_names: BTreeMap<String, FileId>,
     /// The names that differ between the two.
     changed_names: BTreeSet<String>,
+    /// Directories that were renamed, oldest first, until the directory above is synced.
+    moved_dirs: Vec<(String, String)>,
     next: u32,
 }
 
@@ -60,11 +62,24 @@ impl MemoryDisk {
     /// Cuts the power: un-synced bytes and names are lost, wholly or in part.
     pub fn lose_power(&mut self, loss: Loss, dice: &mut Stream) -> Lost {
         let mut lost = Lost::default();
+        if loss == Loss::Part && !self.moved_dirs.is_empty() {
+            // A renamed directory is under one of its two names, whole: an entry of the directory above.
+            let kept = dice.index(self.moved_dirs.len() + 1);
+            for (from, to) in self.moved_dirs.drain(..kept).collect::<Vec<_>>() {
+                self.move_durably(&from, &to);
+            }
+        }
+        // What was written into a directory whose rename is lost is lost with it.
+        let gone: Vec<String> = self.moved_dirs.drain(..).map(|(_, to)| format!("{to}/")).collect();
         let mut names = self.durable_names.clone();
         if loss == Loss::Part {
             // A journalling file system writes names in order: a random prefix of the new ones made it.
-            let fresh: Vec<_> =
-                self.names.iter().filter(|(name, id)| names.get(*name) != Some(id)).collect();
+            let fresh: Vec<_> = self
+                .names
+                .iter()
+                .filter(|(name, id)| names.get(*name) != Some(id))
+                .filter(|(name, _)| !gone.iter().any(|dir| name.starts_with(dir)))
+                .collect();
             for (name, id) in fresh.iter().take(dice.index(fresh.len() + 1)) {
                 names.insert((*name).clone(), **id);
             }
@@ -113,11 +128,39 @@ impl MemoryDisk {
         self.files.values().map(|file| (file.bytes.len() - file.durable) as u64).sum()
     }
 
+    /// Every file's name and length, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.names.iter().filter_map(|(name, id)| {
+            let file = self.files.get(id)?;
+            Some((name.as_str(), file.bytes.len() as u64))
+        })
+    }
+
     /// Flips bits of one stored byte; false if there is no such byte.
     pub fn rot(&mut self, path: &str, at: u64, mask: u8) -> bool {
         let file = self.names.get(path).and_then(|id| self.files.get_mut(id));
         let byte = file.zip(usize::try_from(at).ok()).and_then(|(file, at)| file.bytes.get_mut(at));
         byte.map(|byte| *byte ^= mask).is_some()
+    }
+
+    /// The durable names below a directory move with it.
+    fn move_durably(&mut self, from: &str, to: &str) {
+        let below = format!("{from}/");
+        let moved: Vec<String> =
+            self.durable_names.keys().filter(|name| name.starts_with(&below)).cloned().collect();
+        for name in moved {
+            if let Some(id) = self.durable_names.remove(&name) {
+                let now = format!("{to}/{}", &name[below.len()..]);
+                self.durable_names.insert(now.clone(), id);
+                for name in [name, now] {
+                    if self.names.get(&name) == self.durable_names.get(&name) {
+                        self.changed_names.remove(&name);
+                    } else {
+                        self.changed_names.insert(name);
+                    }
+                }
+            }
+        }
     }
 
     /// Makes a name stand for a file, or for nothing.
@@ -222,6 +265,11 @@ impl Disk for MemoryDisk {
     }
 
     fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
+        let above = |path: &str| path.rsplit_once('/').map_or("", |(above, _)| above).to_owned();
+        let here = |(from, to): &(String, String)| above(from) == dir && above(to) == dir;
+        for (from, to) in self.moved_dirs.extract_if(.., |moved| here(moved)).collect::<Vec<_>>() {
+            self.move_durably(&from, &to);
+        }
         let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
         let below = self.changed_names.range(prefix.clone()..);
         let below = below.take_while(|name| name.starts_with(&prefix));
@@ -280,6 +328,7 @@ impl Disk for MemoryDisk {
                 self.name(moved, Some(id));
             }
         }
+        self.moved_dirs.push((from.to_owned(), to.to_owned()));
         Ok(())
     }
 }
@@ -334,6 +383,30 @@ mod tests {
         assert_eq!(disk.list("").expect("listed"), ["a/", "ab", "c/"]);
         assert_eq!(disk.list("a").expect("listed"), ["log"]);
         assert_eq!(disk.list("c").expect("listed"), ["log", "moved"]);
+    }
+
+    #[test]
+    fn a_renamed_directory_is_durable_with_the_one_above_and_whole_in_any_case() {
+        for (synced, loss) in
+            [(false, Loss::Whole), (true, Loss::Whole), (false, Loss::Part), (true, Loss::Part)]
+        {
+            let mut disk = MemoryDisk::new();
+            for path in ["a/one", "a/two"] {
+                disk.replace(path, b"x").expect("written");
+            }
+            disk.rename("a", "b").expect("renamed");
+            assert_eq!(disk.list("").expect("listed"), ["b/"]);
+            if synced {
+                disk.sync_dir("").expect("synced");
+            }
+            disk.lose_power(loss, &mut dice());
+            let left = disk.list("").expect("listed");
+            assert_eq!(left.len(), 1, "under one name");
+            let dir = left[0].trim_end_matches('/');
+            assert_eq!(disk.list(dir).expect("listed"), ["one", "two"]);
+            assert!(!synced || dir == "b");
+            assert!(loss == Loss::Part || synced || dir == "a");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::{
     BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize, EventInfo, Field,
-    FrameRole, Incarnation, IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId,
-    Room, Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
+    FrameRole, IfAny, Incarnation, IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch,
+    RecordId, Room, Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
@@ -147,6 +147,42 @@ vocabulary! {
             latency_high: Span,
             /// Bytes a second; 0 is unlimited.
             bandwidth: u64,
+        }
+        /// A link loses, doubles or delays some packets from now on; TCP above it hides all but the delay.
+        LinkFlaky {
+            /// The sending side.
+            from: NodeId,
+            /// The receiving side.
+            to: NodeId,
+            /// How many of a thousand packets are lost.
+            loss: u32,
+            /// How many of a thousand packets arrive twice.
+            duplicate: u32,
+            /// How many of a thousand packets are overtaken by later ones.
+            reorder: u32,
+        }
+        /// The answers that one node sends another are held back from now on, or no longer.
+        RepliesHeld {
+            /// The sending side.
+            from: NodeId,
+            /// The receiving side.
+            to: NodeId,
+            /// How long; zero for no longer.
+            by: Span,
+            /// Kafka's API key of the answers; -1 for all.
+            api_key: i16,
+        }
+        /// A node's disk misbehaves from now on, or no longer.
+        DiskFaulted {
+            /// `sync-fails`, `sync-lies`, `full`, or `none`.
+            fault: Word,
+        }
+        /// Bits of a stored byte flipped.
+        DiskRotted {
+            /// The file.
+            file: String,
+            /// The byte's place in it.
+            at: u64,
         }
         /// A timer of a node fired and something followed from it.
         TimerFired {
@@ -304,6 +340,72 @@ vocabulary! {
             /// Bytes of a torn tail that were cut off.
             truncated_bytes: u64,
         }
+        /// This node's metadata log begins here from now on: what was below is in a snapshot, or was found so at the start.
+        MetadataLogStartMoved {
+            /// The first offset.
+            to: Offset,
+        }
+        /// A node wrote a snapshot of its metadata image (KIP-630).
+        SnapshotGenerated {
+            /// The image holds every record below, exclusive.
+            end_offset: Offset,
+            /// The epoch of the last record in it.
+            epoch: LeaderEpoch,
+            /// Bytes of the file.
+            size: u64,
+            /// `record-bytes` or `snapshot-interval`.
+            reason: Word,
+        }
+        /// A node deleted a snapshot of its metadata image.
+        SnapshotDeleted {
+            /// The snapshot's end, exclusive.
+            end_offset: Offset,
+            /// Its epoch.
+            epoch: LeaderEpoch,
+            /// `retention-bytes`, `retention-ms`, `below-log-start` or `damaged`.
+            reason: Word,
+        }
+        /// The leader's log begins behind this node's end, or this node's log is empty: it fetches the leader's snapshot.
+        SnapshotFetchStarted {
+            /// The snapshot's end, exclusive.
+            end_offset: Offset,
+            /// Its epoch.
+            epoch: LeaderEpoch,
+            /// Whose snapshot.
+            leader: BrokerId,
+        }
+        /// A node has fetched a whole snapshot; its metadata log is empty and begins at the snapshot's end.
+        SnapshotFetched {
+            /// The snapshot's end, exclusive.
+            end_offset: Offset,
+            /// Its epoch.
+            epoch: LeaderEpoch,
+            /// Bytes of the file.
+            size: u64,
+        }
+        /// A node gave up fetching a snapshot; it asks the leader of the day anew.
+        SnapshotFetchAbandoned {
+            /// The snapshot's end, exclusive.
+            end_offset: Offset,
+            /// Its epoch.
+            epoch: LeaderEpoch,
+            /// Kafka's error name, or `new-role`.
+            reason: Word,
+        }
+        /// The leader writes a new set of voters into the metadata log (KIP-853).
+        VoterChangeDecided {
+            /// `add`, `remove` or `update`.
+            change: Word,
+            /// The voter.
+            voter: BrokerId,
+        }
+        /// The newest set of voters in this node's metadata log, committed or not, is another one (KIP-853).
+        VotersChanged {
+            /// The offset of the record; -1 for voters that are configured, or in a snapshot.
+            offset: Offset,
+            /// The voters.
+            voters: Vec<BrokerId>,
+        }
 
     Controller:
         /// This controller became the active one.
@@ -352,8 +454,45 @@ vocabulary! {
             leader: BrokerId,
             /// The ISR from now on.
             isr: Vec<BrokerId>,
-            /// `fencing`, `unfencing`, `alter-partition`, `election`, `unclean-election`, `controlled-shutdown`.
+            /// The eligible leader replicas from now on (KIP-966).
+            elr: IfAny<BrokerId>,
+            /// `fencing`, `unfencing`, `alter-partition`, `preferred-election`, `unclean-election`, `last-known-leader`,
+            /// `controlled-shutdown`, `unclean-shutdown`, `unregistration`, `reassignment`, `reassignment-completed`,
+            /// `reassignment-cancelled`.
             reason: Word,
+        }
+        /// The controller refuses a broker whose registration is gone, or was taken over by another incarnation.
+        BrokerRequestRefused {
+            /// The broker that asked.
+            broker: BrokerId,
+            /// The epoch that it claims.
+            broker_epoch: BrokerEpoch,
+            /// Kafka's API key.
+            api_key: i16,
+            /// Kafka's error name.
+            error: Word,
+        }
+        /// The controller lets a broker leave: first its leaderships move away, then it may stop.
+        ControlledShutdownDecided {
+            /// The broker.
+            broker: BrokerId,
+        }
+        /// The controller forgets a broker for good.
+        UnregistrationDecided {
+            /// The broker.
+            broker: BrokerId,
+        }
+        /// The controller deletes a topic.
+        TopicDeletionDecided {
+            /// The topic.
+            topic: TopicName,
+        }
+        /// The controller adds partitions to a topic.
+        PartitionsAdditionDecided {
+            /// The topic.
+            topic: TopicName,
+            /// How many it has from now on.
+            partitions: i32,
         }
         /// The controller refuses a leader's AlterPartition.
         AlterPartitionRefused {
@@ -370,6 +509,13 @@ vocabulary! {
         MetadataApplied {
             /// The last applied offset, inclusive.
             offset: Offset,
+        }
+        /// This node's image is that of a snapshot; what differs from before follows, up to the next MetadataApplied.
+        SnapshotLoaded {
+            /// The last record's offset, inclusive.
+            offset: Offset,
+            /// The epoch of that record.
+            epoch: LeaderEpoch,
         }
         /// A broker is registered.
         BrokerRegistered {
@@ -454,6 +600,14 @@ vocabulary! {
             isr: Vec<BrokerId>,
             /// All replicas, preferred leader first.
             replicas: Vec<BrokerId>,
+            /// Replicas on their way in (KIP-455).
+            adding: IfAny<BrokerId>,
+            /// Replicas on their way out (KIP-455).
+            removing: IfAny<BrokerId>,
+            /// The eligible leader replicas: they may lead, although they are not in the ISR (KIP-966).
+            elr: IfAny<BrokerId>,
+            /// Who led when the ISR became empty (KIP-966).
+            last_known_elr: IfAny<BrokerId>,
         }
         /// A config of a topic or broker has a value, or none any more.
         ConfigChanged {
@@ -486,14 +640,69 @@ vocabulary! {
             /// What it waits for.
             awaits: String,
         }
-        /// A waiting request is answered.
+        /// A waiting request ended otherwise than by what it waited for. Of one that got what it waited for (a fetch also when
+        /// its time was up) the `FrameSent` of its response says enough.
         RequestUnparked {
             /// Its connection.
             connection: ConnectionId,
             /// Its correlation id.
             correlation_id: CorrelationId,
-            /// `done`, `timeout`, `leadership-lost`, `error`.
+            /// `timeout`, `leadership-lost`, `error`, or `asker-gone` if its connection is no more.
             outcome: Word,
+        }
+        /// A broker remembers the partitions of a fetcher, so that its next requests name only what changed (KIP-227).
+        FetchSessionCreated {
+            /// The session's id.
+            session: i32,
+            /// The fetcher's connection.
+            connection: ConnectionId,
+            /// The following broker, or -1 for a client.
+            replica: BrokerId,
+            /// How many partitions it begins with.
+            partitions: u32,
+        }
+        /// A fetch session gave its place to another one (KIP-227).
+        FetchSessionEvicted {
+            /// The session's id.
+            session: i32,
+            /// `idle` for two minutes, or worth less than the new one: `client` before a follower, `fewer-partitions`.
+            reason: Word,
+        }
+        /// A fetch session was ended by its fetcher.
+        FetchSessionClosed {
+            /// The session's id.
+            session: i32,
+            /// `replaced` by a new one, `final` for good, `empty` when its last partition was forgotten.
+            reason: Word,
+        }
+        /// A fetch was refused as a whole, because it does not fit what the broker knows of its session.
+        FetchSessionRefused {
+            /// The session's id.
+            session: i32,
+            /// The epoch that the request carries.
+            epoch: i32,
+            /// The fetcher's connection.
+            connection: ConnectionId,
+            /// Kafka's error name.
+            error: Word,
+        }
+        /// A broker told somebody an offset of a partition.
+        OffsetListed {
+            /// The partition.
+            partition: TopicPartition,
+            /// Whom: the connection.
+            connection: ConnectionId,
+            /// The asking replica, or -1 for a client.
+            replica: BrokerId,
+            /// What was asked: a time, or -1 for the end, -2 for the start, -3 for the largest time, -4 for the local start,
+            /// -5 for the last tiered offset.
+            timestamp: i64,
+            /// 0 for read uncommitted, 1 for read committed.
+            isolation: i16,
+            /// The answer, or -1 for none.
+            offset: Offset,
+            /// The epoch of the answer, or -1.
+            leader_epoch: LeaderEpoch,
         }
         /// A request for one partition was refused.
         PartitionRequestRefused {
@@ -532,15 +741,6 @@ vocabulary! {
         ReplicaStopped {
             /// The partition.
             partition: TopicPartition,
-        }
-        /// The leader learnt how far a follower is.
-        FollowerProgressed {
-            /// The partition.
-            partition: TopicPartition,
-            /// The follower.
-            follower: BrokerId,
-            /// Its log end.
-            log_end: Offset,
         }
         /// A replica's high watermark moved.
         HighWatermarkMoved {
@@ -591,7 +791,8 @@ vocabulary! {
             /// Where that epoch ends at the leader.
             end_offset: Offset,
         }
-        /// The leader accepted a follower's fetch position in its epoch: everything below it must be equal.
+        /// The leader accepted a follower's fetch position in its epoch: that is how far the follower is, and everything below
+        /// it must be equal. Said when the position is another than before.
         FetchAccepted {
             /// The partition.
             partition: TopicPartition,
@@ -601,6 +802,39 @@ vocabulary! {
             offset: Offset,
             /// The leader epoch.
             leader_epoch: LeaderEpoch,
+        }
+        /// A leader sent a consumer to a replica that stands closer to it (KIP-392).
+        PreferredReplicaChosen {
+            /// The partition.
+            partition: TopicPartition,
+            /// The replica.
+            replica: BrokerId,
+            /// The consumer's rack.
+            rack: String,
+        }
+        /// One of this broker's fetchers took a partition on; each has its own connection and session.
+        FetcherAssigned {
+            /// The partition.
+            partition: TopicPartition,
+            /// The leader that it fetches from.
+            leader: BrokerId,
+            /// Which of `num.replica.fetchers`.
+            fetcher: i32,
+        }
+
+        /// The leader sends a follower nothing of a partition, or a follower does not ask for it, until the rate is below
+        /// its quota again (KIP-73). Said once for each time.
+        ReplicationThrottled {
+            /// The partition.
+            partition: TopicPartition,
+            /// `leader` or `follower`.
+            side: Word,
+            /// The follower.
+            replica: BrokerId,
+            /// Bytes a second over the quota's windows.
+            rate: u64,
+            /// The quota, in bytes a second.
+            quota: u64,
         }
 
     Log:
@@ -667,6 +901,34 @@ vocabulary! {
             partition: TopicPartition,
             /// Exclusive.
             to: Offset,
+        }
+        /// A replica's directory got another name: its topic is deleted, the replica is elsewhere now, or nobody knows it.
+        LogDirectoryRenamed {
+            /// The partition that it held.
+            partition: TopicPartition,
+            /// The id of its topic; zero if the directory does not say.
+            topic: TopicId,
+            /// Its name from now on.
+            directory: String,
+            /// `deleted`: to be removed after `file.delete.delay.ms`; `stray`: kept for a person to look at.
+            reason: Word,
+        }
+        /// A directory that waited for its removal, or a stray one, was found at the start.
+        LogDirectoryFound {
+            /// Its name.
+            directory: String,
+            /// `deleted` or `stray`.
+            reason: Word,
+        }
+        /// A directory that was put away is gone, with all its files.
+        LogDirectoryRemoved {
+            /// Its name.
+            directory: String,
+        }
+        /// The disk failed under this broker's log directory, its only one: the broker stops (KIP-112).
+        LogDirectoryFailed {
+            /// Where, and what the disk said.
+            reason: String,
         }
         /// The leader-epoch cache has a new entry.
         EpochStarted {
@@ -748,6 +1010,28 @@ vocabulary! {
             /// The leader epoch, or -1.
             leader_epoch: LeaderEpoch,
         }
+        /// A consumer reads a partition from another replica than before (KIP-392).
+        ReadReplicaChanged {
+            /// The partition.
+            partition: TopicPartition,
+            /// Where it reads from now on; -1 is the leader.
+            replica: BrokerId,
+            /// `preferred` by the leader, `expired`, `error`, `unreachable`, `leader-changed`.
+            reason: Word,
+        }
+        /// A consumer learnt that records which it has read are gone from the leader's log (KIP-320).
+        TruncationDetected {
+            /// The partition.
+            partition: TopicPartition,
+            /// Where it stood.
+            position: Offset,
+            /// The epoch of the last record that it had read.
+            epoch: LeaderEpoch,
+            /// The largest epoch up to that one which the leader knows, or -1.
+            leaders_epoch: LeaderEpoch,
+            /// Where that epoch ends at the leader, or -1.
+            end_offset: Offset,
+        }
         /// A consumer got a batch (or the part of it from its position on).
         RecordsRead {
             /// The partition.
@@ -769,6 +1053,15 @@ vocabulary! {
             to: Offset,
             /// `assigned`, `out-of-range` or `truncation`.
             reason: Word,
+        }
+        /// An admin client will ask again.
+        AdminRetried {
+            /// What was asked.
+            request: String,
+            /// Kafka's API key.
+            api_key: i16,
+            /// Kafka's error name, or what happened to the connection.
+            error: Word,
         }
         /// An admin request was answered for good.
         AdminAnswered {

@@ -30,6 +30,9 @@ pub fn event_line(event: &Event, nodes: &NodeTable) -> String {
 pub(crate) fn write_fields(line: &mut String, kind: &EventKind, nodes: &NodeTable) {
     let named = node_fields(kind);
     kind.visit(&mut |key, value| {
+        if value.is_silent() {
+            return;
+        }
         line.push(' ');
         line.push_str(key);
         line.push('=');
@@ -46,7 +49,9 @@ fn node_fields(kind: &EventKind) -> Vec<(&'static str, NodeId)> {
     match kind {
         EventKind::LinkCut { from, to }
         | EventKind::LinkHealed { from, to }
-        | EventKind::LinkChanged { from, to, .. } => vec![("from", *from), ("to", *to)],
+        | EventKind::LinkChanged { from, to, .. }
+        | EventKind::LinkFlaky { from, to, .. }
+        | EventKind::RepliesHeld { from, to, .. } => vec![("from", *from), ("to", *to)],
         EventKind::ConnectionOpening { to, .. } | EventKind::FrameSent { to, .. } => {
             vec![("to", *to)]
         }
