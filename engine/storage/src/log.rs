@@ -59,6 +59,9 @@ pub struct Log {
     log_start: Offset,
     synced: Offset,
     epochs: EpochCache,
+    /// Whether the names of its directory and files are durable. Kafka syncs nothing when it creates a log; until the first
+    /// sync of its records there is nothing that a name could keep (KAFKA-3968).
+    named: bool,
     /// The first failure of the disk under a change; then nothing more is written (KAFKA-10778).
     failed: Option<DiskError>,
 }
@@ -167,6 +170,8 @@ impl Log {
             // Older segments were synced when they were rolled.
             let result = disk.sync(active.log);
             self.fence(result)?;
+            let result = self.make_names_durable(disk);
+            self.fence(result)?;
             self.synced = end;
         }
         self.check();
@@ -185,19 +190,26 @@ impl Log {
         }
     }
 
-    /// Removes a log with its directory.
-    ///
-    /// Simplified: Kafka renames the directory to `…-delete` and removes it a minute later, for readers' sake.
+    /// Gives the log's directory another name, which takes it out of use: see [`layout::put_away_dir`]. Durable on
+    /// return, as in Kafka: a topic that was deleted must not come back with its records.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn delete(self, disk: &mut dyn Disk) -> DiskResult<()> {
-        for name in disk.list(&self.dir)? {
-            disk.remove(&format!("{}/{name}", self.dir))?;
-        }
-        disk.sync_dir(&self.dir)?;
-        disk.remove(&self.dir)?;
+    ///
+    /// [`layout::put_away_dir`]: crate::layout::put_away_dir
+    pub fn put_away(self, disk: &mut dyn Disk, directory: &str) -> DiskResult<()> {
+        disk.rename(&self.dir, directory)?;
         disk.sync_dir(parent(&self.dir))
+    }
+
+    /// Makes the names durable under which the log's bytes are found, once.
+    fn make_names_durable(&mut self, disk: &mut dyn Disk) -> DiskResult<()> {
+        if !self.named {
+            disk.sync_dir(&self.dir)?;
+            disk.sync_dir(parent(&self.dir))?;
+            self.named = true;
+        }
+        Ok(())
     }
 
     fn write_epochs(&self, disk: &mut dyn Disk) -> DiskResult<()> {

@@ -156,6 +156,7 @@ impl Log {
         let segment = Segment::open(disk, &self.dir, header.base_offset)?;
         // Without this the new file's bytes could be durable and its name not (KAFKA-3968).
         disk.sync_dir(&self.dir)?;
+        self.make_names_durable(disk)?;
         self.segments.push(segment);
         Ok(Some(header.base_offset))
     }

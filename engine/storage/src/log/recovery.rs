@@ -6,7 +6,7 @@
 
 use klamm_node::{Disk, DiskResult, Offset};
 
-use super::{Log, LogConfig, parent};
+use super::{Log, LogConfig};
 use crate::epochs::EpochCache;
 use crate::layout::{
     INDEX_SUFFIX, LEADER_EPOCH_CHECKPOINT, LOG_SUFFIX, parse_segment_name, segment_path,
@@ -69,6 +69,7 @@ impl Log {
             log_start: opening.log_start,
             synced: Offset(0),
             epochs: EpochCache::default(),
+            named: false,
             failed: None,
         };
         let mut recovery = Recovery::default();
@@ -134,7 +135,10 @@ impl Log {
                 let cut = segment.recover(disk, interval, &mut |header| {
                     note_epoch(&mut epochs, header.leader_epoch, header.base_offset);
                 })?;
-                disk.sync(segment.log)?;
+                // An empty file has nothing to lose: a broker with thousands of idle partitions starts without a sync.
+                if segment.size > 0 || cut > 0 {
+                    disk.sync(segment.log)?;
+                }
                 recovery.truncated_bytes += cut;
                 recovery.recovered_segments += 1;
                 broken = cut > 0;
@@ -144,12 +148,16 @@ impl Log {
         if self.segments.is_empty() {
             self.segments.push(Segment::open(disk, &self.dir, self.log_start)?);
         }
-        disk.sync_dir(&self.dir)?;
-        disk.sync_dir(parent(&self.dir))?;
+        // What was read here counts as durable from now on, so its names must be. After a clean stop they are.
+        self.named = opening.clean && self.size() > 0;
+        if self.size() > 0 || recovery.removed_segments > 0 {
+            self.make_names_durable(disk)?;
+        }
 
         // An entry at the log end has no records: whoever put it there leads no more (Kafka drops it as well).
         epochs.truncate_from_end(self.log_end());
-        recovery.epochs_rebuilt = on_disk.as_ref() != Some(&epochs);
+        // A log without epochs needs no file that says so.
+        recovery.epochs_rebuilt = on_disk.unwrap_or_default() != epochs;
         self.epochs = epochs;
         if recovery.epochs_rebuilt { self.write_epochs(disk) } else { Ok(()) }
     }

@@ -339,6 +339,8 @@ fn timestamps_are_found() {
 struct Failing {
     disk: MemoryDisk,
     appends_left: u32,
+    /// Everything that was synced, in order.
+    synced: Vec<String>,
 }
 
 impl Disk for Failing {
@@ -364,9 +366,11 @@ impl Disk for Failing {
         self.disk.truncate(file, len)
     }
     fn sync(&mut self, file: FileId) -> DiskResult<()> {
+        self.synced.push("file".to_owned());
         self.disk.sync(file)
     }
     fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
+        self.synced.push(dir.to_owned());
         self.disk.sync_dir(dir)
     }
     fn list(&mut self, dir: &str) -> DiskResult<Vec<String>> {
@@ -382,7 +386,7 @@ impl Disk for Failing {
 
 #[test]
 fn after_a_failed_write_nothing_is_appended_until_the_log_is_opened_again() {
-    let mut disk = Failing { disk: MemoryDisk::new(), appends_left: 100 };
+    let mut disk = Failing { disk: MemoryDisk::new(), appends_left: 100, synced: Vec::new() };
     let (mut log, _) = Log::open(&mut disk, DIR, SMALL, false).expect("opened");
     let append = |disk: &mut Failing, log: &mut Log| {
         log.append_as_leader(disk, batch(2, 20, 0), LeaderEpoch(0), None).map(|a| a.last_offset)
@@ -397,6 +401,37 @@ fn after_a_failed_write_nothing_is_appended_until_the_log_is_opened_again() {
     let (mut log, recovery) = Log::open(&mut disk, DIR, SMALL, false).expect("opened");
     assert!(recovery.truncated_bytes > 0);
     assert_eq!(append(&mut disk, &mut log), Ok(Offset(3)));
+}
+
+#[test]
+fn creating_and_opening_empty_logs_syncs_nothing_and_the_first_sync_of_records_syncs_the_names() {
+    let mut disk = Failing { disk: MemoryDisk::new(), appends_left: 100, synced: Vec::new() };
+    for clean in [false, false, true] {
+        Log::open(&mut disk, DIR, SMALL, clean).expect("opened");
+    }
+    assert_eq!(disk.synced, Vec::<String>::new(), "a thousand idle partitions cost nothing");
+    let (mut log, _) = Log::open(&mut disk, DIR, SMALL, false).expect("opened");
+    log.append_as_leader(&mut disk, batch(2, 20, 0), LeaderEpoch(0), None).expect("appended");
+    disk.synced.clear();
+    log.sync(&mut disk).expect("synced");
+    assert_eq!(disk.synced, ["file", DIR, ""], "KAFKA-3968: records without a name are lost");
+    disk.synced.clear();
+    log.append_as_leader(&mut disk, batch(2, 20, 0), LeaderEpoch(0), None).expect("appended");
+    log.sync(&mut disk).expect("synced");
+    assert_eq!(disk.synced, ["file"]);
+}
+
+#[test]
+fn a_log_that_is_put_away_is_found_under_its_new_name_alone() {
+    let mut disk = MemoryDisk::new();
+    let (mut log, _) = open(&mut disk, SMALL, false);
+    lead(&mut log, &mut disk, 1, 2);
+    log.sync(&mut disk).expect("synced");
+    log.put_away(&mut disk, "orders-0.0-delete").expect("renamed");
+    disk.lose_power(Loss::Whole, &mut dice());
+    assert_eq!(disk.list("").expect("listed"), ["orders-0.0-delete/"]);
+    let (log, _) = open(&mut disk, SMALL, false);
+    assert_eq!(log.log_end(), Offset(0), "a topic of the same name never meets the old records");
 }
 
 /// One step of a random history.

@@ -70,6 +70,7 @@ impl Log {
         }
         self.segments.push(Segment::open(disk, &self.dir, offset)?);
         disk.sync_dir(&self.dir)?;
+        self.make_names_durable(disk)?;
         self.log_start = offset;
         self.synced = offset;
         self.epochs.clear();
