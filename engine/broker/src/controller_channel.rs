@@ -18,7 +18,6 @@ const RETRY_BACKOFF: Span = Span::millis(50);
 #[derive(Clone, PartialEq, Debug)]
 struct Waiting<T> {
     request: RequestKind,
-    max_version: i16,
     deadline: Time,
     tag: T,
 }
@@ -57,12 +56,7 @@ impl<T> ControllerChannel<T> {
 
     /// Queues a request; call [`Self::pump`] afterwards.
     pub fn send(&mut self, request: RequestKind, deadline: Time, tag: T) {
-        self.send_up_to(request, i16::MAX, deadline, tag);
-    }
-
-    /// Queues a request that must not be sent in a higher version.
-    pub fn send_up_to(&mut self, request: RequestKind, max_version: i16, deadline: Time, tag: T) {
-        self.queue.push_back(Waiting { request, max_version, deadline, tag });
+        self.queue.push_back(Waiting { request, deadline, tag });
     }
 
     /// How many requests have no outcome yet.
@@ -133,7 +127,7 @@ impl<T> ControllerChannel<T> {
         let Some(leader) = leader else { return false };
         let Some(waiting) = self.queue.pop_front() else { return false };
         let call = Call::new(waiting.request.clone(), self.request_timeout);
-        self.client.send(cx, leader, call.up_to(waiting.max_version), ());
+        self.client.send(cx, leader, call, ());
         self.in_flight = Some(waiting);
         true
     }
@@ -147,9 +141,7 @@ fn says_not_controller(response: &ResponseKind) -> bool {
         ResponseKind::BrokerRegistration(response) => response.error_code == not_controller,
         ResponseKind::BrokerHeartbeat(response) => response.error_code == not_controller,
         ResponseKind::AlterPartition(response) => response.error_code == not_controller,
-        ResponseKind::CreateTopics(response) => {
-            response.topics.iter().any(|topic| topic.error_code == not_controller)
-        }
+        ResponseKind::Envelope(response) => response.error_code == not_controller,
         _ => false,
     }
 }

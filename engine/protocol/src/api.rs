@@ -64,6 +64,7 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::BeginQuorumEpoch, "BeginQuorumEpoch", 0, 1, C),
     row(ApiKey::EndQuorumEpoch, "EndQuorumEpoch", 0, 1, C),
     row(ApiKey::AlterPartition, "AlterPartition", 2, 3, C),
+    row(ApiKey::Envelope, "Envelope", 0, 0, C),
     row(ApiKey::DescribeCluster, "DescribeCluster", 0, 2, B),
     row(ApiKey::BrokerRegistration, "BrokerRegistration", 0, 4, C),
     row(ApiKey::BrokerHeartbeat, "BrokerHeartbeat", 0, 1, C),

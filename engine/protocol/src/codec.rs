@@ -155,4 +155,8 @@ macro_rules! kinds {
 kinds! {
     Produce Fetch ListOffsets Metadata FindCoordinator ApiVersions CreateTopics OffsetForLeaderEpoch Vote
     BeginQuorumEpoch EndQuorumEpoch AlterPartition DescribeCluster BrokerRegistration BrokerHeartbeat
+    DeleteTopics DeleteRecords InitProducerId DescribeConfigs AlterConfigs CreatePartitions ElectLeaders
+    IncrementalAlterConfigs AlterPartitionReassignments ListPartitionReassignments DescribeClientQuotas
+    AlterClientQuotas DescribeQuorum UpdateFeatures Envelope FetchSnapshot UnregisterBroker AllocateProducerIds
+    ControllerRegistration AssignReplicasToDirs AddRaftVoter RemoveRaftVoter UpdateRaftVoter
 }

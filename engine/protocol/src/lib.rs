@@ -25,6 +25,8 @@ pub mod compression;
 pub mod convert;
 mod cursor;
 pub mod error;
+pub mod fetch_session;
+pub mod forward;
 pub mod frame;
 pub mod header;
 pub mod metadata;

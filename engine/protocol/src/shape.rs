@@ -14,7 +14,7 @@ use crate::header::Cursor;
 
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// A field's kind, without its meaning.
 enum Kind {

@@ -2,6 +2,7 @@
 
 mod broker;
 mod deliver;
+mod forwarding;
 mod router;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,15 +15,12 @@ use klamm_node::{
     CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
 };
 use klamm_protocol::api::Listener;
-use klamm_protocol::channel::{
-    Client, ClientSettings, RequestToken, RpcError, Server, ServerSettings,
-};
-use klamm_protocol::kafka::messages::ResponseKind;
+use klamm_protocol::channel::{Client, ClientSettings, Server, ServerSettings};
 use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 use klamm_storage::ReadError;
 
+use self::forwarding::{Forwarded, Opened};
 use super::{BrokerSummary, ProcessConfig, ProcessSummary, ReplicaBatches};
-use crate::api;
 use crate::controller_channel::{ControllerAnswer, ControllerChannel};
 use crate::lifecycle::{Lifecycle, LifecycleCall, LifecycleOutput};
 use crate::meta_properties;
@@ -54,15 +52,6 @@ const STEP_BOUND: u32 = 1_000_000;
 /// How long a quorum member may take to resign. A constant in Kafka too.
 const RESIGN_MAX: Span = Span::secs(5);
 
-/// Who waits for the answer to a forwarded request.
-#[derive(Clone, PartialEq, Debug)]
-enum Forwarded {
-    /// A client that asked to create these topics.
-    CreateTopics { token: RequestToken, topics: Vec<TopicName> },
-    /// Nobody: this broker creates a topic because a client asked for its metadata.
-    AutoCreate { topic: TopicName },
-}
-
 /// The rooms of the broker role. They do not know each other; [`Running`] does.
 #[derive(Clone, Debug)]
 struct Broker {
@@ -90,6 +79,8 @@ pub(super) struct Running {
     controller: Option<Controller>,
     broker: Option<Broker>,
     messages: VecDeque<Message>,
+    /// Forwarded requests that were taken out of their envelopes and are not answered yet, by serial.
+    opened: BTreeMap<u64, Opened>,
     end: End,
 }
 
@@ -156,6 +147,7 @@ impl Running {
             controller,
             broker,
             messages: VecDeque::new(),
+            opened: BTreeMap::new(),
             end: End::Open,
         })
     }
@@ -245,6 +237,7 @@ impl Running {
                 fenced: broker.lifecycle.fenced(),
                 replicas: broker.replicas.summary(),
                 parked: broker.replicas.parked(),
+                put_away: broker.replicas.put_away_directories(),
             }),
         }
     }
@@ -348,32 +341,11 @@ impl Running {
         }
     }
 
-    /// The answer to a forwarded request goes to whoever asked.
-    fn forwarded(
-        &mut self,
-        cx: &mut Context<'_>,
-        forwarded: Forwarded,
-        outcome: Result<ResponseKind, RpcError>,
-    ) {
-        match forwarded {
-            Forwarded::CreateTopics { token, topics } => {
-                let response = outcome.unwrap_or_else(|_| {
-                    ResponseKind::CreateTopics(api::create_topics::timed_out(&topics))
-                });
-                self.server.respond(cx, token, Some(&response));
-            }
-            Forwarded::AutoCreate { topic } => {
-                if let Some(broker) = &mut self.broker {
-                    broker.creating.remove(&topic);
-                }
-            }
-        }
-    }
-
     fn begin_shutdown(&mut self, cx: &mut Context<'_>) {
         match &mut self.broker {
             Some(broker) => {
                 let mut out = Vec::new();
+                broker.replicas.begin_controlled_shutdown();
                 broker.lifecycle.begin_shutdown(cx, &mut out);
                 self.messages.extend(out.into_iter().map(Message::Lifecycle));
             }

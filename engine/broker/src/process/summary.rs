@@ -1,5 +1,7 @@
 //! What a process holds, as plain data: the other side of the test that the View, folded from events, equals the nodes.
 
+use std::collections::BTreeMap;
+
 use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
 use klamm_raft::RaftSummary;
 
@@ -34,6 +36,8 @@ pub struct BrokerSummary {
     pub replicas: Vec<ReplicaSummary>,
     /// Requests that wait.
     pub parked: usize,
+    /// The directories of replicas that it has put away, each with the word for why.
+    pub put_away: BTreeMap<String, &'static str>,
 }
 
 /// The batches of each replica, by name.

@@ -171,12 +171,21 @@ impl Lab {
         request: impl Into<RequestKind>,
         version: i16,
     ) -> Result<ResponseKind, RpcError> {
+        self.ask_at(&Endpoint::new(host, 9092), request, version)
+    }
+
+    /// Asks at any listener.
+    pub(crate) fn ask_at(
+        &mut self,
+        to: &Endpoint,
+        request: impl Into<RequestKind>,
+        version: i16,
+    ) -> Result<ResponseKind, RpcError> {
         let at = self.index("client");
         let call = Call::new(request.into(), Span::secs(40)).up_to(version);
-        let to = Endpoint::new(host, 9092);
         self.with(at, |kind, cx| {
             let Kind::Raw(client) = kind else { unreachable!("the client") };
-            client.send(cx, &to, call, ());
+            client.send(cx, to, call, ());
         });
         let end = self.now + Span::secs(60);
         loop {

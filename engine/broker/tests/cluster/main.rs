@@ -1,6 +1,7 @@
 //! Whole processes against each other, spoken to in raw protocol.
 
 mod driver;
+mod forwarding;
 
 use std::collections::BTreeMap;
 

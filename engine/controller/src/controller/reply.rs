@@ -1,11 +1,10 @@
 //! Replies of a controller that is not, or no longer, the active one.
 
 use klamm_protocol::ErrorCode;
-use klamm_protocol::convert::text;
-use klamm_protocol::kafka::messages::create_topics_response::CreatableTopicResult;
+use klamm_protocol::forward;
 use klamm_protocol::kafka::messages::{
-    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse,
-    CreateTopicsResponse, RequestKind, ResponseKind,
+    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse, RequestKind,
+    ResponseKind,
 };
 
 const WHY: &str = "This is not the active controller.";
@@ -17,13 +16,7 @@ pub(super) fn not_controller(request: &RequestKind) -> Option<ResponseKind> {
         RequestKind::BrokerRegistration(_) => registration(),
         RequestKind::BrokerHeartbeat(_) => heartbeat(),
         RequestKind::AlterPartition(_) => alter_partition(),
-        RequestKind::CreateTopics(request) => {
-            let names = request.topics.iter().map(|topic| topic.name.clone());
-            create_topics(
-                names.map(|name| CreatableTopicResult::default().with_name(name)).collect(),
-            )
-        }
-        _ => return None,
+        other => return forward::refused(other, ErrorCode::NOT_CONTROLLER, WHY),
     })
 }
 
@@ -34,13 +27,10 @@ pub(super) fn lost_leadership(response: ResponseKind) -> ResponseKind {
         ResponseKind::BrokerRegistration(_) => registration(),
         ResponseKind::BrokerHeartbeat(_) => heartbeat(),
         ResponseKind::AlterPartition(_) => alter_partition(),
-        ResponseKind::CreateTopics(response) => {
-            let names = response.topics.into_iter().map(|topic| topic.name);
-            create_topics(
-                names.map(|name| CreatableTopicResult::default().with_name(name)).collect(),
-            )
+        mut other => {
+            forward::each_error_code(&mut other, |code| *code = ErrorCode::NOT_CONTROLLER.0);
+            other
         }
-        other => other,
     }
 }
 
@@ -60,15 +50,4 @@ fn heartbeat() -> ResponseKind {
 fn alter_partition() -> ResponseKind {
     let response = AlterPartitionResponse::default().with_error_code(ErrorCode::NOT_CONTROLLER.0);
     ResponseKind::AlterPartition(response)
-}
-
-fn create_topics(topics: Vec<CreatableTopicResult>) -> ResponseKind {
-    let refused = |topic: CreatableTopicResult| {
-        topic
-            .with_error_code(ErrorCode::NOT_CONTROLLER.0)
-            .with_error_message(Some(text(WHY)))
-            .with_configs(Some(Vec::new()))
-    };
-    let topics = topics.into_iter().map(refused).collect();
-    ResponseKind::CreateTopics(CreateTopicsResponse::default().with_topics(topics))
 }

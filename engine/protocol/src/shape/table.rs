@@ -28,6 +28,8 @@ macro_rules! shape {
     };
 }
 
+mod admin;
+
 shape! { PRODUCE_REQUEST_PARTITION_PRODUCE_DATA flexible from 9 {
     index: Fixed(4), 3, 13;
     records: Blob, 3, 13;
@@ -604,7 +606,7 @@ pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_REQUEST),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_REQUEST),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_REQUEST),
-        _ => None,
+        other => admin::request(other),
     }
 }
 
@@ -630,6 +632,6 @@ pub(super) fn response(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_RESPONSE),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_RESPONSE),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_RESPONSE),
-        _ => None,
+        other => admin::response(other),
     }
 }

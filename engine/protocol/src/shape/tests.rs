@@ -98,6 +98,11 @@ fn response_body(api: &ApiInfo, version: i16, random: &mut Stream) -> Bytes {
     body.into()
 }
 
+/// A random valid request.
+pub(crate) fn some_request(api: &ApiInfo, version: i16, random: &mut Stream) -> RequestKind {
+    codec::decode_request(request_frame(api, version, random)).expect("a valid request").body
+}
+
 fn request_frame(api: &ApiInfo, version: i16, random: &mut Stream) -> Bytes {
     let header = RequestHeader {
         api_key: api.key,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_node::config::{self, Scope};
 use klamm_node::event::{CATALOGUE, Room};
 use klamm_protocol::api::{APIS, ApiInfo, Listener};
+use klamm_protocol::forward;
 use klamm_trace::INVARIANTS;
 
 use crate::{read, root, rust_files};
@@ -92,6 +93,11 @@ fn answered_in(api: &ApiInfo, listener: Listener) -> String {
     // Both listeners are told the APIs by the same post; any other API of the controller listener goes past the broker.
     if root().join(&post).is_file() && (listener == Listener::Broker || name == "api_versions") {
         return post;
+    }
+    // Whatever is forwarded, and the envelope that it travels in, passes one place.
+    let forwarded = forward::FORWARDABLE.contains(&api.api) && listener == Listener::Broker;
+    if forwarded || name == "envelope" {
+        return "engine/broker/src/process/running/forwarding.rs".to_owned();
     }
     let (rooms, taken): (&[&str], _) = match listener {
         Listener::Broker => (&["engine/broker/src/replica/"], format!("pub fn {name}(")),

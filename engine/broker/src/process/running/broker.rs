@@ -103,6 +103,9 @@ fn why(wake: Wake) -> &'static str {
     match wake {
         Wake::IsrCheck => "isr-check",
         Wake::HighWatermarkCheckpoint => "high-watermark-checkpoint",
+        Wake::LogStartCheckpoint => "log-start-checkpoint",
+        Wake::RecoveryPointCheckpoint => "recovery-point-checkpoint",
+        Wake::DirectoryRemoval => "directory-removal",
         Wake::AlterPartition => "alter-partition-retry",
         Wake::Fetcher(_) => "fetcher-backoff",
         Wake::Parked => "parked-request",

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use klamm_controller::ControllerOutput;
-use klamm_node::{Context, Offset};
+use klamm_node::{Context, EventKind, Offset};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::Call;
@@ -28,9 +28,7 @@ impl Running {
             RaftOutput::Send { to: _, endpoint, request, timeout, call } => {
                 self.to_quorum.send(cx, &endpoint, Call::new(request, timeout), call);
             }
-            RaftOutput::Reply { token, response } => {
-                self.server.respond(cx, token, Some(&response));
-            }
+            RaftOutput::Reply { token, response } => self.reply(cx, token, response),
             RaftOutput::Committed { base_offset: _, epoch: _, records } => {
                 self.committed(cx, &records);
             }
@@ -95,15 +93,23 @@ impl Running {
                     None => controller.deactivate(cx, out),
                 });
             }
-            ControllerOutput::Reply { token, response } => {
-                self.server.respond(cx, token, Some(&response));
-            }
+            ControllerOutput::Reply { token, response } => self.reply(cx, token, response),
         }
     }
 
     fn on_replica(&mut self, cx: &mut Context<'_>, output: ReplicaOutput) {
         match output {
             ReplicaOutput::Reply { token, response } => {
+                if !self.server.waits(&token) {
+                    // Nobody looks for the requests of a lost connection; they leave the purgatory like the others, but no
+                    // frame says so.
+                    cx.observe(EventKind::RequestUnparked {
+                        connection: token.connection,
+                        correlation_id: token.correlation_id,
+                        outcome: "asker-gone".into(),
+                    });
+                    return;
+                }
                 self.server.respond(cx, token, response.as_ref());
             }
             ReplicaOutput::CloseConnection { token, reason } => {

@@ -6,12 +6,12 @@ use klamm_node::{CloseReason, Context, Purpose};
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::codec::DecodedRequest;
+use klamm_protocol::forward;
 use klamm_protocol::kafka::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, DescribeClusterRequest, MetadataRequest, RequestKind,
-    ResponseKind,
+    ApiVersionsRequest, DescribeClusterRequest, MetadataRequest, RequestKind, ResponseKind,
 };
 
-use super::{Broker, Forwarded, Message, Running};
+use super::{Broker, Message, Running};
 use crate::api;
 
 impl Running {
@@ -34,12 +34,17 @@ impl Running {
             ) => {
                 self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
             }
+            (Listener::Controller, RequestKind::Envelope(body)) => {
+                self.open_envelope(cx, token, &body);
+            }
             (Listener::Controller, body) => {
                 self.with_controller(cx, |controller, cx, out| {
                     controller.handle_request(cx, token, body, out);
                 });
             }
-            (Listener::Broker, RequestKind::Metadata(body)) => self.metadata(cx, token, &body),
+            (Listener::Broker, RequestKind::Metadata(body)) => {
+                self.metadata(cx, token, request.header.client_id, &body);
+            }
             (Listener::Broker, RequestKind::DescribeCluster(body)) => {
                 self.describe_cluster(cx, token, &body);
             }
@@ -47,8 +52,8 @@ impl Running {
                 let response = api::find_coordinator::answer(&body, token.api_version);
                 self.server.respond(cx, token, Some(&ResponseKind::FindCoordinator(response)));
             }
-            (Listener::Broker, RequestKind::CreateTopics(body)) => {
-                self.create_topics(cx, token, body);
+            (Listener::Broker, body) if forward::is_forwardable(&body) => {
+                self.forward(cx, token, request.header, body);
             }
             (Listener::Broker, body) => self.ask_replicas(cx, token, body),
         }
@@ -88,9 +93,16 @@ impl Running {
         self.server.respond(cx, token, Some(&ResponseKind::ApiVersions(response)));
     }
 
-    fn metadata(&mut self, cx: &mut Context<'_>, token: RequestToken, request: &MetadataRequest) {
+    fn metadata(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        client_id: Option<String>,
+        request: &MetadataRequest,
+    ) {
         let Some(broker) = &mut self.broker else { return };
         let settings = &self.config.settings;
+        let mut asked = Vec::new();
         let answer = api::metadata::answer(
             request,
             token.api_version,
@@ -103,10 +115,11 @@ impl Running {
             if broker.creating.insert(Arc::clone(&topic)) {
                 let timeout_ms = i32::try_from(settings.request_timeout.as_millis());
                 let create = api::create_topics::automatic(&topic, timeout_ms.unwrap_or(i32::MAX));
-                let deadline = cx.now + settings.request_timeout;
-                let request = RequestKind::CreateTopics(create);
-                broker.forwarding.send(request, deadline, Forwarded::AutoCreate { topic });
+                asked.push((topic, create));
             }
+        }
+        for (topic, create) in asked {
+            self.auto_create(cx, token, client_id.clone(), topic, create);
         }
         self.server.respond(cx, token, Some(&ResponseKind::Metadata(answer.response)));
     }
@@ -128,19 +141,5 @@ impl Running {
             &broker.image,
         );
         self.server.respond(cx, token, Some(&ResponseKind::DescribeCluster(response)));
-    }
-
-    fn create_topics(
-        &mut self,
-        cx: &Context<'_>,
-        token: RequestToken,
-        request: CreateTopicsRequest,
-    ) {
-        let Some(broker) = &mut self.broker else { return };
-        let topics = api::create_topics::asked(&request);
-        let deadline = cx.now + self.config.settings.request_timeout;
-        let request = RequestKind::CreateTopics(request);
-        let forwarded = Forwarded::CreateTopics { token, topics };
-        broker.forwarding.send_up_to(request, token.api_version, deadline, forwarded);
     }
 }

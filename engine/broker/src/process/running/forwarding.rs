@@ -1,0 +1,199 @@
+//! Forwarding: a request that only the active controller can answer travels there in an envelope (KIP-590, key 58) and its
+//! answer back.
+//!
+//! *Flows in*: requests of the [table](klamm_protocol::forward::FORWARDABLE) on the broker listener; envelopes on the
+//! controller listener. *Flows out*: envelopes to the controller; the requests in them, to the router.
+//! *Must never*: leave a client without an answer, or let it see an error that only concerns broker and controller.
+//!
+//! A client's request waits up to `request.timeout.ms` for a controller and is then answered REQUEST_TIMED_OUT throughout.
+//! UNSUPPORTED_VERSION of the envelope reaches the client as that, any other error of it as UNKNOWN_SERVER_ERROR.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use klamm_node::{CloseReason, Context, TopicName};
+use klamm_protocol::api;
+use klamm_protocol::channel::{RequestToken, RpcError};
+use klamm_protocol::codec::DecodedRequest;
+use klamm_protocol::error::ErrorCode;
+use klamm_protocol::forward::{self, Principal};
+use klamm_protocol::header::RequestHeader;
+use klamm_protocol::kafka::messages::{
+    ApiKey, CreateTopicsRequest, EnvelopeRequest, EnvelopeResponse, RequestKind, ResponseKind,
+};
+
+use super::Running;
+
+/// Who waits for the answer to a forwarded request.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Forwarded {
+    /// A client.
+    Client {
+        token: RequestToken,
+        header: RequestHeader,
+        /// What a refusal of the whole request is made from.
+        request: Box<RequestKind>,
+    },
+    /// Nobody: this broker creates a topic because a client asked for its metadata.
+    AutoCreate { topic: TopicName },
+}
+
+/// A request that came in an envelope.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Opened {
+    /// The envelope's token.
+    outer: RequestToken,
+    /// The header of the request within.
+    header: RequestHeader,
+}
+
+impl Running {
+    /// Sends a client's request to the active controller.
+    pub(super) fn forward(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        header: RequestHeader,
+        request: RequestKind,
+    ) {
+        match self.seal(token, &header, &request) {
+            Some(envelope) => {
+                let Some(broker) = &mut self.broker else { return };
+                let deadline = cx.now + self.config.settings.request_timeout;
+                let forwarded = Forwarded::Client { token, header, request: Box::new(request) };
+                broker.forwarding.send(RequestKind::Envelope(envelope), deadline, forwarded);
+            }
+            // What was read can be written again; if not, nobody is told less than the truth.
+            None => self.server.hang_up(cx, token, CloseReason::Local),
+        }
+    }
+
+    /// Asks the active controller to create a topic on behalf of a client that wanted to know about it.
+    pub(super) fn auto_create(
+        &mut self,
+        cx: &Context<'_>,
+        token: RequestToken,
+        client_id: Option<String>,
+        topic: TopicName,
+        request: CreateTopicsRequest,
+    ) {
+        let key = ApiKey::CreateTopics as i16;
+        let header = RequestHeader {
+            api_key: key,
+            api_version: api::info(key).map_or(0, |info| info.max),
+            correlation_id: token.correlation_id,
+            client_id,
+        };
+        let envelope = self.seal(token, &header, &RequestKind::CreateTopics(request));
+        let Some((broker, envelope)) = self.broker.as_mut().zip(envelope) else { return };
+        let deadline = cx.now + self.config.settings.request_timeout;
+        let forwarded = Forwarded::AutoCreate { topic };
+        broker.forwarding.send(RequestKind::Envelope(envelope), deadline, forwarded);
+    }
+
+    /// Simplified: hosts of the world have names and no addresses; a client on one is told as 0.0.0.0. Without
+    /// authentication everybody is `User:ANONYMOUS`.
+    fn seal(
+        &self,
+        token: RequestToken,
+        header: &RequestHeader,
+        request: &RequestKind,
+    ) -> Option<EnvelopeRequest> {
+        let peer = self.server.peer(token.connection);
+        let host = peer.and_then(|peer| peer.host.parse().ok());
+        let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        forward::seal(header, request, &Principal::anonymous(), host)
+    }
+
+    /// The answer to a forwarded request goes to whoever asked.
+    pub(super) fn forwarded(
+        &mut self,
+        cx: &mut Context<'_>,
+        forwarded: Forwarded,
+        outcome: Result<ResponseKind, RpcError>,
+    ) {
+        match forwarded {
+            Forwarded::Client { token, header, request } => {
+                let response = match unwrapped(&header, outcome) {
+                    Ok(response) => Some(response),
+                    Err(error) => refused(&request, error),
+                };
+                match response {
+                    Some(response) => self.server.respond(cx, token, Some(&response)),
+                    None => self.server.hang_up(cx, token, CloseReason::Local),
+                }
+            }
+            Forwarded::AutoCreate { topic } => {
+                if let Some(broker) = &mut self.broker {
+                    broker.creating.remove(&topic);
+                }
+            }
+        }
+    }
+
+    /// Takes a request out of its envelope and routes it as if it had come by itself.
+    pub(super) fn open_envelope(
+        &mut self,
+        cx: &mut Context<'_>,
+        outer: RequestToken,
+        envelope: &EnvelopeRequest,
+    ) {
+        match forward::open(envelope) {
+            Ok(forward::Opened { request, principal: _, host: _ }) => {
+                let DecodedRequest { header, .. } = &request;
+                let inner = RequestToken {
+                    correlation_id: header.correlation_id,
+                    api_key: header.api_key,
+                    api_version: header.api_version,
+                    ..outer
+                };
+                self.opened.insert(outer.serial, Opened { outer, header: header.clone() });
+                self.route(cx, inner, request);
+            }
+            Err(error) => {
+                let response = EnvelopeResponse::default().with_error_code(error.0);
+                self.server.respond(cx, outer, Some(&ResponseKind::Envelope(response)));
+            }
+        }
+    }
+
+    /// Answers a request of the controller listener, in an envelope if it came in one.
+    pub(super) fn reply(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        response: ResponseKind,
+    ) {
+        match self.opened.remove(&token.serial) {
+            Some(Opened { outer, header }) => {
+                let envelope = forward::seal_response(&header, response);
+                self.server.respond(cx, outer, Some(&ResponseKind::Envelope(envelope)));
+            }
+            None => self.server.respond(cx, token, Some(&response)),
+        }
+    }
+}
+
+/// What the controller answered, or why there is no answer.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an envelope is answered by an envelope")]
+fn unwrapped(
+    header: &RequestHeader,
+    outcome: Result<ResponseKind, RpcError>,
+) -> Result<ResponseKind, ErrorCode> {
+    match outcome {
+        Ok(ResponseKind::Envelope(envelope)) => forward::open_response(header, envelope),
+        Err(RpcError::Timeout | RpcError::Disconnected(_)) => Err(ErrorCode::REQUEST_TIMED_OUT),
+        Err(RpcError::UnsupportedVersion) => Err(ErrorCode::UNSUPPORTED_VERSION),
+        Ok(_) | Err(RpcError::Malformed) => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+    }
+}
+
+fn refused(request: &RequestKind, error: ErrorCode) -> Option<ResponseKind> {
+    let why = match error {
+        ErrorCode::REQUEST_TIMED_OUT => "The request timed out.",
+        ErrorCode::UNSUPPORTED_VERSION => {
+            "The active controller does not know this version of the request."
+        }
+        _ => "The request could not be forwarded to the active controller.",
+    };
+    forward::refused(request, error, why)
+}
