@@ -25,6 +25,7 @@ mod epoch_cache;
 mod epoch_offset_unique;
 mod finding;
 mod leader_completeness;
+mod liveness;
 mod membership;
 mod metadata_image;
 mod metadata_monotone;
@@ -47,6 +48,7 @@ pub use finding::{
     Findings, INVARIANTS, InvariantId, InvariantInfo, PermittedLoss, PermittedReason, Severity,
     Violation,
 };
+pub use liveness::Quiescence;
 use observer::Observer;
 
 /// What an invariant looks at.
@@ -76,6 +78,7 @@ pub struct Invariants {
     metadata_recovery: metadata_recovery::MetadataRecovery,
     alteration: alteration::Alteration,
     client_history: client_history::ClientHistory,
+    liveness: liveness::Liveness,
     finished: bool,
 }
 
@@ -107,6 +110,21 @@ impl Invariants {
         self.alteration.check(&mut cx);
         committed_only::check(&mut cx);
         self.client_history.check(&mut cx);
+        self.liveness.check(&mut cx);
+    }
+
+    /// Checks liveness (L1–L10) at a quiet moment; false if the moment is not quiet, and nothing was checked.
+    ///
+    /// The runner calls it where a run is meant to be healed: at the end of every run, and at the end of a nemesis's quiet
+    /// end. It need not know whether the moment is quiet: what the trace tells of faults is looked at here. What the trace
+    /// can't tell is the caller's: it calls only if no link and no disk is slower than the scenario began with.
+    pub fn at_quiescence(&mut self, view: &View, quiet: &Quiescence, seq: Seq, time: Time) -> bool {
+        self.reporter.at(seq, time);
+        let judged = self.liveness.judge(view, quiet, &mut self.reporter);
+        if judged {
+            self.client_history.unresolved(view, quiet, &mut self.reporter);
+        }
+        judged
     }
 
     /// Checks what only the end of a run can tell. A second call adds nothing.

@@ -36,7 +36,7 @@ pub use hash::{RollingHash, TraceHash};
 pub use header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};
 pub use invariant::{
     Findings, INVARIANTS, InvariantId, InvariantInfo, Invariants, PermittedLoss, PermittedReason,
-    Severity, Violation,
+    Quiescence, Severity, Violation,
 };
 pub use recorder::{Keep, Recorder};
 pub use store::{EventStore, Events};

@@ -9,7 +9,7 @@ use crate::causes::Causes;
 use crate::format::Trace;
 use crate::hash::{RollingHash, TraceHash};
 use crate::header::TraceHeader;
-use crate::invariant::{Findings, Invariants, PermittedLoss, Violation};
+use crate::invariant::{Findings, Invariants, PermittedLoss, Quiescence, Violation};
 use crate::store::EventStore;
 use crate::view::View;
 
@@ -156,6 +156,14 @@ impl Recorder {
     /// The run as a self-contained trace.
     pub fn to_trace(&self) -> Trace {
         Trace { header: (*self.header).clone(), events: self.events.clone(), hash: self.hash() }
+    }
+
+    /// Checks liveness at a quiet moment, see [`Invariants::at_quiescence`]; false if it is not quiet, or if the invariants
+    /// are not kept.
+    pub fn at_quiescence(&mut self, quiet: &Quiescence) -> bool {
+        self.keep.invariants
+            && Arc::make_mut(&mut self.invariants)
+                .at_quiescence(&self.view, quiet, self.last, self.now)
     }
 
     /// Adds what only the end of a run can tell, see [`crate::validate`], and returns all findings.

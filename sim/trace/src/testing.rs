@@ -2,8 +2,8 @@
 
 use klamm_node::effects::FrameRole;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation, IncarnationId,
-    LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, Incarnation,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
     TopicPartition,
 };
 
@@ -154,6 +154,10 @@ impl Story {
             partition_epoch: PartitionEpoch(partition_epoch),
             isr: isr.clone(),
             replicas: vec![BrokerId(1), BrokerId(2), BrokerId(3)],
+            adding: IfAny::default(),
+            removing: IfAny::default(),
+            elr: IfAny::default(),
+            last_known_elr: IfAny::default(),
         });
     }
 

@@ -38,7 +38,7 @@ impl Alteration {
             }
             // What the controllers before had not committed is forgotten.
             EventKind::ControllerActivated { .. } => self.decided.clear(),
-            EventKind::PartitionChangeDecided { partition, leader, isr, reason } => {
+            EventKind::PartitionChangeDecided { partition, leader, isr, reason, .. } => {
                 let asked = reason == "alter-partition";
                 let decision = (*leader, isr.iter().copied().collect(), asked);
                 self.decided.entry(partition.clone()).or_default().push_back(decision);

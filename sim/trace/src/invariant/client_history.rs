@@ -4,18 +4,23 @@
 //! S16: leaders store a batch no more often than a producer sent it. S24: a consumer
 //! reads on where it stopped, unless its position was set, which it says: no *poll-skip*, no *nonmonotonic-poll*. L3: a
 //! producer sends the records of a partition in the order in which it took them, tries a batch again before it goes on to
-//! a new one, and tells the fate of each record once.
+//! a new one, and tells the fate of each record once; and it does so within `delivery.timeout.ms`, or sooner in a healed
+//! cluster.
 //!
 //! Broken, it looks like this: a payment is booked twice, or never, and every broker's log is in perfect order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use klamm_node::{EventKind, NodeId, Offset, RecordId, TopicPartition};
+use klamm_node::{EventKind, NodeId, Offset, RecordId, Span, TopicPartition};
 
-use super::{Check, Finding, InvariantId, Severity};
+use super::{Check, Finding, InvariantId, Quiescence, Reporter, Severity};
+use crate::view::{ProcessState, View};
 
 /// Kafka's key of the Produce API.
 const PRODUCE: i16 = 0;
+
+/// How long a producer may take to notice that a record's time is over.
+const A_MOMENT: Span = Span::secs(1);
 
 /// A producer's records for one partition.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +89,41 @@ impl ClientHistory {
                 self.lanes.retain(|(producer, _), _| *producer != node);
             }
             _ => {}
+        }
+    }
+
+    /// L3 at a quiet moment: no record is older than its producer may take, or than a healed cluster takes.
+    pub(super) fn unresolved(&self, view: &View, quiet: &Quiescence, reporter: &mut Reporter) {
+        for ((producer, partition), lane) in &self.lanes {
+            let records = lane.unsent.iter().chain(&lane.open);
+            let oldest =
+                records.filter_map(|record| Some((view.records.get(record)?.time, record)));
+            let Some((since, record)) = oldest.min() else { continue };
+            if view.nodes.get(producer).is_none_or(|node| node.state != ProcessState::Up) {
+                continue;
+            }
+            let age = view.now.since(since);
+            let writeable = view.partitions.get(partition).is_some_and(|state| {
+                let isr = state.truth.as_ref().map_or(0, |truth| truth.isr.len());
+                view.true_leader_in(state).is_some() && isr >= view.min_isr(&partition.topic)
+            });
+            let given_up = quiet.delivery.get(producer).is_some_and(|most| age > *most + A_MOMENT);
+            if !(given_up || writeable && age > quiet.settle) {
+                continue;
+            }
+            let name = view.table.name(*producer);
+            let sentence = format!(
+                "{partition}: {name} took record {record} at {since}, and never told its fate"
+            );
+            reporter.report(Finding {
+                id: InvariantId::ProduceResolves,
+                severity: Severity::Red,
+                subject: format!("{partition} {} overdue", producer.0),
+                partition: Some(partition),
+                offset: None,
+                sentence,
+                events: view.records.get(record).map(|record| record.seq).into_iter().collect(),
+            });
         }
     }
 

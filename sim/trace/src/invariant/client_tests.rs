@@ -1,6 +1,6 @@
 //! Broken client histories, ISRs and metadata logs made by hand: each is told, and its clean twin is not.
 
-use klamm_node::{BrokerId, EventKind, LeaderEpoch, Offset, PartitionEpoch, RecordId};
+use klamm_node::{BrokerId, EventKind, IfAny, LeaderEpoch, Offset, PartitionEpoch, RecordId};
 
 use super::{InvariantId as Id, Severity};
 use crate::testing::{CONSUMER, PRODUCER, Story, batch, node, orders};
@@ -124,7 +124,8 @@ fn propose(story: &mut Story, isr: &[i32], partition_epoch: i32) {
 fn decide(story: &mut Story, isr: &[i32]) {
     let isr = isr.iter().copied().map(BrokerId).collect();
     let (partition, leader, reason) = (orders(), BrokerId(1), "alter-partition".into());
-    story.at(node(3001), EventKind::PartitionChangeDecided { partition, leader, isr, reason });
+    let elr = IfAny::default();
+    story.at(node(3001), EventKind::PartitionChangeDecided { partition, leader, isr, elr, reason });
 }
 
 #[test]

@@ -92,8 +92,20 @@ invariants! {
     MetadataImage = "S26";
     /// A log comes back from a crash with everything that it must have kept.
     CrashRecovery = "S28";
-    /// A producer leaves no record out, keeps their order, and tells the fate of each once.
+    /// Once a cluster has healed, every running broker is unfenced and each of its replicas is in the ISR.
+    IsrHeals = "L1";
+    /// Once a cluster has healed, every partition that can have a leader has one, and so has the metadata quorum.
+    LeaderEventually = "L2";
+    /// A producer leaves no record out, keeps their order, and tells the fate of each once and in time.
     ProduceResolves = "L3";
+    /// Once a cluster has healed, no leader waits for an answer to an AlterPartition.
+    AlterPartitionResolves = "L6";
+    /// Once a cluster has healed, every running broker believes of each partition what is committed.
+    MetadataConverges = "L7";
+    /// Once a cluster has healed, in-sync replicas have the leader's log end and high watermark, and no fetcher is stuck.
+    FollowersCatchUp = "L8";
+    /// Once a cluster has healed, no reassignment is under way.
+    ReassignmentEnds = "L10";
     /// At the end of a run, every acknowledged record can be read from the leader.
     AckedReadable = "V1";
     /// At the end of a run, all live replicas agree below their high watermarks.

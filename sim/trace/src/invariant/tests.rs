@@ -136,6 +136,7 @@ fn s1_explains_an_unclean_election() {
             partition: orders(),
             leader: BrokerId(3),
             isr: vec![BrokerId(3)],
+            elr: klamm_node::IfAny::default(),
             reason: "unclean-election".into(),
         },
     );

@@ -91,6 +91,7 @@ impl View {
             partition: partition.clone(),
             key: key.map(Arc::from),
             seq: event.seq,
+            time: event.time,
         };
         self.records.insert(record, view);
     }

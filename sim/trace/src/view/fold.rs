@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klamm_node::event::{Event, EventKind, Room};
-use klamm_node::{BrokerId, LeaderEpoch, NodeId, Offset, Seq, TopicPartition};
+use klamm_node::{BrokerId, FrameRole, LeaderEpoch, NodeId, Offset, Seq, TopicPartition};
 
 use super::View;
 use super::log::Batch;
@@ -102,6 +102,8 @@ impl View {
         node.connections.clear();
         node.beliefs.clear();
         node.parked.clear();
+        node.put_away.clear();
+        node.fetch_sessions.clear();
         node.applied = None;
         node.active = None;
         node.broker_state = "".into();
@@ -186,6 +188,13 @@ impl View {
                     sent: event.time,
                 };
                 self.frames.insert(event.seq, frame);
+                // The response says that the request waits no longer; only other ends have an event of their own.
+                if *role == FrameRole::Response {
+                    let parked = &mut self.node(id).parked;
+                    if !parked.is_empty() {
+                        parked.remove(&(*connection, *correlation_id));
+                    }
+                }
             }
             EventKind::FrameDelivered { frame } | EventKind::FrameDropped { frame, .. } => {
                 self.frames.remove(frame);
@@ -256,7 +265,7 @@ impl View {
                 }
             }
             EventKind::PartitionChangeDecided { partition, leader, reason, .. }
-                if reason == "unclean-election" =>
+                if reason == "unclean-election" || reason == "last-known-leader" =>
             {
                 self.partition(partition).unclean.push((event.seq, *leader));
             }
@@ -340,6 +349,10 @@ impl View {
                 partition_epoch,
                 isr,
                 replicas,
+                adding,
+                removing,
+                elr,
+                last_known_elr,
             } => {
                 let state = PartitionState {
                     offset: *offset,
@@ -348,6 +361,10 @@ impl View {
                     partition_epoch: *partition_epoch,
                     isr: isr.clone(),
                     replicas: replicas.clone(),
+                    adding: adding.0.clone(),
+                    removing: removing.0.clone(),
+                    elr: elr.0.clone(),
+                    last_known_elr: last_known_elr.0.clone(),
                     seq: event.seq,
                 };
                 self.node(event.node).beliefs.insert(partition.clone(), state.clone());
@@ -423,6 +440,13 @@ impl View {
             EventKind::RequestUnparked { connection, correlation_id, .. } => {
                 node.parked.remove(&(*connection, *correlation_id));
             }
+            EventKind::FetchSessionCreated { session, replica, .. } => {
+                node.fetch_sessions.insert(*session, *replica);
+            }
+            EventKind::FetchSessionEvicted { session, .. }
+            | EventKind::FetchSessionClosed { session, .. } => {
+                node.fetch_sessions.remove(session);
+            }
             _ => {}
         }
     }
@@ -454,11 +478,12 @@ impl View {
             EventKind::ReplicaStopped { partition } => {
                 self.partition(partition).replicas.remove(&broker);
             }
-            EventKind::FollowerProgressed { partition, follower, log_end } => {
-                self.replica(node, partition).followers.insert(*follower, *log_end);
+            EventKind::FetchAccepted { partition, follower, offset, .. } => {
+                self.replica(node, partition).followers.insert(*follower, *offset);
             }
             EventKind::HighWatermarkMoved { partition, to, .. } => {
-                self.replica(node, partition).high_watermark = *to;
+                let replica = self.replica(node, partition);
+                (replica.high_watermark, replica.watermark_moved) = (*to, event.time);
             }
             EventKind::IsrProposed { partition, isr, .. } => {
                 self.replica(node, partition).proposed = Some(isr.clone());
@@ -513,6 +538,7 @@ impl View {
                 }
                 let replica = view.replicas.entry(broker).or_default();
                 replica.settled = true;
+                replica.appended = event.time;
                 replica.log.append(Batch { base, last, epoch, crc: *crc });
             }
             EventKind::LogTruncated { partition, to, .. } => {
@@ -522,7 +548,7 @@ impl View {
                 replica.high_watermark = replica.high_watermark.min(*to);
                 replica.synced = replica.synced.min(*to);
                 replica.epochs.retain(|entry| entry.start < *to);
-                replica.truncated = Some(seq);
+                (replica.truncated, replica.appended) = (Some(seq), event.time);
             }
             EventKind::LogStartMoved { partition, to } => {
                 let replica = self.replica(node, partition);
@@ -533,6 +559,13 @@ impl View {
             EventKind::LogSynced { partition, to } => {
                 let replica = self.replica(node, partition);
                 replica.synced = replica.synced.max(*to);
+            }
+            EventKind::LogDirectoryRenamed { directory, reason, .. }
+            | EventKind::LogDirectoryFound { directory, reason } => {
+                self.node(node).put_away.insert(directory.clone(), reason.clone());
+            }
+            EventKind::LogDirectoryRemoved { directory } => {
+                self.node(node).put_away.remove(directory);
             }
             EventKind::EpochStarted { partition, epoch, start } => {
                 let replica = self.replica(node, partition);

@@ -33,6 +33,16 @@ impl View {
                         ids(&truth.isr)
                     ),
                 );
+                for (word, list) in [
+                    ("elr", &truth.elr),
+                    ("last_known_elr", &truth.last_known_elr),
+                    ("adding", &truth.adding),
+                    ("removing", &truth.removing),
+                ] {
+                    if !list.is_empty() {
+                        append(&mut line, format_args!(" {word}={}", ids(list)));
+                    }
+                }
             }
             None => line.push_str(" not in the metadata"),
         }

@@ -66,6 +66,11 @@ pub struct NodeView {
     pub broker_state: Word,
     /// Requests that wait.
     pub parked: BTreeMap<(ConnectionId, CorrelationId), String>,
+    /// The fetchers that it remembers as a broker (KIP-227): the following broker of each session, -1 for a client.
+    pub fetch_sessions: BTreeMap<i32, BrokerId>,
+    /// Directories of replicas that it has put away as a broker, each with the word for why. Not known of a process that
+    /// is down: the next start tells what the disk has.
+    pub put_away: BTreeMap<String, Word>,
     /// What it knows and counts as a client.
     pub client: ClientView,
     /// Wall-clock offset in milliseconds.
@@ -176,6 +181,14 @@ pub struct PartitionState {
     pub isr: Vec<BrokerId>,
     /// All replicas, preferred leader first.
     pub replicas: Vec<BrokerId>,
+    /// Replicas on their way in (KIP-455).
+    pub adding: Vec<BrokerId>,
+    /// Replicas on their way out (KIP-455).
+    pub removing: Vec<BrokerId>,
+    /// The eligible leader replicas (KIP-966).
+    pub elr: Vec<BrokerId>,
+    /// Who led when the ISR became empty (KIP-966).
+    pub last_known_elr: Vec<BrokerId>,
     /// The event of its (first) application.
     pub seq: Seq,
 }
@@ -350,6 +363,10 @@ pub struct ReplicaView {
     pub losses: Vec<Loss>,
     /// The last truncation.
     pub truncated: Option<Seq>,
+    /// When its log last changed.
+    pub appended: Time,
+    /// When its high watermark last moved.
+    pub watermark_moved: Time,
     /// The event since which it has its role.
     pub since: Seq,
 }
@@ -388,6 +405,8 @@ pub struct RecordView {
     pub key: Option<Arc<str>>,
     /// The event of its acceptance, which gives the order in which the producer sent.
     pub seq: Seq,
+    /// When that was.
+    pub time: Time,
 }
 
 /// What a client knows and counts.
