@@ -62,6 +62,7 @@ pub enum ConfigError {
 trait Value: Sized {
     const KIND: &'static str;
     fn parse(text: &str) -> Option<Self>;
+    fn show(&self) -> String;
 }
 
 impl Value for i64 {
@@ -69,11 +70,17 @@ impl Value for i64 {
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
     }
+    fn show(&self) -> String {
+        self.to_string()
+    }
 }
 impl Value for i32 {
     const KIND: &'static str = "number";
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 impl Value for i16 {
@@ -81,11 +88,17 @@ impl Value for i16 {
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
     }
+    fn show(&self) -> String {
+        self.to_string()
+    }
 }
 impl Value for u64 {
     const KIND: &'static str = "bytes";
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 impl Value for bool {
@@ -93,17 +106,26 @@ impl Value for bool {
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok()
     }
+    fn show(&self) -> String {
+        self.to_string()
+    }
 }
 impl Value for String {
     const KIND: &'static str = "text";
     fn parse(text: &str) -> Option<Self> {
         Some(text.to_owned())
     }
+    fn show(&self) -> String {
+        self.clone()
+    }
 }
 impl Value for Span {
     const KIND: &'static str = "milliseconds";
     fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self::millis)
+    }
+    fn show(&self) -> String {
+        self.as_millis().to_string()
     }
 }
 
@@ -119,6 +141,12 @@ impl Value for Acks {
             "1" => Some(Self(1)),
             "all" | "-1" => Some(Self(-1)),
             _ => None,
+        }
+    }
+    fn show(&self) -> String {
+        match self.0 {
+            -1 => "all".to_owned(),
+            acks => acks.to_string(),
         }
     }
 }
@@ -165,6 +193,24 @@ macro_rules! settings {
                         _ => return Err(ConfigError::UnknownKey { key: key.to_owned() }),
                     }
                     Ok(())
+                }
+
+                /// A key's value, as text; none for a key that is not of this scope.
+                pub fn get(&self, key: &str) -> Option<String> {
+                    match key {
+                        $($key => Some(Value::show(&self.$field)),)+
+                        _ => None,
+                    }
+                }
+
+                /// The keys whose values are not the defaults.
+                pub fn changed(&self) -> BTreeMap<&'static str, String> {
+                    let default = Self::default();
+                    let mut changed = BTreeMap::new();
+                    $(if self.$field != default.$field {
+                        changed.insert($key, Value::show(&self.$field));
+                    })+
+                    changed
                 }
 
                 /// The defaults with these keys set.
@@ -263,6 +309,10 @@ settings! {
         leader_replication_throttled_rate: i64 = "leader.replication.throttled.rate", "9223372036854775807";
         /// Bytes a second that this broker fetches for its own throttled replicas which are not in sync (KIP-73).
         follower_replication_throttled_rate: i64 = "follower.replication.throttled.rate", "9223372036854775807";
+        /// How many windows the rates of clients are measured over (KIP-13).
+        quota_window_num: i32 = "quota.window.num", "11";
+        /// How long one of them is, in seconds.
+        quota_window_size_seconds: i32 = "quota.window.size.seconds", "1";
         /// How many windows the rate of replication is measured over.
         replication_quota_window_num: i32 = "replication.quota.window.num", "11";
         /// How long one of them is, in seconds.
@@ -417,6 +467,21 @@ mod tests {
         assert_eq!(TopicConfig::default().max_message_bytes, 1_048_588);
         assert_eq!(ProducerConfig::default().acks, Acks(-1));
         assert_eq!(ConsumerConfig::default().auto_offset_reset, "latest");
+    }
+
+    #[test]
+    fn what_was_set_is_told_and_the_rest_is_not() {
+        let mut config = ServerConfig::default();
+        assert!(config.changed().is_empty());
+        config.set("min.insync.replicas", "2").expect("a number");
+        config.set("request.timeout.ms", "30000").expect("the default");
+        assert_eq!(config.changed(), BTreeMap::from([("min.insync.replicas", "2".to_owned())]));
+        assert_eq!(config.get("broker.session.timeout.ms").as_deref(), Some("9000"));
+        assert_eq!(config.get("segment.bytes"), None);
+        for key in keys(Scope::Server) {
+            let shown = ServerConfig::default().get(key.name);
+            assert_eq!(shown.as_deref(), Some(key.default), "{}", key.name);
+        }
     }
 
     #[test]

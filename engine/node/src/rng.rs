@@ -43,6 +43,8 @@ pub enum Purpose {
     BitRot = 13,
     /// Ids of fetch sessions.
     FetchSession = 14,
+    /// The names of log directories that are put away.
+    DirectoryNames = 15,
 }
 
 /// One stream of draws. Cheap to clone; a clone continues independently from the same point.

@@ -620,6 +620,35 @@ vocabulary! {
             /// The value; none if removed.
             value: Option<String>,
         }
+        /// A feature has another level in the whole cluster (KIP-584).
+        FeatureLevelChanged {
+            /// The metadata record's offset.
+            offset: Offset,
+            /// The feature.
+            feature: String,
+            /// Its level; 0 for 'not used'.
+            level: i16,
+        }
+        /// Clients have a quota, or none any more.
+        QuotaChanged {
+            /// The metadata record's offset.
+            offset: Offset,
+            /// `user=alice,client-id=<default>`
+            entity: String,
+            /// `producer_byte_rate`, `consumer_byte_rate`, `request_percentage`, ...
+            key: String,
+            /// The value; none if removed.
+            value: Option<String>,
+        }
+        /// A broker got a block of producer ids (KIP-730).
+        ProducerIdsAllocated {
+            /// The metadata record's offset.
+            offset: Offset,
+            /// The broker.
+            broker: BrokerId,
+            /// The first id that nobody has.
+            next_producer_id: i64,
+        }
 
     Broker:
         /// A broker moved through its life.
@@ -811,6 +840,17 @@ vocabulary! {
             replica: BrokerId,
             /// The consumer's rack.
             rack: String,
+        }
+        /// A client is over a quota: its answer says how long it should wait, and its connection is muted meanwhile (KIP-219).
+        ClientThrottled {
+            /// Its connection.
+            connection: ConnectionId,
+            /// Its client id.
+            client_id: String,
+            /// `produce`, `fetch` or `request`.
+            quota: Word,
+            /// For how long.
+            throttle: Span,
         }
         /// One of this broker's fetchers took a partition on; each has its own connection and session.
         FetcherAssigned {

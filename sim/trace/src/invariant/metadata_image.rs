@@ -90,7 +90,10 @@ fn offset_of(kind: &EventKind) -> Option<(Offset, bool)> {
         | EventKind::TopicCreated { offset, .. }
         | EventKind::TopicDeleted { offset, .. }
         | EventKind::PartitionChanged { offset, .. }
-        | EventKind::ConfigChanged { offset, .. } => Some((*offset, true)),
+        | EventKind::ConfigChanged { offset, .. }
+        | EventKind::FeatureLevelChanged { offset, .. }
+        | EventKind::QuotaChanged { offset, .. }
+        | EventKind::ProducerIdsAllocated { offset, .. } => Some((*offset, true)),
         _ => None,
     }
 }
