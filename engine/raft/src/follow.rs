@@ -1,7 +1,7 @@
 //! The follower's side of replication: what a fetch brought.
 
 use bytes::Bytes;
-use klamm_node::{Because, Context, EventKind, LeaderEpoch, Offset};
+use klamm_node::{Because, Context, EventKind, LeaderEpoch, Offset, planted};
 use klamm_protocol::kafka::messages::FetchResponse;
 use klamm_storage::AppendError;
 
@@ -78,6 +78,7 @@ impl Raft {
             self.halt(cx, &format!("the leader's log parts from ours at {target}, below {committed}, which is committed"));
             return;
         }
+        let target = if planted("raft_truncates_too_far") { Offset(target.0 / 2) } else { target };
         match self.log.truncate_to(cx.disk, target) {
             Ok(to) => cx.observe(EventKind::MetadataTruncated { from, to }),
             Err(error) => self.fail(cx, &error),
@@ -88,7 +89,8 @@ impl Raft {
         if !pulled.records.is_empty() && !self.store(cx, &pulled.records) {
             return;
         }
-        let known = pulled.high_watermark.min(self.log.log_end());
+        let told = if planted("raft_applies_uncommitted") { Offset(i64::MAX) } else { pulled.high_watermark };
+        let known = told.min(self.log.log_end());
         if known > self.high_watermark() {
             self.high_watermark = Some(known);
             cx.observe(EventKind::MetadataCommitted { to: known });
@@ -118,7 +120,7 @@ impl Raft {
         }
         // A voter's next fetch says that it holds this: it must still hold it after a power failure (KAFKA-10533).
         // An observer counts for nothing and lets the disk take its time, as in Kafka.
-        !self.config.is_voter() || self.sync(cx)
+        !self.config.is_voter() || planted("raft_append_without_flush") || self.sync(cx)
     }
 
     pub(crate) fn sync(&mut self, cx: &mut Context<'_>) -> bool {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerId, Context, Purpose, Time};
+use klamm_node::{Because, BrokerId, Context, Purpose, Time, planted};
 use klamm_protocol::kafka::messages::RequestKind;
 
 use crate::messages::{self, Ballot};
@@ -104,6 +104,7 @@ impl Raft {
     fn lead(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) -> bool {
         let interval = self.config.begin_epoch_interval();
         let Role::Leader(leader) = &mut self.role else { return false };
+        leader.check_quorum = leader.check_quorum.filter(|_| !planted("raft_no_check_quorum"));
         if leader.check_quorum.is_some_and(|due| due <= cx.now) {
             // KAFKA-15489: a leader that no majority fetches from may have been replaced without knowing it.
             let because = match leader.most_silent() {

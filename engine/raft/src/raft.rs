@@ -5,10 +5,8 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
-use klamm_node::{
-    Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
-    Purpose, Time,
-};
+use klamm_node::{Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
+    Purpose, Time, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
@@ -117,6 +115,10 @@ impl Raft {
             return Role::Unattached { election_deadline: cx.now };
         }
         let election_deadline = self.election_deadline(cx);
+        if known == Some(own) && planted("raft_resume_leadership_same_epoch") {
+            let (at, check) = (self.log.log_end().plus(-1), self.config.check_quorum_timeout());
+            return Role::Leader(Leader::new(at, self.config.other_voters(), cx.now, check));
+        }
         if known == Some(own) {
             // KAFKA-10527: what this leader wrote and did not sync is gone. To go on in its epoch would give an
             // (epoch, offset) to two records.
@@ -304,6 +306,7 @@ impl Raft {
             "epoch {new} has one leader (S25a)"
         );
         if state != self.state
+            && !planted("raft_vote_not_persisted")
             && let Err(error) = state.store(cx.disk)
         {
             self.fail(cx, &error);
@@ -385,6 +388,15 @@ impl Raft {
         out: &mut Vec<RaftOutput>,
         because: Because,
     ) -> bool {
+        if planted("raft_never_stands") && self.state.epoch.0 > 1 {
+            let Some(leader) = self.state.leader.filter(|id| *id != self.config.id) else {
+                return self.become_unattached(cx, out, self.state.epoch, because);
+            };
+            return self.become_follower(cx, out, self.state.epoch, leader, because);
+        }
+        if planted("raft_no_prevote") {
+            return self.become_candidate(cx, out);
+        }
         let deadline = self.election_deadline(cx);
         let role = Role::Prospective(self.canvass(deadline));
         self.enter(cx, out, self.state, role, because)

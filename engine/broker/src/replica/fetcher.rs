@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, Context, DiskError, LeaderEpoch, Offset, Time};
+use klamm_node::{BrokerId, Context, DiskError, LeaderEpoch, Offset, Time, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
@@ -183,7 +183,9 @@ impl Replicas {
                 }
             }
             Ok(_) | Err(_) => {
-                fetcher.backoff_until = Some(cx.now + self.config.replica_fetch_backoff);
+                let ever = if planted("fetcher_gives_up") { 1_000_000 } else { 1 };
+                let backoff = self.config.replica_fetch_backoff.times(ever);
+                fetcher.backoff_until = Some(cx.now + backoff);
             }
         }
         self.settle(cx, image, &touched, out);
@@ -356,7 +358,7 @@ impl Replicas {
 /// leader and come back to the same offset with other records below it; an old 'you diverge' would then cut committed
 /// ones. The leader epoch tells the two apart.
 fn still_asks(partition: &Partition, ask: Asked) -> bool {
-    partition.leader_epoch == ask.leader_epoch
+    (partition.leader_epoch == ask.leader_epoch || planted("apply_stale_fetch_response"))
         && partition.log.log_end() == ask.offset
         && partition.following().is_some_and(|f| f.state == FollowerState::Fetching)
 }

@@ -5,7 +5,7 @@
 //! logs agree, or cut its log by its own high watermark.
 
 use bytes::Bytes;
-use klamm_node::{Because, Context, DiskError, EventKind, LeaderEpoch, Offset, Time};
+use klamm_node::{Because, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, planted};
 use klamm_protocol::batch::batches;
 use klamm_protocol::kafka::messages::fetch_response::PartitionData;
 use klamm_storage::{AppendError, Log};
@@ -71,6 +71,10 @@ impl Partition {
         data: &PartitionData,
     ) -> Result<Followed, DiskError> {
         if data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0 {
+            if planted("raise_hw_before_truncating") {
+                let to = Offset(data.high_watermark).clamp(self.log.log_start(), self.log.log_end());
+                self.move_high_watermark(cx, to, Because::Input);
+            }
             let epoch = LeaderEpoch(data.diverging_epoch.epoch);
             let to = truncation_offset(&self.log, epoch, Offset(data.diverging_epoch.end_offset));
             self.truncate_to(cx, to, "diverging-epoch".into())?;
@@ -78,7 +82,13 @@ impl Partition {
         }
         let records = data.records.clone().unwrap_or_default();
         if !records.is_empty() {
-            let known = without_newer_epochs(&records, self.leader_epoch);
+            let mut known = without_newer_epochs(&records, self.leader_epoch);
+            if planted("follower_skips_batch")
+                && let Some(Ok(first)) = batches(&known).next()
+                && first.header().size() < known.len()
+            {
+                known = known.slice(first.header().size()..);
+            }
             match self.log.append_as_follower(cx.disk, &known) {
                 Ok(appended) => {
                     for batch in &appended {
@@ -104,6 +114,9 @@ impl Partition {
         }
         // A leader's high watermark may be behind this one: it may have been elected before it heard of it.
         let to = Offset(data.high_watermark).min(self.log.log_end()).max(self.log.log_start());
+        if planted("follower_ignores_hw") {
+            return Ok(Followed::On);
+        }
         self.move_high_watermark(cx, to, Because::Input);
         Ok(Followed::On)
     }
@@ -117,9 +130,11 @@ pub(super) fn truncation_offset(log: &Log, epoch: LeaderEpoch, end: Offset) -> O
     let ours = log.end_offset_for(epoch);
     let target = match ours {
         Some((known, our_end)) if known == epoch => our_end.min(end),
-        Some((_, our_end)) => our_end,
-        None => end,
+        Some((_, our_end)) if !planted("single_shot_epoch_lookup") => our_end,
+        Some(_) | None => end,
     };
+    let target = target.plus(i64::from(planted("truncates_one_too_few")));
+    let target = target.plus(-i64::from(planted("truncates_one_too_many") && target.0 > 0));
     target.min(log.log_end())
 }
 

@@ -3,7 +3,7 @@
 //! *Flows in*: decisions of the leader (expand, shrink) and the controller's answers. *Flows out*: the committed and
 //! the maximal ISR. *Must never*: forget a proposal before its outcome is known, or hold two at once.
 
-use klamm_node::BrokerId;
+use klamm_node::{BrokerId, planted};
 
 /// What a proposal wants to change.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,7 +57,10 @@ impl IsrState {
     /// elect from it, so a joining replica counts from the moment of the proposal. A replica that is to be dropped
     /// counts until the controller agreed, for until then it may be elected.
     pub(super) fn maximal_contains(&self, broker: BrokerId) -> bool {
-        self.committed.contains(&broker) || self.joining() == Some(broker)
+        let joins = self.joining() == Some(broker) && !planted("commit_with_committed_isr");
+        let leaves = planted("shrink_applied_before_answer")
+            && self.proposal.as_ref().is_some_and(|wanted| !wanted.isr.contains(&broker));
+        self.committed.contains(&broker) && !leaves || joins
     }
 
     /// How many replicas the maximal ISR has.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{BrokerEpoch, BrokerId, Offset, Span, Time};
+use klamm_node::{BrokerEpoch, BrokerId, Offset, Span, Time, planted};
 
 use super::isr::IsrState;
 
@@ -107,7 +107,11 @@ impl Leader {
                         broker_epoch: None,
                         ..known
                     },
-                    None => FollowerState { last_caught_up: in_sync, ..FollowerState::default() },
+                    None => FollowerState {
+                        last_caught_up: in_sync,
+                        log_end: planted("hw_assumes_followers").then_some(epoch_start),
+                        ..FollowerState::default()
+                    },
                 };
                 (id, state)
             })
@@ -134,13 +138,19 @@ impl Leader {
         view: WatermarkView,
         eligible: impl Fn(BrokerId, &FollowerState) -> bool,
     ) -> Option<Offset> {
-        if self.isr.committed().len() < view.min_isr {
+        if self.isr.committed().len() < view.min_isr && !planted("hw_below_min_isr") {
             return None;
         }
         let mut limit = view.log_end;
+        if planted("hw_is_leader_end") {
+            return Some(limit);
+        }
         for (&id, follower) in &self.followers {
             // The position first: it is the cheapest test, and for most followers it decides.
             if follower.log_end.is_some_and(|end| end >= limit) {
+                continue;
+            }
+            if planted("hw_ignores_a_member") && id.0 == 2 {
                 continue;
             }
             let counts = self.isr.maximal_contains(id)
@@ -162,7 +172,10 @@ impl Leader {
         let Some(end) = self.followers.get(&follower).and_then(|state| state.log_end) else {
             return false;
         };
-        end >= high_watermark && end >= self.epoch_start
+        end >= high_watermark
+            && (end >= self.epoch_start || planted("isr_join_at_high_watermark"))
+            && !planted("isr_expand_never")
+            || planted("isr_join_anywhere")
     }
 
     /// The in-sync followers that have not been caught up for longer than `lag_max`, each with the last time it was.
@@ -174,7 +187,7 @@ impl Leader {
         now: Time,
         lag_max: Span,
     ) -> Vec<(BrokerId, Option<Time>)> {
-        if self.isr.proposal().is_some() {
+        if self.isr.proposal().is_some() || planted("isr_shrink_never") {
             return Vec::new();
         }
         self.isr

@@ -3,7 +3,7 @@
 //! *Flows in*: requests of clients and followers. *Flows out*: responses, always at once. *Must never*: tell a client an
 //! end offset that a later answer would take back.
 
-use klamm_node::{BrokerId, Context, EventKind, LeaderEpoch, Offset, Timestamp, TopicPartition};
+use klamm_node::{BrokerId, Context, EventKind, LeaderEpoch, Offset, Timestamp, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::list_offsets_request::ListOffsetsPartition;
@@ -185,7 +185,11 @@ impl Partition {
         // Z51 (KIP-207): a fresh leader's high watermark may be behind what the one before told clients. Until it reaches
         // the start of this epoch, an end offset would go back in time.
         let lagging = match &self.role {
-            Role::Leader(leader) => client && leader.epoch_start > self.high_watermark,
+            Role::Leader(leader) => {
+                client
+                    && leader.epoch_start > self.high_watermark
+                    && !planted("list_offsets_before_leso")
+            }
             Role::Follower(_) | Role::Failed => false,
         };
         let not_available = if api_version >= 5 {

@@ -8,10 +8,8 @@
 
 use klamm_node::config::TopicConfig;
 use klamm_node::event::Word;
-use klamm_node::{
-    Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
-    TopicPartition,
-};
+use klamm_node::{Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
+    TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::TimestampType;
 use klamm_storage::{Appended, Log};
@@ -147,7 +145,7 @@ impl Partition {
             image::is_isr_eligible(image, id, state.broker_epoch)
         };
         match leader.watermark_limit(view, eligible) {
-            Some(to) if to > self.high_watermark => {
+            Some(to) if to > self.high_watermark || planted("hw_may_fall") => {
                 self.move_high_watermark(cx, to, Because::Input);
                 true
             }

@@ -5,7 +5,7 @@
 //! not lead.
 
 use bytes::Bytes;
-use klamm_node::{Context, EventKind, Offset, Span, TopicPartition};
+use klamm_node::{Context, EventKind, Offset, Span, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::{InvalidBatch, ProduceRules, TimestampType, validate_from_client};
 use klamm_protocol::channel::RequestToken;
@@ -171,7 +171,8 @@ impl Replicas {
                     Ok(appended) => {
                         let Ok(key) = key else { continue };
                         touched.push(key);
-                        answer.base_offset = appended.base_offset.0;
+                        let wrong = i64::from(planted("wrong_base_offset_answered"));
+                        answer.base_offset = appended.base_offset.0 + wrong;
                         answer.log_append_time_ms = appended.log_append_time_ms;
                         answer.log_start_offset = appended.log_start.0;
                         if acks == Some(Acks::All) {
@@ -246,8 +247,12 @@ impl Replicas {
             return Err(image::not_hosted(image, key).into());
         };
         let in_sync = partition.leading()?.isr.committed().len();
-        if acks == Acks::All && in_sync < partition.min_isr() {
+        let enough = in_sync >= partition.min_isr() || planted("ack_below_min_isr");
+        if acks == Acks::All && !enough {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS.into());
+        }
+        if planted("produce_appended_twice") {
+            partition.append_as_leader(cx, api_version, records)?;
         }
         let appended = partition.append_as_leader(cx, api_version, records)?;
         partition.advance_high_watermark(cx, image, lag_max);
@@ -295,10 +300,15 @@ impl Replicas {
             let verdict = match self.partitions.get(&key) {
                 None => Some(image::not_hosted(image, key)),
                 Some(partition) => match partition.leading() {
+                    Err(_) if planted("ack_after_lost_leadership") => Some(ErrorCode::NONE),
                     Err(code) => Some(code),
-                    Ok(leader) if partition.high_watermark >= required => {
+                    Ok(leader)
+                        if partition.high_watermark >= required
+                            || planted("ack_before_replication") =>
+                    {
                         // Every member of the ISR has it, but the ISR may have shrunk since the append.
-                        let enough = leader.isr.maximal_len() >= partition.min_isr();
+                        let enough = leader.isr.maximal_len() >= partition.min_isr()
+                            || planted("ack_below_min_isr");
                         Some(if enough {
                             ErrorCode::NONE
                         } else {

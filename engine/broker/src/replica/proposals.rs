@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
-use klamm_node::{
-    Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Time,
-};
+use klamm_node::{Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Time, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
@@ -214,12 +212,19 @@ impl Replicas {
             Ok(_) => Some("malformed".into()),
             Err(error) => Some(error.word()),
         };
+        if failure.is_some() && planted("alter_partition_failure_forgotten") {
+            self.proposals.in_flight = Some((serial, sent));
+            return;
+        }
         // Anything but an answer: NOT_CONTROLLER, STALE_BROKER_EPOCH, a lost connection. Kafka waits 50 ms.
         if let Some(error) = failure {
             for (key, _) in sent {
                 self.proposal_failed(cx, key, error.clone());
             }
             self.timers.arm(Wake::AlterPartition, cx.now + ALTER_PARTITION_RETRY);
+            return;
+        }
+        if planted("alter_partition_answer_ignored") {
             return;
         }
         let Ok(ResponseKind::AlterPartition(answer)) = outcome else { return };

@@ -8,10 +8,8 @@
 use std::collections::BTreeMap;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{
-    BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers, TopicId,
-    TopicPartition,
-};
+use klamm_node::{BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers, TopicId,
+    TopicPartition, planted};
 use klamm_storage::layout::{HIGH_WATERMARK_CHECKPOINT, parse_partition_dir};
 use klamm_storage::{CheckpointFile, CleanShutdown, Log, LogConfig, PartitionMetadata};
 
@@ -47,7 +45,9 @@ impl Replicas {
             let Some(metadata) = PartitionMetadata::read(cx.disk, dir)? else { continue };
             // Its topic's own settings come with the metadata; until then nothing is appended.
             let (log, recovery) = Log::open(cx.disk, dir, LogConfig::default(), marker.is_some())?;
-            let checkpoint = checkpointed.get(&partition).copied().unwrap_or(Offset(0));
+            let lost = planted("hw_checkpoint_lost");
+            let checkpoint = checkpointed.get(&partition).filter(|_| !lost);
+            let checkpoint = checkpoint.copied().unwrap_or(Offset(0));
             let high_watermark = checkpoint.min(log.log_end()).max(log.log_start());
             cx.observe(EventKind::LogRecovered {
                 partition: partition.clone(),
@@ -88,7 +88,7 @@ impl Replicas {
         config: LogConfig,
     ) -> DiskResult<(Log, Offset)> {
         if let Some(found) = self.recovered.remove(name) {
-            if found.topic == topic {
+            if found.topic == topic || planted("topic_identity_by_name") {
                 let mut log = found.log;
                 log.set_config(config);
                 return Ok((log, found.high_watermark));

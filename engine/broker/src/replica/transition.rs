@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_controller::image::{ConfigResource, ImageChange, PartitionImage};
-use klamm_node::{
-    Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch, TopicId,
-};
+use klamm_node::{Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch, TopicId, planted};
 use klamm_storage::LogConfig;
 
 use super::follower::Follower;
@@ -217,7 +215,8 @@ impl Partition {
             let start = self.log.log_end();
             // Z12 (KAFKA-7415): the epoch begins here and now, not with its first record. A follower that asks about an
             // epoch newer than the last record must get an answer, or it would fall back to something worse.
-            let news = self.log.start_epoch(cx.disk, state.leader_epoch, start)?;
+            let news = !planted("no_epoch_entry_on_election")
+                && self.log.start_epoch(cx.disk, state.leader_epoch, start)?;
             let previous = self.leading().ok();
             let leader = Leader::elected(start, state.isr.clone(), others(), previous, cx.now);
             self.role = Role::Leader(leader);
@@ -256,6 +255,9 @@ impl Partition {
         let anew = state.leader_epoch > self.leader_epoch;
         self.take(state);
         if anew {
+            if planted("truncate_to_high_watermark") {
+                let _ = self.truncate_to(cx, self.high_watermark, "high-watermark".into()).ok();
+            }
             self.role = Role::Follower(Follower::starting());
             cx.observe_because(
                 EventKind::FollowingStarted {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use klamm_node::{
-    BrokerId, Context, EventKind, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition,
-};
+use klamm_node::{BrokerId, Context, EventKind, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition, planted};
 use klamm_protocol::kafka::messages::fetch_request::{FetchPartition, FetchTopic};
 use klamm_protocol::kafka::messages::fetch_response::PartitionData;
 use klamm_protocol::kafka::messages::{
@@ -191,6 +189,12 @@ fn read_batches(
             }
         }
         position.offset = header.next_offset();
+        if planted("consumer_skips_record") && header.next_offset().0 % 16 == 0 {
+            position.offset = position.offset.plus(1);
+        }
+        if planted("consumer_rereads") && header.next_offset().0 % 16 == 0 {
+            position.offset = header.base_offset;
+        }
         position.epoch = header.leader_epoch;
     }
     (position, read, false)

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use klamm_node::{
-    Because, LeaderEpoch, ProduceRecord, RecordId, Span, Time, Timestamp, TopicPartition,
-};
+use klamm_node::{Because, LeaderEpoch, ProduceRecord, RecordId, Span, Time, Timestamp, TopicPartition, planted};
 use klamm_protocol::{Batch, BatchBuilder, Compression};
 
 /// A batch of one partition, from its first record until its fate is known.
@@ -167,7 +165,11 @@ impl Accumulator {
 
     /// Puts a batch back to the front of its queue, as Kafka does without idempotence, whatever else failed with it.
     pub(super) fn put_back(&mut self, partition: TopicPartition, batch: ProducerBatch) {
-        self.queues.entry(partition).or_default().push_front(batch);
+        let queue = self.queues.entry(partition).or_default();
+        if planted("producer_reorders_on_retry") {
+            return queue.push_back(batch);
+        }
+        queue.push_front(batch);
     }
 
     /// Splits a batch that a broker found too large and puts the pieces back to the front, in order; false if it has

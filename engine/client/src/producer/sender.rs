@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::event::Word;
-use klamm_node::{
-    BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicId, TopicName,
-    TopicPartition,
-};
+use klamm_node::{BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicId, TopicName,
+    TopicPartition, planted};
 use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use klamm_protocol::kafka::messages::produce_response::PartitionProduceResponse;
 use klamm_protocol::kafka::messages::{
@@ -195,6 +193,9 @@ impl Producer {
                 (Some(ErrorCode::NONE), Some(answer)) => {
                     self.acknowledge(cx, partition, batch, Offset(answer.base_offset));
                 }
+                (Some(_), _) if planted("producer_acks_on_error") => {
+                    self.acknowledge(cx, partition, batch, Offset(-1));
+                }
                 (Some(code), _) => self.batch_failed(cx, partition, batch, code, None),
                 (None, _) => {
                     let code = ErrorCode::UNKNOWN_SERVER_ERROR;
@@ -256,6 +257,9 @@ impl Producer {
         cx.observe(retried);
         batch.because = cx.cause();
         batch.not_before = self.backoff.until(cx, batch.attempts.saturating_sub(1));
+        if planted("producer_drops_retry") {
+            return self.accumulator.decided(&batch);
+        }
         self.accumulator.put_back(partition, batch);
     }
 }

@@ -1,7 +1,7 @@
 //! Appending: a leader assigns offsets and its epoch, a follower keeps what its leader assigned.
 
 use bytes::{Bytes, BytesMut};
-use klamm_node::{Disk, DiskResult, LeaderEpoch, Offset, Timestamp};
+use klamm_node::{Disk, DiskResult, LeaderEpoch, Offset, Timestamp, planted};
 use klamm_protocol::batch::{Batch, BatchHeader, batches, stamp};
 
 use super::Log;
@@ -48,7 +48,8 @@ impl Log {
         }
         self.admit(size as u64, self.config.max_message_bytes)?;
         let mut bytes = BytesMut::from(batch);
-        stamp(&mut bytes, self.log_end(), epoch, append_time)?;
+        let gap = i64::from(planted("leader_leaves_gap"));
+        stamp(&mut bytes, self.log_end().plus(gap), epoch, append_time)?;
         let header = BatchHeader::parse(&bytes)?;
         if header.last_offset_delta < 0 {
             let (base_offset, log_end) = (header.last_offset(), self.log_end());
@@ -111,7 +112,8 @@ impl Log {
         bytes: &[u8],
     ) -> DiskResult<Appended> {
         let rolled = self.roll_for(disk, header)?;
-        let start = EpochEntry { epoch: header.leader_epoch, start: header.base_offset };
+        let late = i64::from(planted("epoch_start_off_by_one"));
+        let start = EpochEntry { epoch: header.leader_epoch, start: header.base_offset.plus(late) };
         // As in Kafka, the epoch is noted first: an entry without records is harmless, records without one are not.
         let new_epoch = self.epochs.assign(start.epoch, start.start).then_some(start);
         if new_epoch.is_some() {

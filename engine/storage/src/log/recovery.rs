@@ -4,7 +4,7 @@
 //! verified, the log is cut at the first one that is not whole, and index and epoch cache are rebuilt from what is
 //! left. A recovered log is a prefix of the log before the crash and holds everything that was synced.
 
-use klamm_node::{Disk, DiskResult, Offset};
+use klamm_node::{Disk, DiskResult, Offset, planted};
 
 use super::{Log, LogConfig};
 use crate::epochs::EpochCache;
@@ -86,6 +86,10 @@ impl Log {
         log.synced = log.log_end();
         let start = log.log_start;
         log.drop_below(disk, start)?;
+        if planted("recovery_drops_valid_tail") {
+            let last = log.log_end().plus(-1);
+            log.truncate_to(disk, last.max(log.log_start))?;
+        }
         log.check();
         Ok((log, recovery))
     }
