@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use klamm_controller::image::MetadataImage;
+use klamm_controller::image::{MetadataImage, SnapshotPolicy};
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_node::{
     CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
 };
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::{Client, ClientSettings, Server, ServerSettings};
+use klamm_protocol::kafka::messages::RequestKind;
 use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 use klamm_storage::ReadError;
 
@@ -64,7 +65,8 @@ struct Broker {
     to_controller: ControllerChannel<LifecycleCall>,
     alter_partition: ControllerChannel<ReplicaCall>,
     forwarding: ControllerChannel<Forwarded>,
-    to_leaders: Client<ReplicaCall>,
+    /// A pool for each of `num.replica.fetchers`: the fetchers of one leader share no connection.
+    to_leaders: Vec<Client<ReplicaCall>>,
     /// Topics whose automatic creation was asked for and not answered yet.
     creating: BTreeSet<TopicName>,
 }
@@ -75,9 +77,14 @@ pub(super) struct Running {
     config: Arc<ProcessConfig>,
     server: Server,
     raft: Raft,
+    /// What the quorum member waits for, asked of it after each call: every input of the process asks for its deadline,
+    /// and few of them are the quorum's.
+    raft_deadline: Option<(Time, &'static str)>,
     to_quorum: Client<RaftCall>,
     controller: Option<Controller>,
     broker: Option<Broker>,
+    /// When the next snapshot of the image is due.
+    snapshots: SnapshotPolicy,
     messages: VecDeque<Message>,
     /// Forwarded requests that were taken out of their envelopes and are not answered yet, by serial.
     opened: BTreeMap<u64, Opened>,
@@ -142,10 +149,12 @@ impl Running {
         Ok(Self {
             config: Arc::clone(config),
             server,
+            raft_deadline: raft.next_deadline(),
             raft,
             to_quorum,
             controller,
             broker,
+            snapshots: SnapshotPolicy::new(&config.settings, cx.now),
             messages: VecDeque::new(),
             opened: BTreeMap::new(),
             end: End::Open,
@@ -177,20 +186,27 @@ impl Running {
     /// Delivers messages, answers and requests until there are none.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         let mut steps = 0;
+        // Whether own requests may have got an outcome, or channels something to send.
+        let mut stirred = true;
         loop {
-            self.collect(cx);
+            if std::mem::take(&mut stirred) {
+                self.collect(cx);
+            }
             let mut progressed = false;
             while let Some(message) = self.messages.pop_front() {
+                stirred |= !matches!(message, Message::Replica(ReplicaOutput::Reply { .. }));
                 self.deliver(cx, message);
                 progressed = true;
                 steps += 1;
                 assert!(steps < STEP_BOUND, "messages between rooms come to an end");
             }
             if let Some((token, request)) = self.server.next_request(cx) {
+                // What the replicas are asked, they answer by messages.
+                stirred |= !matches!(request.body, RequestKind::Produce(_) | RequestKind::Fetch(_));
                 self.route(cx, token, request);
                 progressed = true;
             }
-            if !progressed {
+            if !progressed && !stirred {
                 break;
             }
         }
@@ -209,7 +225,7 @@ impl Running {
             End::Open | End::Over => None,
         };
         let deadlines = [
-            self.raft.next_deadline(),
+            self.raft_deadline,
             self.to_quorum.next_deadline().map(|at| (at, "quorum-connection")),
             self.controller.as_ref().and_then(Controller::next_deadline),
             self.broker.as_ref().and_then(Broker::next_deadline),
@@ -251,14 +267,16 @@ impl Running {
     fn fire(&mut self, cx: &mut Context<'_>) {
         self.server.handle_timers(cx);
         self.to_quorum.handle_timers(cx);
-        self.with_raft(cx, |raft, cx, out| raft.handle_timers(cx, out));
+        if self.raft_deadline.is_some_and(|(at, _)| at <= cx.now) {
+            self.with_raft(cx, |raft, cx, out| raft.handle_timers(cx, out));
+        }
         if let Some(controller) = &mut self.controller {
             let mut out = Vec::new();
             controller.handle_timers(cx, &mut out);
             self.messages.extend(out.into_iter().map(Message::Controller));
         }
         if let Some(broker) = &mut self.broker {
-            broker.to_leaders.handle_timers(cx);
+            broker.to_leaders.iter_mut().for_each(|pool| pool.handle_timers(cx));
             if broker.published {
                 let mut out = Vec::new();
                 broker.replicas.handle_timers(cx, &broker.image, &mut out);
@@ -270,7 +288,7 @@ impl Running {
     fn opened(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
         self.to_quorum.opened(cx, connection);
         if let Some(broker) = &mut self.broker {
-            broker.to_leaders.opened(cx, connection);
+            broker.to_leaders.iter_mut().for_each(|pool| pool.opened(cx, connection));
             broker.to_controller.client().opened(cx, connection);
             broker.alter_partition.client().opened(cx, connection);
             broker.forwarding.client().opened(cx, connection);
@@ -282,7 +300,7 @@ impl Running {
         self.server.received(cx, connection, bytes);
         self.to_quorum.received(cx, connection, bytes);
         if let Some(broker) = &mut self.broker {
-            broker.to_leaders.received(cx, connection, bytes);
+            broker.to_leaders.iter_mut().for_each(|pool| pool.received(cx, connection, bytes));
             broker.to_controller.client().received(cx, connection, bytes);
             broker.alter_partition.client().received(cx, connection, bytes);
             broker.forwarding.client().received(cx, connection, bytes);
@@ -293,7 +311,7 @@ impl Running {
         self.server.closed(connection);
         self.to_quorum.closed(cx, connection, reason);
         if let Some(broker) = &mut self.broker {
-            broker.to_leaders.closed(cx, connection, reason);
+            broker.to_leaders.iter_mut().for_each(|pool| pool.closed(cx, connection, reason));
             broker.to_controller.client().closed(cx, connection, reason);
             broker.alter_partition.client().closed(cx, connection, reason);
             broker.forwarding.client().closed(cx, connection, reason);
@@ -311,7 +329,7 @@ impl Running {
         let Some(broker) = self.broker.as_mut().filter(|broker| !broker.is_closed()) else {
             return;
         };
-        while let Some(done) = broker.to_leaders.next_completed() {
+        while let Some(done) = broker.to_leaders.iter_mut().find_map(Client::next_completed) {
             let mut out = Vec::new();
             broker.replicas.handle_response(cx, &broker.image, done.tag, done.outcome, &mut out);
             self.messages.extend(out.into_iter().map(Message::Replica));
@@ -399,6 +417,7 @@ impl Running {
     ) {
         let mut out = Vec::new();
         call(&mut self.raft, cx, &mut out);
+        self.raft_deadline = self.raft.next_deadline();
         self.messages.extend(out.into_iter().map(Message::Raft));
     }
 

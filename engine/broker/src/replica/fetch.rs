@@ -4,46 +4,29 @@
 //! followers, from which the high watermark and the ISR follow. *Must never*: show a client anything at or above the
 //! high watermark, or take a position for true that it has not accepted.
 //!
-//! Simplified: no fetch sessions (KIP-227). A request for a session gets session id 0, which tells the client to go on
-//! with full fetches, as a Kafka broker with a full session cache does. Read-committed reads are bounded by the high
-//! watermark, since there are no transactions yet.
+//! Simplified: read-committed reads are bounded by the high watermark, since there are no transactions yet.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::convert;
-use klamm_protocol::kafka::messages::fetch_request::FetchPartition;
+use klamm_protocol::kafka::messages::fetch_request::FetchTopic;
 use klamm_protocol::kafka::messages::fetch_response::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
 };
-use klamm_protocol::kafka::messages::{FetchRequest, FetchResponse, ResponseKind, TopicName};
+use klamm_protocol::kafka::messages::{FetchRequest, FetchResponse, ResponseKind};
 
 use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::read::{Asker, PartitionRead, ReadAsk};
+use super::session::{FetchItem, ReadResult, SessionUse, TopicRef};
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
 
 /// How many partitions a parked fetch names in its event.
 const NAMED_POSITIONS: usize = 3;
-
-/// One partition of a fetch request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct FetchItem {
-    /// The partition, or why there is none.
-    key: Result<PartitionKey, ErrorCode>,
-    index: i32,
-    ask: ReadAsk,
-}
-
-/// A topic of a fetch request, as it is named in the response.
-#[derive(Clone, PartialEq, Debug)]
-struct FetchTopicItems {
-    name: TopicName,
-    id: klamm_node::TopicId,
-    partitions: Vec<FetchItem>,
-}
 
 /// A fetch, taken apart; parked as it is when it has to wait.
 #[derive(Clone, PartialEq, Debug)]
@@ -52,73 +35,28 @@ pub(super) struct ParkedFetch {
     replica_epoch: BrokerEpoch,
     min_bytes: usize,
     max_bytes: usize,
-    topics: Vec<FetchTopicItems>,
+    /// What is read, in this order; shared with the session.
+    items: Arc<Vec<FetchItem>>,
+    session: SessionUse,
+    /// Those of the items that this broker knew nothing of when the request came, by their places: their errors are told
+    /// with the answer, and do not hasten it.
+    unknown: Vec<usize>,
 }
 
-/// What a fetch gives at one moment.
+/// What a fetch gives at one moment, for each of its items.
 struct FetchOutcome {
-    response: FetchResponse,
+    reads: Vec<ReadResult>,
     bytes: usize,
-    /// Something that must be said at once: an error or a divergence.
+    /// Waiting would not better it: an error, a divergence, a closer replica, a position where nothing will be added.
     urgent: bool,
+    /// There is something to wait for.
+    known: bool,
 }
 
 impl ParkedFetch {
     /// The partitions that it reads.
     pub(super) fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
-        self.items().filter_map(|item| item.key.ok())
-    }
-
-    fn items(&self) -> impl Iterator<Item = &FetchItem> {
-        self.topics.iter().flat_map(|topic| &topic.partitions)
-    }
-
-    fn from_request(request: FetchRequest, version: i16, image: &Image, server_max: i32) -> Self {
-        let (replica, replica_epoch) = if version >= 15 {
-            (request.replica_state.replica_id.0, request.replica_state.replica_epoch)
-        } else {
-            (request.replica_id.0, -1)
-        };
-        let asker = if replica >= 0 {
-            Asker::Follower(BrokerId(replica))
-        } else if version >= 11 {
-            // KIP-392: a client that tells its rack may read from a follower as well.
-            Asker::Client { leader_only: false }
-        } else {
-            Asker::Client { leader_only: true }
-        };
-        let topics = request.topics.into_iter().map(|topic| {
-            let known = if version >= 13 {
-                let id = convert::topic_id(topic.topic_id);
-                image::topic_by_id(image, id).map(|_| id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
-            } else {
-                image::topic_by_name(image, topic.topic.as_str())
-                    .map(|(id, _)| id)
-                    .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-            };
-            let item = |ask: FetchPartition| FetchItem {
-                key: known.map(|id| PartitionKey { topic: id, partition: ask.partition }),
-                index: ask.partition,
-                ask: ReadAsk {
-                    offset: Offset(ask.fetch_offset),
-                    current_leader_epoch: LeaderEpoch(ask.current_leader_epoch),
-                    last_fetched_epoch: LeaderEpoch(ask.last_fetched_epoch),
-                    max_bytes: size(ask.partition_max_bytes),
-                },
-            };
-            FetchTopicItems {
-                name: topic.topic,
-                id: convert::topic_id(topic.topic_id),
-                partitions: topic.partitions.into_iter().map(item).collect(),
-            }
-        });
-        Self {
-            asker,
-            replica_epoch: BrokerEpoch(replica_epoch),
-            min_bytes: size(request.min_bytes),
-            max_bytes: size(request.max_bytes.min(server_max)),
-            topics: topics.collect(),
-        }
+        self.items.iter().filter_map(|item| item.key)
     }
 
     /// What it waits for, in words.
@@ -130,12 +68,12 @@ impl ParkedFetch {
         };
         say(format_args!("{} bytes of ", self.min_bytes));
         let named =
-            self.items().take(NAMED_POSITIONS).filter_map(|item| Some((item.key.ok()?, item)));
+            self.items.iter().take(NAMED_POSITIONS).filter_map(|item| Some((item.key?, item)));
         for (at, (key, item)) in named.enumerate() {
             let (comma, name) = (if at > 0 { ", " } else { "" }, image::partition_name(image, key));
             say(format_args!("{comma}{name} from {}", item.ask.offset));
         }
-        if self.items().nth(NAMED_POSITIONS).is_some() {
+        if self.items.len() > NAMED_POSITIONS {
             text.push_str(", ...");
         }
         text
@@ -146,6 +84,52 @@ fn size(bytes: i32) -> usize {
     usize::try_from(bytes).unwrap_or(0)
 }
 
+/// Who asks, and in which incarnation.
+fn asker(request: &FetchRequest, version: i16) -> (Asker, BrokerEpoch) {
+    let (replica, epoch) = if version >= 15 {
+        (request.replica_state.replica_id.0, request.replica_state.replica_epoch)
+    } else {
+        (request.replica_id.0, -1)
+    };
+    let asker = if replica >= 0 {
+        Asker::Follower(BrokerId(replica))
+    } else {
+        // KIP-392: a client that may tell its rack may read from a follower as well.
+        Asker::Client { leader_only: version < 11 }
+    };
+    (asker, BrokerEpoch(epoch))
+}
+
+/// The partitions of a request, each once: of one that is named twice the last word counts, in the first one's place.
+fn items(topics: Vec<FetchTopic>, version: i16, image: &Image) -> Vec<FetchItem> {
+    let mut items: Vec<FetchItem> = Vec::new();
+    for topic in topics {
+        let (by, id) = if version >= 13 {
+            let id = convert::topic_id(topic.topic_id);
+            (TopicRef::Id(id), Some(id))
+        } else {
+            let known = image::topic_by_name(image, topic.topic.as_str()).map(|(id, _)| id);
+            (TopicRef::Name(topic.topic), known)
+        };
+        for ask in topic.partitions {
+            items.push(FetchItem {
+                topic: by.clone(),
+                index: ask.partition,
+                key: id.map(|topic| PartitionKey { topic, partition: ask.partition }),
+                ask: ReadAsk {
+                    offset: Offset(ask.fetch_offset),
+                    current_leader_epoch: LeaderEpoch(ask.current_leader_epoch),
+                    last_fetched_epoch: LeaderEpoch(ask.last_fetched_epoch),
+                    log_start: Offset(ask.log_start_offset),
+                    max_bytes: size(ask.partition_max_bytes),
+                },
+            });
+        }
+    }
+    FetchItem::drop_doubles(&mut items);
+    items
+}
+
 impl Replicas {
     /// Handles a Fetch request of a consumer or a follower.
     pub fn fetch(
@@ -153,27 +137,46 @@ impl Replicas {
         cx: &mut Context<'_>,
         image: &Image,
         token: RequestToken,
-        request: FetchRequest,
+        mut request: FetchRequest,
         out: &mut Vec<ReplicaOutput>,
     ) {
-        if request.session_id != 0 {
-            let code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
-            let response = FetchResponse::default().with_error_code(code.0);
-            out.push(reply(token, response));
-            return;
-        }
+        let version = token.api_version;
         let max_wait = Span::from_wire_millis(i64::from(request.max_wait_ms));
-        let fetch = ParkedFetch::from_request(
-            request,
-            token.api_version,
-            image,
-            self.config.fetch_max_bytes,
-        );
+        let (asker, replica_epoch) = asker(&request, version);
+        let max_bytes = size(request.max_bytes.min(self.config.fetch_max_bytes));
+        let min_bytes = size(request.min_bytes).min(max_bytes);
+        let asked = items(std::mem::take(&mut request.topics), version, image);
+        let mut forgotten = Vec::new();
+        for topic in request.forgotten_topics_data {
+            let by = if version >= 13 {
+                TopicRef::Id(convert::topic_id(topic.topic_id))
+            } else {
+                TopicRef::Name(topic.topic)
+            };
+            forgotten.extend(topic.partitions.iter().map(|index| (by.clone(), *index)));
+        }
+        let (id, epoch) = (request.session_id, request.session_epoch);
+        let opened = self.sessions.open(cx, token, (id, epoch), asked, forgotten, |topic, index| {
+            let TopicRef::Name(name) = topic else { return None };
+            let (topic, _) = image::topic_by_name(image, name.as_str())?;
+            Some(PartitionKey { topic, partition: index })
+        });
+        let (items, session) = match opened {
+            Ok(opened) => opened,
+            Err(code) => {
+                out.push(reply(token, FetchResponse::default().with_error_code(code.0)));
+                return;
+            }
+        };
+        let unknown = Vec::new();
+        let mut fetch =
+            ParkedFetch { asker, replica_epoch, min_bytes, max_bytes, items, session, unknown };
         let mut touched = Vec::new();
-        let outcome = self.read(cx, image, token, &fetch, Some(&mut touched));
-        let empty = fetch.items().next().is_none();
-        if max_wait == Span::ZERO || empty || outcome.urgent || outcome.bytes >= fetch.min_bytes {
-            out.push(reply(token, outcome.response));
+        let outcome = self.read(cx, image, &fetch, Some(&mut touched));
+        let enough = outcome.bytes >= fetch.min_bytes;
+        if max_wait == Span::ZERO || !outcome.known || outcome.urgent || enough {
+            let response = self.answer(cx, image, token, &fetch, outcome.reads);
+            out.push(reply(token, response));
         } else {
             cx.observe(EventKind::RequestParked {
                 connection: token.connection,
@@ -181,58 +184,64 @@ impl Replicas {
                 correlation_id: token.correlation_id,
                 awaits: fetch.awaits(image),
             });
+            let unknown = outcome.reads.iter().enumerate().filter(|(_, read)| read.is_err());
+            fetch.unknown = unknown.map(|(at, _)| at).collect();
             let deadline = cx.now + max_wait;
             self.parked.park(ParkedRequest { token, deadline, awaited: Awaited::Fetch(fetch) });
         }
         self.settle(cx, image, &touched, out);
     }
 
-    /// The response of a parked fetch, and the event word for how it ended: what there is now. Positions were taken when
-    /// it arrived and are not taken again.
+    /// The response of a parked fetch, and the event word for how it ended if that is worth an event: what there is now.
+    /// Positions were taken when it arrived and are not taken again.
     pub(super) fn finish_fetch(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
         token: RequestToken,
         fetch: &ParkedFetch,
-    ) -> (&'static str, ReplicaOutput) {
-        let outcome = self.read(cx, image, token, fetch, None);
-        let partitions = outcome.response.responses.iter().flat_map(|topic| &topic.partitions);
-        let worst =
-            partitions.map(|answer| ErrorCode(answer.error_code)).find(|code| !code.is_none());
-        let word = match worst {
+    ) -> (Option<&'static str>, ReplicaOutput) {
+        let outcome = self.read(cx, image, fetch, None);
+        let errors = outcome.reads.iter().enumerate().filter_map(|(at, read)| {
+            read.as_ref().err().filter(|_| !fetch.unknown.contains(&at))
+        });
+        let word = match errors.copied().next() {
             // Fenced by a newer epoch: the leader that it was parked at has learnt of its successor, or of itself.
             Some(ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) => {
-                "leadership-lost"
+                Some("leadership-lost")
             }
-            Some(_) => "error",
-            None if outcome.urgent || outcome.bytes >= fetch.min_bytes => "done",
-            None => "timeout",
+            Some(_) => Some("error"),
+            None => None,
         };
-        (word, reply(token, outcome.response))
+        (word, reply(token, self.answer(cx, image, token, fetch, outcome.reads)))
     }
 
     /// Whether a parked fetch has something to answer: enough bytes, an error, a divergence, or a position that is no
-    /// longer in the log.
+    /// longer in the log, or in a segment that is no longer written to.
     pub(super) fn fetch_is_ready(&self, cx: &mut Context<'_>, fetch: &ParkedFetch) -> bool {
         let mut bytes = 0;
-        for item in fetch.items() {
-            let Some(partition) = item.key.ok().and_then(|key| self.partitions.get(&key)) else {
+        for (at, item) in fetch.items.iter().enumerate() {
+            let Some(partition) = item.key.and_then(|key| self.partitions.get(&key)) else {
+                if fetch.unknown.contains(&at) {
+                    continue;
+                }
                 return true;
             };
+            let end = partition.visible_end(fetch.asker);
             if partition.readable(fetch.asker, item.ask.current_leader_epoch).is_err()
-                || item.ask.offset > partition.log.log_end()
+                || item.ask.offset > end
                 || !matches!(partition.divergence(&item.ask), Ok(None))
             {
                 return true;
             }
-            if item.ask.offset < partition.visible_end(fetch.asker) {
-                if fetch.min_bytes <= 1 {
+            if item.ask.offset < end {
+                if fetch.min_bytes <= 1 || partition.is_in_older_segment(item.ask.offset, end) {
                     return true;
                 }
                 let limit = item.ask.max_bytes.min(fetch.min_bytes);
                 match partition.read(cx, &item.ask, fetch.asker, limit, true) {
-                    Ok(read) => bytes += read.records.len(),
+                    // The request's own limit on a partition bounds what is counted, whatever one batch brings.
+                    Ok(read) => bytes += read.records.len().min(item.ask.max_bytes),
                     Err(_) => return true,
                 }
             }
@@ -246,76 +255,51 @@ impl Replicas {
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
-        token: RequestToken,
         fetch: &ParkedFetch,
         mut touched: Option<&mut Vec<PartitionKey>>,
     ) -> FetchOutcome {
-        let (mut bytes, mut urgent, mut named) = (0, false, Vec::new());
-        let mut responses = Vec::with_capacity(fetch.topics.len());
-        for topic in &fetch.topics {
-            let mut answers = Vec::with_capacity(topic.partitions.len());
-            for item in &topic.partitions {
-                let budget = item.ask.max_bytes.min(fetch.max_bytes.saturating_sub(bytes));
-                let read = self.read_item(
-                    cx,
-                    image,
-                    fetch,
-                    item,
-                    budget,
-                    bytes == 0,
-                    touched.as_deref_mut(),
-                );
-                answers.push(match read {
-                    Ok(read) => {
-                        bytes += read.records.len();
-                        urgent |= read.diverging.is_some();
-                        answer(item.index, read)
-                    }
-                    Err(code) => {
-                        urgent = true;
-                        cx.observe(EventKind::PartitionRequestRefused {
-                            partition: named_partition(image, topic, item),
-                            api_key: token.api_key,
-                            replica: fetch.asker.replica(),
-                            error: code.word(),
-                        });
-                        let refusal = refused(item, code, image, token.api_version);
-                        named.push(refusal.current_leader.leader_id.0);
-                        refusal
-                    }
-                });
+        let reads = Vec::with_capacity(fetch.items.len());
+        let mut outcome = FetchOutcome { reads, bytes: 0, urgent: false, known: false };
+        for item in fetch.items.iter() {
+            let budget = item.ask.max_bytes.min(fetch.max_bytes.saturating_sub(outcome.bytes));
+            let first = outcome.bytes == 0;
+            let read =
+                self.read_item(cx, image, fetch, item, (budget, first), touched.as_deref_mut());
+            match &read {
+                Ok(read) => {
+                    outcome.known = true;
+                    outcome.bytes += read.records.len();
+                    outcome.urgent |= read.diverging.is_some() || read.settled;
+                }
+                Err(ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {}
+                Err(_) => {
+                    outcome.known = true;
+                    outcome.urgent = true;
+                }
             }
-            responses.push(
-                FetchableTopicResponse::default()
-                    .with_topic(topic.name.clone())
-                    .with_topic_id(convert::topic_uuid(topic.id))
-                    .with_partitions(answers),
-            );
+            outcome.reads.push(read);
         }
-        let mut response = FetchResponse::default().with_responses(responses);
-        if token.api_version >= 16 && !named.is_empty() {
-            response.node_endpoints = hints::for_fetch(image, named.into_iter());
-        }
-        FetchOutcome { response, bytes, urgent }
+        outcome
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one fetch that a partition's read needs"
-    )]
     fn read_item(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
         fetch: &ParkedFetch,
         item: &FetchItem,
-        budget: usize,
-        at_least_one: bool,
+        (budget, at_least_one): (usize, bool),
         touched: Option<&mut Vec<PartitionKey>>,
-    ) -> Result<PartitionRead, ErrorCode> {
-        let key = item.key?;
-        let partition =
-            self.partitions.get_mut(&key).ok_or_else(|| image::not_hosted(image, key))?;
+    ) -> ReadResult {
+        let key = item.key.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let Some(partition) = self.partitions.get_mut(&key) else {
+            let by_id = matches!(item.topic, TopicRef::Id(_));
+            return Err(if by_id && image::topic_by_id(image, key.topic).is_none() {
+                ErrorCode::UNKNOWN_TOPIC_ID
+            } else {
+                image::not_hosted(image, key)
+            });
+        };
         partition.readable(fetch.asker, item.ask.current_leader_epoch)?;
         if let Asker::Follower(follower) = fetch.asker {
             partition.known_follower(follower, item.ask.current_leader_epoch)?;
@@ -343,24 +327,103 @@ impl Replicas {
         if progress.may_join {
             self.proposals.expand(cx, image, partition, follower, self.me);
         }
-        if progress.moved
-            && partition.advance_high_watermark(cx, image, self.config.replica_lag_time_max)
-        {
+        let advanced = progress.moved
+            && partition.advance_high_watermark(cx, image, self.config.replica_lag_time_max);
+        if advanced || progress.trimmed {
             touched.push(key);
         }
         Ok(read)
     }
-}
 
-fn named_partition(image: &Image, topic: &FetchTopicItems, item: &FetchItem) -> TopicPartition {
-    match item.key {
-        Ok(key) => image::partition_name(image, key),
-        Err(_) if topic.name.is_empty() => TopicPartition::new(topic.id.to_string(), item.index),
-        Err(_) => TopicPartition::new(topic.name.as_str(), item.index),
+    /// The response to what was read: of a session only what its fetcher does not know yet.
+    fn answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        image: &Image,
+        token: RequestToken,
+        fetch: &ParkedFetch,
+        reads: Vec<ReadResult>,
+    ) -> FetchResponse {
+        let mut response = FetchResponse::default();
+        let mut chosen = Vec::new();
+        match fetch.session {
+            SessionUse::None => {}
+            SessionUse::New => {
+                let replica = fetch.asker.replica();
+                response.session_id =
+                    self.sessions.create(cx, token, replica, &fetch.items, &reads);
+            }
+            SessionUse::Incremental { id, epoch } => {
+                response.session_id = id;
+                if let Err(code) = self.sessions.conclude(id, epoch, &reads, &mut chosen) {
+                    return response.with_error_code(code.0);
+                }
+            }
+        }
+        let mut named = Vec::new();
+        // What this broker knows nothing of comes last, as in Kafka.
+        let known = |item: &FetchItem| match item.key {
+            Some(key) => image::partition(image, key).is_some(),
+            None => false,
+        };
+        let mut told = Vec::new();
+        let mut unknown = Vec::new();
+        for (at, (item, read)) in fetch.items.iter().zip(reads).enumerate() {
+            let list = if read.is_ok() || known(item) { &mut told } else { &mut unknown };
+            if chosen.get(at) != Some(&false) {
+                list.push((item, read));
+            }
+        }
+        for (item, read) in told.into_iter().chain(unknown) {
+            let data = match read {
+                Ok(read) => data(item.index, read),
+                Err(code) => {
+                    cx.observe(EventKind::PartitionRequestRefused {
+                        partition: named_partition(image, item),
+                        api_key: token.api_key,
+                        replica: fetch.asker.replica(),
+                        error: code.word(),
+                    });
+                    let refusal = refused(item, code, image, token.api_version);
+                    named.push(refusal.current_leader.leader_id.0);
+                    refusal
+                }
+            };
+            push(&mut response.responses, &item.topic, data);
+        }
+        if token.api_version >= 16 && !named.is_empty() {
+            response.node_endpoints = hints::for_fetch(image, named.into_iter());
+        }
+        response
     }
 }
 
-fn answer(index: i32, read: PartitionRead) -> PartitionData {
+/// Adds a partition to the response; one of the same topic as the last joins it.
+fn push(responses: &mut Vec<FetchableTopicResponse>, topic: &TopicRef, data: PartitionData) {
+    let same = |last: &FetchableTopicResponse| match topic {
+        TopicRef::Id(id) => convert::topic_id(last.topic_id) == *id,
+        TopicRef::Name(name) => last.topic == *name,
+    };
+    if let Some(last) = responses.last_mut().filter(|last| same(last)) {
+        last.partitions.push(data);
+        return;
+    }
+    let answer = FetchableTopicResponse::default().with_partitions(vec![data]);
+    responses.push(match topic {
+        TopicRef::Id(id) => answer.with_topic_id(convert::topic_uuid(*id)),
+        TopicRef::Name(name) => answer.with_topic(name.clone()),
+    });
+}
+
+fn named_partition(image: &Image, item: &FetchItem) -> TopicPartition {
+    match (item.key, &item.topic) {
+        (Some(key), _) => image::partition_name(image, key),
+        (None, TopicRef::Name(name)) => TopicPartition::new(name.as_str(), item.index),
+        (None, TopicRef::Id(id)) => TopicPartition::new(id.to_string(), item.index),
+    }
+}
+
+fn data(index: i32, read: PartitionRead) -> PartitionData {
     let mut answer = PartitionData::default()
         .with_partition_index(index)
         .with_high_watermark(read.high_watermark.0)
@@ -385,7 +448,7 @@ fn refused(item: &FetchItem, code: ErrorCode, image: &Image, version: i16) -> Pa
     let hinted = [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::FENCED_LEADER_EPOCH];
     if version >= 16
         && hinted.contains(&code)
-        && let Some(state) = item.key.ok().and_then(|key| image::partition(image, key))
+        && let Some(state) = item.key.and_then(|key| image::partition(image, key))
     {
         answer.current_leader = LeaderIdAndEpoch::default()
             .with_leader_id(state.leader.0.into())

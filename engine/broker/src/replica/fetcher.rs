@@ -1,18 +1,20 @@
-//! Follower fetchers: one for each leader broker, each with at most one request on its way.
+//! Follower fetchers: `num.replica.fetchers` for each leader broker, each with its own connection, its own fetch session and
+//! at most one request on its way.
 //!
 //! *Flows in*: which partitions to follow, the leaders' answers, time. *Flows out*: Fetch requests (and ListOffsets when a
 //! position is out of range). *Must never*: apply an answer to a partition that has moved on since it was asked.
-//!
-//! Simplified: `num.replica.fetchers` is 1, and requests are sessionless (KIP-227).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, Context, DiskError, LeaderEpoch, Offset, Time, planted};
+use klamm_node::{BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
-use klamm_protocol::kafka::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
-use klamm_protocol::kafka::messages::fetch_response::PartitionData;
+use klamm_protocol::fetch_session::FetchSession;
+use klamm_protocol::kafka::messages::fetch_request::{
+    FetchPartition, FetchTopic, ForgottenTopic, ReplicaState,
+};
+use klamm_protocol::kafka::messages::fetch_response::{FetchResponse, PartitionData};
 use klamm_protocol::kafka::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsTopic,
 };
@@ -27,108 +29,168 @@ use super::{
     PartitionKey, ReplicaCall, ReplicaOutput, Replicas, SearchStep, Wake, at_least_a_moment,
 };
 
+/// One of the fetchers that follow a leader.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct FetcherId {
+    /// The leader broker.
+    pub leader: BrokerId,
+    /// Which of `num.replica.fetchers`, from 0.
+    pub index: i32,
+}
+
 /// A partition as it was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Asked {
     offset: Offset,
     leader_epoch: LeaderEpoch,
+    last_fetched_epoch: LeaderEpoch,
+    log_start: Offset,
 }
 
-/// What follows one leader broker.
+/// What follows one leader broker, or a share of its partitions.
 #[derive(Clone, Debug, Default)]
 struct Fetcher {
     partitions: BTreeSet<PartitionKey>,
-    in_flight: Option<(u64, BTreeMap<PartitionKey, Asked>)>,
+    /// What the leader remembers of it; while a request is on its way, what that asks for.
+    session: FetchSession<PartitionKey, Asked>,
+    in_flight: Option<u64>,
     backoff_until: Option<Time>,
 }
 
 /// All fetchers of this broker.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Fetchers {
     serial: u64,
-    by_leader: BTreeMap<BrokerId, Fetcher>,
+    /// `num.replica.fetchers`.
+    per_leader: i32,
+    by_id: BTreeMap<FetcherId, Fetcher>,
 }
 
 impl Fetchers {
+    /// No fetchers yet; later so many for each leader.
+    pub(super) fn new(per_leader: i32) -> Self {
+        Self { serial: 0, per_leader: per_leader.max(1), by_id: BTreeMap::new() }
+    }
+
     /// Follows a partition's leader from now on, and nobody else.
-    pub(super) fn follow(&mut self, key: PartitionKey, leader: BrokerId) {
-        self.leave(key);
-        if leader != BrokerId::NONE {
-            self.by_leader.entry(leader).or_default().partitions.insert(key);
+    pub(super) fn follow(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: PartitionKey,
+        name: &TopicPartition,
+        leader: BrokerId,
+    ) {
+        let id = FetcherId { leader, index: fetcher_of(name, self.per_leader) };
+        self.leave_others(key, Some(id));
+        if leader == BrokerId::NONE {
+            return;
+        }
+        let fetcher = self.by_id.entry(id).or_default();
+        if fetcher.partitions.insert(key) && self.per_leader > 1 {
+            let (partition, fetcher) = (name.clone(), id.index);
+            cx.observe(EventKind::FetcherAssigned { partition, leader, fetcher });
         }
     }
 
     /// Stops following.
     pub(super) fn leave(&mut self, key: PartitionKey) {
-        for fetcher in self.by_leader.values_mut() {
-            fetcher.partitions.remove(&key);
-        }
-        self.by_leader.retain(|_, fetcher| !fetcher.partitions.is_empty());
+        self.leave_others(key, None);
     }
 
-    /// The leaders that are followed.
-    pub(super) fn leaders(&self) -> Vec<BrokerId> {
-        self.by_leader.keys().copied().collect()
+    /// A fetcher without partitions ends, and its session is forgotten with it.
+    fn leave_others(&mut self, key: PartitionKey, but: Option<FetcherId>) {
+        self.by_id.retain(|id, fetcher| {
+            if Some(*id) != but {
+                fetcher.partitions.remove(&key);
+            }
+            !fetcher.partitions.is_empty()
+        });
+    }
+
+    /// The fetchers at work.
+    pub(super) fn ids(&self) -> Vec<FetcherId> {
+        self.by_id.keys().copied().collect()
     }
 }
 
+/// Which fetcher of a leader a partition belongs to: Kafka's hash of its name, so that the same partitions share one.
+fn fetcher_of(name: &TopicPartition, per_leader: i32) -> i32 {
+    let hash = name.topic.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
+    let mixed = hash.wrapping_mul(31).wrapping_add(name.partition);
+    (mixed & i32::MAX) % per_leader
+}
+
 impl Replicas {
-    /// Sends the next fetch to a leader, if none is on its way and a partition is ready for it.
+    /// Sends a fetcher's next fetch, if none is on its way and there is something to ask or to take back.
     pub(super) fn fetch_from(
         &mut self,
         cx: &Context<'_>,
         image: &Image,
-        leader: BrokerId,
+        id: FetcherId,
         out: &mut Vec<ReplicaOutput>,
     ) {
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
+        let Some(fetcher) = self.fetchers.by_id.get_mut(&id) else { return };
         if fetcher.in_flight.is_some() {
             return;
         }
         if let Some(until) = fetcher.backoff_until.filter(|until| *until > cx.now) {
-            self.timers.arm(Wake::Fetcher(leader), until);
+            self.timers.arm(Wake::Fetcher(id), until);
             return;
         }
-        let Some(broker) = image::broker(image, leader) else {
+        let Some(broker) = image::broker(image, id.leader) else {
             let backoff = at_least_a_moment(self.config.replica_fetch_backoff);
-            self.timers.arm(Wake::Fetcher(leader), cx.now + backoff);
+            self.timers.arm(Wake::Fetcher(id), cx.now + backoff);
             return;
         };
-        let (mut asked, mut topics) = (BTreeMap::new(), Vec::<FetchTopic>::new());
+        let mut wanted = Vec::with_capacity(fetcher.partitions.len());
         let mut wake: Option<Time> = None;
         for key in &fetcher.partitions {
             let Some(partition) = self.partitions.get_mut(key) else { continue };
-            let max_bytes = self.config.replica_fetch_max_bytes;
-            let now = cx.now;
             let Some(follower) = partition.following_mut() else { continue };
-            if !follower.is_ready(now) {
+            if !follower.is_ready(cx.now) {
                 if let FollowerState::Delayed(until) = follower.state {
                     wake = Some(wake.map_or(until, |earlier| earlier.min(until)));
                 }
                 continue;
             }
             follower.state = FollowerState::Fetching;
-            let (ask, wire) = ask(partition, max_bytes);
-            asked.insert(*key, ask);
-            let topic_id = convert::topic_uuid(key.topic);
-            // Keys come in order of topics.
-            if topics.last().is_none_or(|last| last.topic_id != topic_id) {
-                topics.push(FetchTopic::default().with_topic_id(topic_id));
-            }
-            if let Some(topic) = topics.last_mut() {
-                topic.partitions.push(wire);
-            }
+            wanted.push((*key, Asked::now(partition)));
         }
-        if asked.is_empty() {
-            if let Some(until) = wake {
-                self.timers.arm(Wake::Fetcher(leader), until);
-            }
+        // An answer may come late: those that wait are asked again in time all the same.
+        if let Some(until) = wake {
+            self.timers.arm(Wake::Fetcher(id), until);
+        }
+        // Topics are named by their ids, so that another topic of the same name is another partition.
+        let plan = fetcher.session.plan(wanted, |_, _| false);
+        if fetcher.session.partitions().is_empty() && plan.forget.is_empty() {
             return;
         }
         self.fetchers.serial += 1;
         let serial = self.fetchers.serial;
-        fetcher.in_flight = Some((serial, asked));
+        fetcher.in_flight = Some(serial);
         fetcher.backoff_until = None;
+        let (mut topics, mut forgotten) = (Vec::<FetchTopic>::new(), Vec::<ForgottenTopic>::new());
+        // Keys come in order of topics.
+        for (key, ask) in plan.send {
+            let topic_id = convert::topic_uuid(key.topic);
+            if topics.last().is_none_or(|last| last.topic_id != topic_id) {
+                topics.push(FetchTopic::default().with_topic_id(topic_id));
+            }
+            if let Some(topic) = topics.last_mut() {
+                topic.partitions.push(ask.on_the_wire(key, self.config.replica_fetch_max_bytes));
+            }
+        }
+        for (key, _) in plan.forget {
+            let topic_id = convert::topic_uuid(key.topic);
+            if forgotten.last().is_none_or(|last| last.topic_id != topic_id) {
+                forgotten.push(ForgottenTopic::default().with_topic_id(topic_id));
+            }
+            if let Some(topic) = forgotten.last_mut() {
+                topic.partitions.push(key.partition);
+            }
+        }
         let state = ReplicaState::default()
             .with_replica_id(self.me.id.0.into())
             .with_replica_epoch(self.me.broker_epoch.0);
@@ -139,13 +201,17 @@ impl Replicas {
             .with_max_wait_ms(wait)
             .with_min_bytes(self.config.replica_fetch_min_bytes)
             .with_max_bytes(self.config.replica_fetch_response_max_bytes)
-            .with_topics(topics);
+            .with_session_id(plan.session_id)
+            .with_session_epoch(plan.session_epoch)
+            .with_topics(topics)
+            .with_forgotten_topics_data(forgotten);
         out.push(ReplicaOutput::Send {
-            to: leader,
+            to: id.leader,
+            fetcher: id.index,
             endpoint: broker.endpoint,
             request: RequestKind::Fetch(request),
             timeout: self.config.replica_socket_timeout,
-            call: ReplicaCall::Fetch { leader, serial },
+            call: ReplicaCall::Fetch { fetcher: id, serial },
         });
     }
 
@@ -154,42 +220,39 @@ impl Replicas {
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
-        leader: BrokerId,
+        id: FetcherId,
         serial: u64,
         outcome: Result<ResponseKind, RpcError>,
         out: &mut Vec<ReplicaOutput>,
     ) {
-        let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
-        let Some((_, mut asked)) = fetcher.in_flight.take_if(|(at, _)| *at == serial) else {
+        let Some(fetcher) = self.fetchers.by_id.get_mut(&id) else { return };
+        if fetcher.in_flight.take_if(|at| *at == serial).is_none() {
             return;
-        };
+        }
         let mut touched = Vec::new();
         match outcome {
             Ok(ResponseKind::Fetch(response)) if response.error_code == 0 => {
-                for topic in &response.responses {
-                    let topic_id = convert::topic_id(topic.topic_id);
-                    for data in &topic.partitions {
-                        let key = PartitionKey { topic: topic_id, partition: data.partition_index };
-                        if let Some(ask) = asked.remove(&key)
-                            && self.take_fetched(cx, image, leader, key, ask, data, out)
-                        {
-                            touched.push(key);
-                        }
+                let answers = fetcher.read(&response);
+                for (key, ask, data) in answers {
+                    if self.take_fetched(cx, image, id, key, ask, data, out) {
+                        touched.push(key);
                     }
                 }
-                // What the leader left out is asked again, but not at once.
-                for (key, ask) in asked {
-                    self.delay(cx, key, ask);
-                }
+            }
+            Ok(ResponseKind::Fetch(response)) if is_about_session(response.error_code) => {
+                // The next request begins a new session, at once.
+                let unknown = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0 == response.error_code;
+                fetcher.session.refused(unknown);
             }
             Ok(_) | Err(_) => {
+                fetcher.session.failed();
                 let ever = if planted("fetcher_gives_up") { 1_000_000 } else { 1 };
-                let backoff = self.config.replica_fetch_backoff.times(ever);
+                let backoff = at_least_a_moment(self.config.replica_fetch_backoff).times(ever);
                 fetcher.backoff_until = Some(cx.now + backoff);
             }
         }
         self.settle(cx, image, &touched, out);
-        self.fetch_from(cx, image, leader, out);
+        self.fetch_from(cx, image, id, out);
     }
 
     /// Takes one partition of an answer; true if the replica changed.
@@ -201,7 +264,7 @@ impl Replicas {
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
-        leader: BrokerId,
+        id: FetcherId,
         key: PartitionKey,
         ask: Asked,
         data: &PartitionData,
@@ -215,7 +278,7 @@ impl Replicas {
             ErrorCode::NONE => match partition.follow(cx, data) {
                 Ok(Followed::On) => true,
                 Ok(Followed::Refused(_)) => {
-                    self.delay(cx, key, ask);
+                    self.delay(cx, key, ask.leader_epoch);
                     false
                 }
                 Err(error) => {
@@ -227,7 +290,7 @@ impl Replicas {
                 if let Some(follower) = partition.following_mut() {
                     follower.state = FollowerState::Searching;
                 }
-                self.search(image, leader, key, ask.leader_epoch, SearchStep::End, out);
+                self.search(image, id, key, ask.leader_epoch, SearchStep::End, out);
                 false
             }
             ErrorCode::FENCED_LEADER_EPOCH => {
@@ -238,16 +301,16 @@ impl Replicas {
                 false
             }
             _ => {
-                self.delay(cx, key, ask);
+                self.delay(cx, key, ask.leader_epoch);
                 false
             }
         }
     }
 
-    fn delay(&mut self, cx: &Context<'_>, key: PartitionKey, ask: Asked) {
-        let until = cx.now + self.config.replica_fetch_backoff;
+    fn delay(&mut self, cx: &Context<'_>, key: PartitionKey, leader_epoch: LeaderEpoch) {
+        let until = cx.now + at_least_a_moment(self.config.replica_fetch_backoff);
         if let Some(partition) = self.partitions.get_mut(&key)
-            && partition.leader_epoch == ask.leader_epoch
+            && partition.leader_epoch == leader_epoch
             && let Some(follower) = partition.following_mut()
         {
             follower.state = FollowerState::Delayed(until);
@@ -258,13 +321,13 @@ impl Replicas {
     fn search(
         &self,
         image: &Image,
-        leader: BrokerId,
+        id: FetcherId,
         key: PartitionKey,
         leader_epoch: LeaderEpoch,
         step: SearchStep,
         out: &mut Vec<ReplicaOutput>,
     ) {
-        let Some(broker) = image::broker(image, leader) else { return };
+        let Some(broker) = image::broker(image, id.leader) else { return };
         let ask = ListOffsetsPartition::default()
             .with_partition_index(key.partition)
             .with_current_leader_epoch(leader_epoch.0)
@@ -279,11 +342,12 @@ impl Replicas {
             .with_replica_id(self.me.id.0.into())
             .with_topics(vec![topic]);
         out.push(ReplicaOutput::Send {
-            to: leader,
+            to: id.leader,
+            fetcher: id.index,
             endpoint: broker.endpoint,
             request: RequestKind::ListOffsets(request),
             timeout: self.config.replica_socket_timeout,
-            call: ReplicaCall::Search { leader, key, leader_epoch, step },
+            call: ReplicaCall::Search { fetcher: id, key, leader_epoch, step },
         });
     }
 
@@ -300,7 +364,7 @@ impl Replicas {
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
-        leader: BrokerId,
+        id: FetcherId,
         key: PartitionKey,
         leader_epoch: LeaderEpoch,
         step: SearchStep,
@@ -309,7 +373,7 @@ impl Replicas {
     ) {
         let Some(partition) = self.partitions.get_mut(&key) else { return };
         let searching = partition.following().is_some_and(|f| f.state == FollowerState::Searching);
-        if !searching || partition.leader != leader || partition.leader_epoch != leader_epoch {
+        if !searching || partition.leader != id.leader || partition.leader_epoch != leader_epoch {
             return;
         }
         let found = match &outcome {
@@ -324,16 +388,15 @@ impl Replicas {
         let now_at = partition.log.log_end();
         let done = match (found, step) {
             (None, _) => {
-                let ask = Asked { offset: now_at, leader_epoch };
-                self.delay(cx, key, ask);
-                self.fetch_from(cx, image, leader, out);
+                self.delay(cx, key, leader_epoch);
+                self.fetch_from(cx, image, id, out);
                 return;
             }
             (Some(end), SearchStep::End) if end < now_at => {
                 partition.truncate_to(cx, end, "out-of-range".into())
             }
             (Some(_), SearchStep::End) => {
-                self.search(image, leader, key, leader_epoch, SearchStep::Start, out);
+                self.search(image, id, key, leader_epoch, SearchStep::Start, out);
                 return;
             }
             (Some(start), SearchStep::Start) if start > now_at => partition.start_over(cx, start),
@@ -348,7 +411,7 @@ impl Replicas {
             Err(error) => partition.storage_failed(cx, &error),
         }
         self.settle(cx, image, &[key], out);
-        self.fetch_from(cx, image, leader, out);
+        self.fetch_from(cx, image, id, out);
     }
 }
 
@@ -363,15 +426,77 @@ fn still_asks(partition: &Partition, ask: Asked) -> bool {
         && partition.following().is_some_and(|f| f.state == FollowerState::Fetching)
 }
 
-fn ask(partition: &Partition, max_bytes: i32) -> (Asked, FetchPartition) {
-    let offset = partition.log.log_end();
-    let last = partition.log.latest_epoch().unwrap_or(LeaderEpoch::NONE);
-    let wire = FetchPartition::default()
-        .with_partition(partition.key.partition)
-        .with_current_leader_epoch(partition.leader_epoch.0)
-        .with_fetch_offset(offset.0)
-        .with_last_fetched_epoch(last.0)
-        .with_log_start_offset(partition.log.log_start().0)
-        .with_partition_max_bytes(max_bytes);
-    (Asked { offset, leader_epoch: partition.leader_epoch }, wire)
+impl Fetcher {
+    /// The partitions of an answer, with what was asked of them; none if it does not fit the session. What an incremental
+    /// answer leaves out has nothing new.
+    fn read<'a>(
+        &mut self,
+        response: &'a FetchResponse,
+    ) -> Vec<(PartitionKey, Asked, &'a PartitionData)> {
+        let (mut answers, mut strange) = (Vec::new(), 0);
+        for topic in &response.responses {
+            let topic_id = convert::topic_id(topic.topic_id);
+            for data in &topic.partitions {
+                let key = PartitionKey { topic: topic_id, partition: data.partition_index };
+                match self.session.asked(&key) {
+                    Some(ask) => answers.push((key, *ask, data)),
+                    None => strange += 1,
+                }
+            }
+        }
+        if !self.session.answered(response.session_id, answers.len(), strange) {
+            answers.clear();
+        }
+        answers
+    }
+}
+
+impl Asked {
+    fn now(partition: &Partition) -> Self {
+        Self {
+            offset: partition.log.log_end(),
+            leader_epoch: partition.leader_epoch,
+            last_fetched_epoch: partition.log.latest_epoch().unwrap_or(LeaderEpoch::NONE),
+            log_start: partition.log.log_start(),
+        }
+    }
+
+    fn on_the_wire(self, key: PartitionKey, max_bytes: i32) -> FetchPartition {
+        FetchPartition::default()
+            .with_partition(key.partition)
+            .with_current_leader_epoch(self.leader_epoch.0)
+            .with_fetch_offset(self.offset.0)
+            .with_last_fetched_epoch(self.last_fetched_epoch.0)
+            .with_log_start_offset(self.log_start.0)
+            .with_partition_max_bytes(max_bytes)
+    }
+}
+
+/// The errors that concern the session, not the fetcher's right to ask.
+fn is_about_session(code: i16) -> bool {
+    [
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+        ErrorCode::INVALID_FETCH_SESSION_EPOCH,
+        ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR,
+    ]
+    .contains(&ErrorCode(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_has_the_fetcher_that_kafka_gives_it() {
+        // `"orders".hashCode()` is -1008770331 in Java.
+        let index = |partition| fetcher_of(&TopicPartition::new("orders", partition), 4);
+        let kafka = |partition: i64| {
+            let mixed = (-1_008_770_331_i64 * 31 + partition) as i32;
+            (mixed & i32::MAX) % 4
+        };
+        for partition in 0..8 {
+            assert_eq!(index(partition), kafka(i64::from(partition)));
+        }
+        assert_eq!(fetcher_of(&TopicPartition::new("orders", 3), 1), 0);
+    }
 }

@@ -5,7 +5,7 @@
 //! logs agree, or cut its log by its own high watermark.
 
 use bytes::Bytes;
-use klamm_node::{Because, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, planted};
+use klamm_node::{Because, Context, DiskError, LeaderEpoch, Offset, Time, planted};
 use klamm_protocol::batch::batches;
 use klamm_protocol::kafka::messages::fetch_response::PartitionData;
 use klamm_storage::{AppendError, Log};
@@ -106,18 +106,16 @@ impl Partition {
                 ) => return Ok(Followed::Refused(error.to_string())),
             }
         }
-        if data.log_start_offset > self.log.log_start().0
-            && self.log.advance_log_start(cx.disk, Offset(data.log_start_offset))?
-        {
-            let (partition, to) = (self.name.clone(), self.log.log_start());
-            cx.observe(EventKind::LogStartMoved { partition, to });
-        }
         // A leader's high watermark may be behind this one: it may have been elected before it heard of it.
         let to = Offset(data.high_watermark).min(self.log.log_end()).max(self.log.log_start());
         if planted("follower_ignores_hw") {
             return Ok(Followed::On);
         }
         self.move_high_watermark(cx, to, Because::Input);
+        // KIP-107: what the leader has dropped is dropped here, up to what is known to be committed.
+        if data.log_start_offset > self.log.log_start().0 {
+            self.move_log_start(cx, Offset(data.log_start_offset))?;
+        }
         Ok(Followed::On)
     }
 }

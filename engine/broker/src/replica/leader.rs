@@ -14,6 +14,8 @@ use super::isr::IsrState;
 pub(super) struct FollowerState {
     /// Its log end; none until it has fetched in this leadership.
     pub log_end: Option<Offset>,
+    /// Its log start (KIP-107); none until it has fetched in this leadership, -1 from a follower that does not say.
+    pub log_start: Option<Offset>,
     /// Where the leader's log ended at its last fetch.
     pub leader_end_at_fetch: Option<Offset>,
     /// When it fetched last.
@@ -104,7 +106,6 @@ impl Leader {
                         leader_end_at_fetch: Some(epoch_start),
                         last_fetch: in_sync,
                         last_caught_up: in_sync,
-                        broker_epoch: None,
                         ..known
                     },
                     None => FollowerState {

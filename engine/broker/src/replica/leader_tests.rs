@@ -111,7 +111,8 @@ fn a_new_leadership_forgets_positions_and_a_new_epoch_of_the_same_leader_does_no
     let [f1, f2] = [F1, F2].map(|id| next.followers[&id]);
     assert_eq!((f1.log_end, f1.last_caught_up), (Some(Offset(3)), Some(at(50))));
     assert_eq!((f2.log_end, f2.last_caught_up), (Some(Offset(3)), None));
-    assert_eq!(f1.broker_epoch, None, "asked again before it may join");
+    assert_eq!(f1.broker_epoch, Some(BrokerEpoch(7)), "the same log, the same incarnation");
+    assert_eq!(f2.last_fetch, None, "it joins by a fetch in this epoch, not by one before");
     assert_eq!(leader(3, &[ME, F1]).followers[&F1].log_end, None);
 }
 

@@ -17,12 +17,14 @@
 //!   `min.insync.replicas` members (KIP-966).
 //! * I3 A leader has an epoch entry for its epoch, at the log end of its election (KAFKA-7415).
 //! * I4 A follower's position counts only if the leader found no divergence, in the leader's epoch.
-//! * I5 At most one ISR proposal a partition, one AlterPartition a broker, one Fetch a leader.
+//! * I5 At most one ISR proposal a partition, one AlterPartition a broker, one Fetch a fetcher.
 //! * I6 acks=0 is never answered; every other request is answered exactly once.
 //!
-//! Deliberately not here: fetch sessions, quotas, idempotence and transactions, retention, several log directories.
+//! Deliberately not here: idempotence and transactions, retention, several log directories.
 
 mod checkpoint;
+mod delete_records;
+mod directories;
 mod fetch;
 mod fetcher;
 mod follower;
@@ -39,6 +41,7 @@ mod produce;
 mod proposals;
 mod read;
 mod recovery;
+mod session;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -48,18 +51,21 @@ use std::collections::BTreeMap;
 
 use klamm_node::config::ServerConfig;
 use klamm_node::{
-    BrokerEpoch, BrokerId, CloseReason, Context, Endpoint, EventKind, LeaderEpoch, Span, Time,
-    Timers, TopicId, TopicPartition,
+    BrokerEpoch, BrokerId, CloseReason, Context, Endpoint, EventKind, LeaderEpoch, Offset, Span,
+    Time, Timers, TopicId, TopicPartition,
 };
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{AlterPartitionRequest, RequestKind, ResponseKind};
 
+use directories::Directories;
 use fetcher::Fetchers;
 use parked::{Awaited, Parked, ParkedRequest};
 use partition::Partition;
 use proposals::Proposals;
 use recovery::Recovered;
+use session::Sessions;
 
+pub use fetcher::FetcherId;
 pub use image::Image;
 pub use summary::{BatchSummary, ReplicaRole, ReplicaSummary};
 
@@ -96,6 +102,8 @@ pub enum ReplicaOutput {
     Send {
         /// The broker.
         to: BrokerId,
+        /// Which of the fetchers' connections to it.
+        fetcher: i32,
         /// Where it listens.
         endpoint: Endpoint,
         /// The request; its version is the highest that both speak.
@@ -120,15 +128,15 @@ pub enum ReplicaOutput {
 pub enum ReplicaCall {
     /// A follower's fetch.
     Fetch {
-        /// The leader.
-        leader: BrokerId,
+        /// Who asks.
+        fetcher: FetcherId,
         /// Which fetch.
         serial: u64,
     },
     /// A follower whose position is out of range looks for the leader's log.
     Search {
-        /// The leader.
-        leader: BrokerId,
+        /// Who asks.
+        fetcher: FetcherId,
         /// The partition.
         key: PartitionKey,
         /// The leader epoch.
@@ -159,10 +167,16 @@ pub enum Wake {
     IsrCheck,
     /// Write the high watermarks to their checkpoint.
     HighWatermarkCheckpoint,
+    /// Note where each log starts.
+    LogStartCheckpoint,
+    /// Note up to where each log is durable.
+    RecoveryPointCheckpoint,
+    /// Remove directories of deleted replicas.
+    DirectoryRemoval,
     /// Send AlterPartition again.
     AlterPartition,
     /// Fetch from a leader again.
-    Fetcher(BrokerId),
+    Fetcher(FetcherId),
     /// A parked request has waited long enough.
     Parked,
 }
@@ -185,9 +199,19 @@ pub struct Replicas {
     parked: Parked,
     proposals: Proposals,
     fetchers: Fetchers,
+    sessions: Sessions,
     timers: Timers<Wake>,
     /// What the high-watermark checkpoint says.
-    checkpointed: BTreeMap<TopicPartition, klamm_node::Offset>,
+    checkpointed: BTreeMap<TopicPartition, Offset>,
+    /// What the recovery-point checkpoint says.
+    recovery_points: BTreeMap<TopicPartition, Offset>,
+    /// What the log-start checkpoint says.
+    log_starts: BTreeMap<TopicPartition, Offset>,
+    directories: Directories,
+    /// True while a checkpoint may name what is no longer there.
+    checkpoints_stale: bool,
+    /// True once this broker has asked to leave.
+    leaving: bool,
     previous_broker_epoch: Option<BrokerEpoch>,
 }
 
@@ -202,6 +226,12 @@ impl Replicas {
         self.previous_broker_epoch
     }
 
+    /// The broker has asked to leave: it goes on to lead and follow, but does not fetch its way back into an ISR that has
+    /// let it go (KIP-841).
+    pub fn begin_controlled_shutdown(&mut self) {
+        self.leaving = true;
+    }
+
     /// How many partitions this broker leads, for its controlled shutdown.
     pub fn led(&self) -> usize {
         self.partitions.values().filter(|partition| partition.leading().is_ok()).count()
@@ -210,6 +240,11 @@ impl Replicas {
     /// How many requests wait.
     pub fn parked(&self) -> usize {
         self.parked.len()
+    }
+
+    /// How many fetch sessions it holds (KIP-227).
+    pub fn fetch_sessions(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Takes the outcome of a request that this room asked for.
@@ -222,11 +257,11 @@ impl Replicas {
         out: &mut Vec<ReplicaOutput>,
     ) {
         match call {
-            ReplicaCall::Fetch { leader, serial } => {
-                self.fetch_answered(cx, image, leader, serial, outcome, out);
+            ReplicaCall::Fetch { fetcher, serial } => {
+                self.fetch_answered(cx, image, fetcher, serial, outcome, out);
             }
-            ReplicaCall::Search { leader, key, leader_epoch, step } => {
-                self.search_answered(cx, image, leader, key, leader_epoch, step, outcome, out);
+            ReplicaCall::Search { fetcher, key, leader_epoch, step } => {
+                self.search_answered(cx, image, fetcher, key, leader_epoch, step, outcome, out);
             }
             ReplicaCall::AlterPartition { serial } => {
                 let mut touched = Vec::new();
@@ -257,7 +292,10 @@ impl Replicas {
             match wake {
                 Wake::IsrCheck => self.check_lag(cx),
                 Wake::HighWatermarkCheckpoint => self.checkpoint_due(cx),
-                Wake::Fetcher(leader) => self.fetch_from(cx, image, leader, out),
+                Wake::LogStartCheckpoint => self.log_start_checkpoint_due(cx),
+                Wake::RecoveryPointCheckpoint => self.recovery_point_checkpoint_due(cx),
+                Wake::DirectoryRemoval => self.remove_directories(cx),
+                Wake::Fetcher(id) => self.fetch_from(cx, image, id, out),
                 // The proposals go out below; parked requests have no timer in this table.
                 Wake::AlterPartition | Wake::Parked => {}
             }
@@ -301,6 +339,7 @@ impl Replicas {
             let ready = match &mut awaited {
                 Awaited::Produce(produce) => self.review_produce(cx, image, token, produce),
                 Awaited::Fetch(fetch) => self.fetch_is_ready(cx, fetch),
+                Awaited::DeleteRecords(deletion) => self.review_deletion(image, deletion),
                 Awaited::Nothing => true,
             };
             if let Some(request) = self.parked.get_mut(id) {
@@ -324,18 +363,32 @@ impl Replicas {
         let ParkedRequest { token, awaited, .. } = request;
         let (outcome, reply) = match awaited {
             Awaited::Produce(produce) => {
-                (produce::outcome(&produce, timed_out), produce::finished(image, token, produce))
+                let outcome = produce::outcome(&produce, timed_out);
+                (Some(outcome), produce::finished(image, token, produce))
             }
             Awaited::Fetch(fetch) => self.finish_fetch(cx, image, token, &fetch),
+            Awaited::DeleteRecords(deletion) => {
+                (Some(deletion.outcome(timed_out)), deletion.finished(token))
+            }
             Awaited::Nothing => return,
         };
-        cx.observe(EventKind::RequestUnparked {
-            connection: token.connection,
-            correlation_id: token.correlation_id,
-            outcome: outcome.into(),
-        });
+        // What came as it was waited for is told by the response's frame.
+        if let Some(outcome) = outcome.filter(|outcome| *outcome != "done") {
+            cx.observe(EventKind::RequestUnparked {
+                connection: token.connection,
+                correlation_id: token.correlation_id,
+                outcome: outcome.into(),
+            });
+        }
         out.push(reply);
     }
+}
+
+/// The disk failed under this broker's only log directory. A Kafka broker whose last directory fails stops, without a
+/// clean-shutdown marker and without a word to the controller, which hears of it by silence (KIP-112).
+fn disk_failed(cx: &mut Context<'_>, what: &str) {
+    cx.observe(EventKind::LogDirectoryFailed { reason: what.to_owned() });
+    cx.out.halt(format!("the log directory failed: {what}"), false);
 }
 
 /// How often followers are looked at: half of the time that they may lag.

@@ -9,6 +9,7 @@ use klamm_node::Time;
 use klamm_protocol::channel::RequestToken;
 
 use super::PartitionKey;
+use super::delete_records::ParkedDeletion;
 use super::fetch::ParkedFetch;
 use super::produce::ParkedProduce;
 
@@ -23,6 +24,8 @@ pub(super) enum Awaited {
     Produce(ParkedProduce),
     /// A long poll: bytes.
     Fetch(ParkedFetch),
+    /// DeleteRecords: the low watermark of each of its partitions.
+    DeleteRecords(ParkedDeletion),
     /// Nothing: what stands in for it while it is being looked at.
     Nothing,
 }
@@ -110,13 +113,15 @@ impl Awaited {
     /// The partitions whose changes matter to the request. A produce keeps its whole list to the end, so that what was
     /// put into the index is what is taken out.
     fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
-        let (produce, fetch) = match self {
-            Self::Produce(produce) => (Some(produce), None),
-            Self::Fetch(fetch) => (None, Some(fetch)),
-            Self::Nothing => (None, None),
+        let (produce, fetch, deletion) = match self {
+            Self::Produce(produce) => (Some(produce), None, None),
+            Self::Fetch(fetch) => (None, Some(fetch), None),
+            Self::DeleteRecords(deletion) => (None, None, Some(deletion)),
+            Self::Nothing => (None, None, None),
         };
         let produced = produce.into_iter().flat_map(ParkedProduce::partitions);
         let fetched = fetch.into_iter().flat_map(ParkedFetch::partitions);
-        produced.chain(fetched)
+        let deleted = deletion.into_iter().flat_map(ParkedDeletion::partitions);
+        produced.chain(fetched).chain(deleted)
     }
 }

@@ -14,7 +14,7 @@ use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::TimestampType;
 use klamm_storage::{Appended, Log};
 
-use super::PartitionKey;
+use super::{PartitionKey, disk_failed};
 use super::follower::Follower;
 use super::image::{self, Image};
 use super::leader::{Leader, WatermarkView, effective_min_isr};
@@ -32,6 +32,8 @@ pub(super) struct PartitionConfig {
     pub flush_messages: i64,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
+    /// Whether `cleanup.policy` has `delete`: only then may a person delete records.
+    pub deletes: bool,
 }
 
 impl From<&TopicConfig> for PartitionConfig {
@@ -46,6 +48,7 @@ impl From<&TopicConfig> for PartitionConfig {
             segment_bytes: config.segment_bytes,
             flush_messages: config.flush_messages,
             timestamp_type,
+            deletes: config.cleanup_policy.split(',').any(|policy| policy.trim() == "delete"),
         }
     }
 }
@@ -189,6 +192,22 @@ impl Partition {
         Ok(())
     }
 
+    /// Moves the log start up, and drops the segments that lie wholly below. Never beyond the high watermark: what is not
+    /// committed is nobody's to delete.
+    ///
+    /// Simplified: Kafka removes those segments at the next `log.retention.check.interval.ms`.
+    pub(super) fn move_log_start(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: Offset,
+    ) -> Result<(), DiskError> {
+        if self.log.advance_log_start(cx.disk, to.min(self.high_watermark))? {
+            let (partition, to) = (self.name.clone(), self.log.log_start());
+            cx.observe(EventKind::LogStartMoved { partition, to });
+        }
+        Ok(())
+    }
+
     /// Throws the log away and lets it start anew: everything that it had is below what the leader still has.
     pub(super) fn start_over(&mut self, cx: &mut Context<'_>, at: Offset) -> Result<(), DiskError> {
         let from = self.log.log_end();
@@ -235,11 +254,10 @@ impl Partition {
 
     /// Syncs the log when `flush.messages` records are not durable. By default that is never: Kafka leaves durability to
     /// replication and the page cache, and a leader does not wait for its disk before it acknowledges.
-    pub(super) fn flush_if_due(&mut self, cx: &mut Context<'_>) {
+    /// False if the disk failed under it.
+    pub(super) fn flush_if_due(&mut self, cx: &mut Context<'_>) -> bool {
         let dirty = self.log.log_end().0.saturating_sub(self.log.synced().0);
-        if dirty >= self.config.flush_messages {
-            self.sync(cx);
-        }
+        dirty < self.config.flush_messages || self.sync(cx)
     }
 
     /// Makes the log durable; true if it is.
@@ -261,12 +279,10 @@ impl Partition {
     }
 
     /// Takes the partition out of service: its disk can't be trusted any more (KAFKA-10778).
-    ///
-    /// Simplified: a broker has one log directory, and Kafka stops a broker whose last one fails.
     pub(super) fn storage_failed(&mut self, cx: &mut Context<'_>, error: &DiskError) {
         if self.role != Role::Failed {
             self.role = Role::Failed;
-            cx.out.halt(format!("the log directory failed at {}: {error}", self.name), false);
+            disk_failed(cx, &format!("{}: {error}", self.name));
         }
     }
 }

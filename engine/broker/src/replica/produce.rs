@@ -426,7 +426,9 @@ impl Partition {
             .append_as_leader(cx.disk, batch, self.leader_epoch, append_time)
             .map_err(|error| self.append_failed(cx, &error))?;
         self.observe_appended(cx, &appended, true);
-        self.flush_if_due(cx);
+        if !self.flush_if_due(cx) {
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
+        }
         Ok(LeaderAppend {
             base_offset: appended.base_offset,
             next_offset: appended.last_offset.plus(1),

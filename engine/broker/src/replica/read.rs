@@ -42,6 +42,8 @@ pub(super) struct ReadAsk {
     pub current_leader_epoch: LeaderEpoch,
     /// The epoch of the reader's last record (KIP-595); -1 from one that does not say.
     pub last_fetched_epoch: LeaderEpoch,
+    /// The reader's own log start, if it is a follower; -1 from a client.
+    pub log_start: Offset,
     /// The most bytes.
     pub max_bytes: usize,
 }
@@ -57,6 +59,11 @@ pub(super) struct PartitionRead {
     pub log_start: Offset,
     /// Set if the reader's log parts from this one: the largest epoch that both know, and where it ends here.
     pub diverging: Option<(LeaderEpoch, Offset)>,
+    /// Set if a client shall read from this replica instead (KIP-392).
+    pub preferred: Option<BrokerId>,
+    /// True if waiting would bring no more than this: the position lies behind the visible end, or in a segment before
+    /// the one that is written to.
+    pub settled: bool,
 }
 
 /// What followed from a follower's fetch.
@@ -64,6 +71,8 @@ pub(super) struct PartitionRead {
 pub(super) struct FollowerProgress {
     /// The follower's log end changed, so the high watermark may move.
     pub moved: bool,
+    /// The follower's log start changed, so the low watermark may move (KIP-107).
+    pub trimmed: bool,
     /// The follower's position would let it join the ISR.
     pub may_join: bool,
 }
@@ -96,6 +105,12 @@ impl Partition {
                 Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
             }
         }
+    }
+
+    /// Whether an offset lies in a segment before the one in which the visible log ends: whatever is read there will not
+    /// grow, so that waiting for more is useless.
+    pub(super) fn is_in_older_segment(&self, offset: Offset, end: Offset) -> bool {
+        self.log.segment_bases().any(|base| offset < base && base <= end)
     }
 
     /// How far a reader may see: a follower the whole log, a client what is committed.
@@ -143,6 +158,8 @@ impl Partition {
             high_watermark: self.high_watermark,
             log_start: self.log.log_start(),
             diverging: self.divergence(ask)?,
+            preferred: None,
+            settled: false,
         };
         if read.diverging.is_some() {
             return Ok(read);
@@ -151,6 +168,8 @@ impl Partition {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
         let end = self.visible_end(asker);
+        read.settled =
+            ask.offset > end || (ask.offset < end && self.is_in_older_segment(ask.offset, end));
         if ask.offset >= end || (max_bytes == 0 && !at_least_one) {
             return Ok(read);
         }
@@ -197,23 +216,19 @@ impl Partition {
         let has = if planted("sent_counts_as_acked") { log_end } else { ask.offset };
         state.fetched(has, log_end, cx.now, epoch);
         let moved = before != Some(has);
+        let trimmed = state.log_start.replace(ask.log_start) != Some(ask.log_start);
         let may_join = !leader.isr.committed().contains(&follower)
             && leader.isr.proposal().is_none()
             && leader.may_join(follower, high_watermark);
         if moved {
             cx.observe(EventKind::FetchAccepted {
-                partition: name.clone(),
+                partition: name,
                 follower,
                 offset: ask.offset,
                 leader_epoch,
             });
-            cx.observe(EventKind::FollowerProgressed {
-                partition: name,
-                follower,
-                log_end: ask.offset,
-            });
         }
-        Ok(FollowerProgress { moved, may_join })
+        Ok(FollowerProgress { moved, trimmed, may_join })
     }
 }
 

@@ -1,21 +1,24 @@
 //! What a starting broker finds on its disk.
 //!
 //! *Flows in*: the disk. *Flows out*: logs with their high watermarks, waiting for metadata to claim them.
-//! *Must never*: trust a log after a crash before its batches were checked.
-//!
-//! Simplified: after a crash every log is checked from its start; Kafka begins at its recovery point.
+//! *Must never*: trust, after a crash, what lies behind a log's recovery point before its batches were checked.
 
 use std::collections::BTreeMap;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers, TopicId,
+use klamm_node::{Because, BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers, TopicId,
     TopicPartition, planted};
-use klamm_storage::layout::{HIGH_WATERMARK_CHECKPOINT, parse_partition_dir};
-use klamm_storage::{CheckpointFile, CleanShutdown, Log, LogConfig, PartitionMetadata};
+use klamm_storage::layout::{
+    HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, PutAway, RECOVERY_POINT_CHECKPOINT,
+    parse_partition_dir, parse_put_away_dir,
+};
+use klamm_storage::{CheckpointFile, CleanShutdown, Log, LogConfig, Opening, PartitionMetadata};
 
+use super::directories::Directories;
 use super::fetcher::Fetchers;
 use super::parked::Parked;
 use super::proposals::Proposals;
+use super::session::Sessions;
 use super::{Me, Replicas, Wake, at_least_a_moment, half};
 
 /// A log found on the disk.
@@ -38,13 +41,37 @@ impl Replicas {
     pub fn open(cx: &mut Context<'_>, id: BrokerId, config: ServerConfig) -> DiskResult<Self> {
         let marker = CleanShutdown::take(cx.disk)?;
         let checkpointed = CheckpointFile::read(cx.disk, HIGH_WATERMARK_CHECKPOINT)?.offsets;
+        // These two only save work: one that can't be read counts as empty, as in Kafka.
+        let recovery_points = CheckpointFile::read(cx.disk, RECOVERY_POINT_CHECKPOINT);
+        let recovery_points = recovery_points.unwrap_or_default().offsets;
+        let log_starts = CheckpointFile::read(cx.disk, LOG_START_CHECKPOINT);
+        let log_starts = log_starts.unwrap_or_default().offsets;
+        let mut directories = Directories::default();
+        let removal = cx.now + config.log_segment_delete_delay;
         let mut recovered = BTreeMap::new();
         for name in cx.disk.list("")? {
             let Some(dir) = name.strip_suffix('/') else { continue };
+            if let Some(why) = parse_put_away_dir(dir) {
+                directories.found(cx, dir, why, removal);
+                continue;
+            }
             let Some(partition) = parse_partition_dir(dir) else { continue };
-            let Some(metadata) = PartitionMetadata::read(cx.disk, dir)? else { continue };
+            let Some(metadata) = PartitionMetadata::read(cx.disk, dir)? else {
+                // Kafka writes `partition.metadata` before the first record, so that this is what a crash left of a
+                // creation; whose it is nobody can tell.
+                directories.set_aside(cx, &partition, dir, removal)?;
+                continue;
+            };
+            let at = |offsets: &BTreeMap<TopicPartition, Offset>| {
+                offsets.get(&partition).copied().unwrap_or(Offset(0))
+            };
+            let opening = Opening {
+                clean: marker.is_some(),
+                recovery_point: at(&recovery_points),
+                log_start: at(&log_starts),
+            };
             // Its topic's own settings come with the metadata; until then nothing is appended.
-            let (log, recovery) = Log::open(cx.disk, dir, LogConfig::default(), marker.is_some())?;
+            let (log, recovery) = Log::open_at(cx.disk, dir, LogConfig::default(), opening)?;
             let lost = planted("hw_checkpoint_lost");
             let checkpoint = checkpointed.get(&partition).filter(|_| !lost);
             let checkpoint = checkpoint.copied().unwrap_or(Offset(0));
@@ -64,22 +91,37 @@ impl Replicas {
         timers.arm(Wake::IsrCheck, cx.now + half(config.replica_lag_time_max));
         let every = config.replica_high_watermark_checkpoint_interval;
         timers.arm(Wake::HighWatermarkCheckpoint, cx.now + at_least_a_moment(every));
-        Ok(Self {
+        let every = config.log_flush_start_offset_checkpoint_interval;
+        timers.arm(Wake::LogStartCheckpoint, cx.now + at_least_a_moment(every));
+        let every = config.log_flush_offset_checkpoint_interval;
+        timers.arm(Wake::RecoveryPointCheckpoint, cx.now + at_least_a_moment(every));
+        let fetchers = Fetchers::new(config.num_replica_fetchers);
+        let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots);
+        let sessions = Sessions::new(slots.unwrap_or(0), cx.now);
+        let mut replicas = Self {
             me: Me { id, broker_epoch: BrokerEpoch(-1) },
             config,
             partitions: BTreeMap::new(),
             recovered,
             parked: Parked::default(),
             proposals: Proposals::default(),
-            fetchers: Fetchers::default(),
+            fetchers,
+            sessions,
             timers,
             checkpointed,
+            recovery_points,
+            log_starts,
+            directories,
+            checkpoints_stale: false,
+            leaving: false,
             previous_broker_epoch: marker.map(|marker| marker.broker_epoch),
-        })
+        };
+        replicas.arm_directory_removal();
+        Ok(replicas)
     }
 
     /// Takes the log of a partition from what was recovered, or begins a new one. A directory of the same name that
-    /// belongs to another topic id is a deleted topic's, and goes (KIP-516).
+    /// belongs to another topic id is a deleted topic's: a stray one, which nobody meets again (S29, KIP-516).
     pub(super) fn claim_log(
         &mut self,
         cx: &mut Context<'_>,
@@ -93,13 +135,25 @@ impl Replicas {
                 log.set_config(config);
                 return Ok((log, found.high_watermark));
             }
-            found.log.delete(cx.disk)?;
+            self.put_stray_away(cx, name, found)?;
         }
         let dir = klamm_storage::layout::partition_dir(name);
-        // A directory without its metadata file is what a crash left of a creation.
         let (log, _) = Log::open(cx.disk, &dir, config, false)?;
         PartitionMetadata { topic_id: topic }.write(cx.disk, &dir)?;
+        self.checkpoint_soon(name);
         let start = log.log_start();
         Ok((log, start))
+    }
+
+    /// Takes a log out of use that metadata does not know here.
+    pub(super) fn put_stray_away(
+        &mut self,
+        cx: &mut Context<'_>,
+        name: &TopicPartition,
+        found: Recovered,
+    ) -> DiskResult<()> {
+        cx.observe(EventKind::ReplicaStopped { partition: name.clone() });
+        let Recovered { topic, log, .. } = found;
+        self.put_away(cx, name, topic, log, PutAway::Stray, Because::Previous)
     }
 }

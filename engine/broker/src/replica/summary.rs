@@ -1,5 +1,7 @@
 //! What this room holds, in plain data: the other side of the test that the View, folded from events, equals the nodes.
 
+use std::collections::BTreeMap;
+
 use klamm_node::{BrokerId, Disk, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
 use klamm_storage::{EpochEntry, ReadError};
 
@@ -64,6 +66,11 @@ pub struct ReplicaSummary {
 }
 
 impl Replicas {
+    /// The directories that are put away, each with the word for why.
+    pub fn put_away_directories(&self) -> BTreeMap<String, &'static str> {
+        self.directories.iter().map(|(name, why)| (name.to_owned(), why.word())).collect()
+    }
+
     /// Every replica, by name.
     pub fn summary(&self) -> Vec<ReplicaSummary> {
         let mut all: Vec<_> = self.partitions.values().map(Partition::summary).collect();

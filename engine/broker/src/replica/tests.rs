@@ -121,6 +121,62 @@ fn z51_a_fresh_leader_does_not_tell_an_end_offset_that_goes_back() {
 }
 
 #[test]
+fn a_deleted_topics_log_is_nobodys_any_more() {
+    let mut lab = situation!("topic_deleted");
+    for id in [1, 2] {
+        assert!(!lab.log_of(id).contains("m0"), "S29: another topic of the same name");
+    }
+}
+
+#[test]
+fn a_replica_that_is_moved_away_goes_and_comes_back_with_nothing() {
+    let mut lab = situation!("replica_moved_away");
+    assert_eq!(lab.log_of(2), "");
+}
+
+#[test]
+fn a_replica_that_was_moved_away_while_its_broker_was_down_is_a_stray() {
+    let lab = situation!("moved_away_while_down");
+    assert!(lab.transcript().ends_with("-stray/\n"), "it stays");
+}
+
+#[test]
+fn delete_records_waits_for_every_live_replica() {
+    let lab = situation!("delete_records");
+    assert_eq!(lab.summary(1).log_start, Offset(4), "kept over the crash");
+}
+
+#[test]
+fn records_of_a_compacted_topic_are_not_deleted() {
+    let lab = situation!("delete_records_compacted");
+    assert!(lab.transcript().contains("POLICY_VIOLATION low watermark -1"));
+}
+
+#[test]
+fn a_follower_below_its_leaders_log_start_begins_there() {
+    let mut lab = situation!("follower_below_log_start");
+    assert_eq!(lab.log_of(2), lab.log_of(1));
+}
+
+#[test]
+fn a_leaving_broker_does_not_fetch_its_way_back() {
+    situation!("leaving");
+}
+
+#[test]
+fn a_broker_stops_when_its_disk_fails() {
+    let lab = situation!("disk_fails");
+    assert!(lab.transcript().contains("b2 halts: the log directory failed: orders-0"));
+    assert!(lab.transcript().contains("m2: KAFKA_STORAGE_ERROR"));
+}
+
+#[test]
+fn a_rotten_batch_is_not_replicated() {
+    let mut lab = situation!("bit_rot");
+    assert_eq!(lab.log_of(2), "");
+}
+
+#[test]
 fn every_answer_can_be_said_in_every_version() {
     let mut script = "brokers count=2\ntopic replicas=1,2\n".to_owned();
     let mut each = |versions: std::ops::RangeInclusive<i16>, lines: &[&str]| {

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_controller::image::{ConfigResource, ImageChange, PartitionImage};
 use klamm_node::{Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch, TopicId, planted};
 use klamm_storage::LogConfig;
+use klamm_storage::layout::PutAway;
 
 use super::follower::Follower;
 use super::image::{self, Image};
 use super::leader::Leader;
 use super::partition::{Partition, PartitionConfig, Role};
-use super::{PartitionKey, ReplicaOutput, Replicas};
+use super::{PartitionKey, ReplicaOutput, Replicas, disk_failed};
 
 impl Replicas {
     /// Applies the first image of a starting broker: all of it at once.
@@ -32,13 +33,13 @@ impl Replicas {
         // No single record is the cause: the image holds all of them at once.
         let changed = keys.map(|key| (key, Because::Input)).collect();
         self.apply_partitions(cx, image, &changed, out);
-        // What nothing claims belongs to deleted topics or moved replicas (Kafka's stray partitions).
+        // What nothing claims belongs to topics that were deleted, or replicas that were moved, while this broker was down
+        // (Kafka's stray partitions).
         let strays = std::mem::take(&mut self.recovered);
         for (name, found) in strays {
-            if let Err(error) = found.log.delete(cx.disk) {
-                cx.out.halt(format!("the stray {name} can't be removed: {error}"), false);
+            if let Err(error) = self.put_stray_away(cx, &name, found) {
+                return disk_failed(cx, &format!("the stray {name} can't be put away: {error}"));
             }
-            cx.observe(EventKind::ReplicaStopped { partition: name });
         }
     }
 
@@ -124,13 +125,14 @@ impl Replicas {
         for (key, state, because) in held {
             if let Err(error) = self.apply_partition(cx, image, key, state, because) {
                 let name = image::partition_name(image, key);
-                cx.out.halt(format!("the log directory failed at {name}: {error}"), false);
+                disk_failed(cx, &format!("{name}: {error}"));
             }
             touched.push(key);
         }
+        self.forget_checkpoints(cx);
         self.settle(cx, image, &touched, out);
-        for leader in self.fetchers.leaders() {
-            self.fetch_from(cx, image, leader, out);
+        for fetcher in self.fetchers.ids() {
+            self.fetch_from(cx, image, fetcher, out);
         }
     }
 
@@ -140,8 +142,9 @@ impl Replicas {
         self.fetchers.leave(key);
         let name = partition.name.clone();
         cx.observe_because(EventKind::ReplicaStopped { partition: name.clone() }, because);
-        if let Err(error) = partition.log.delete(cx.disk) {
-            cx.out.halt(format!("the log of {name} can't be removed: {error}"), false);
+        let (log, why) = (partition.log, PutAway::Deleted);
+        if let Err(error) = self.put_away(cx, &name, key.topic, log, why, Because::Previous) {
+            disk_failed(cx, &format!("the log of {name} can't be put away: {error}"));
         }
         true
     }
@@ -169,8 +172,14 @@ impl Replicas {
             self.fetchers.leave(key);
             partition.lead(cx, state, me, because)?;
             partition.advance_high_watermark(cx, image, lag_max);
-        } else if partition.follow_leader(cx, state, because) {
-            self.fetchers.follow(key, state.leader);
+        } else {
+            let anew = partition.follow_leader(cx, state, because);
+            if self.leaving && (state.leader == BrokerId::NONE || !state.isr.contains(&me)) {
+                // KIP-841: a leaving broker that the ISR has let go must not fetch its way back into it.
+                self.fetchers.leave(key);
+            } else if anew {
+                self.fetchers.follow(cx, key, &partition.name, state.leader);
+            }
         }
         Ok(())
     }

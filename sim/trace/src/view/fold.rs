@@ -209,6 +209,9 @@ impl View {
     )]
     fn apply_raft(&mut self, event: &Event) {
         let broker = self.table.broker_of(event.node).unwrap_or(BrokerId::NONE);
+        if let EventKind::SnapshotGenerated { .. } = &event.kind {
+            self.node(event.node).snapshot = Some(event.seq);
+        }
         let member = &mut self.node(event.node).raft;
         match &event.kind {
             EventKind::QuorumRoleChanged { role, epoch, leader, voted } => {

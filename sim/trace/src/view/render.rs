@@ -122,14 +122,7 @@ impl View {
     pub fn node_line(&self, node: NodeId) -> String {
         let mut line = self.table.name(node).to_owned();
         let Some(view) = self.nodes.get(&node) else { return line };
-        let state = match view.state {
-            ProcessState::New => "not started",
-            ProcessState::Up => "up",
-            ProcessState::Paused => "paused",
-            ProcessState::Crashed => "crashed",
-            ProcessState::PoweredOff => "without power",
-            ProcessState::Stopped => "stopped",
-        };
+        let state = view.state.word();
         append(&mut line, format_args!(" {state}"));
         let Some(info) = self.table.get(node) else { return line };
         if let (true, Some(id)) = (info.kind.is_broker(), info.broker) {

@@ -43,6 +43,20 @@ pub enum ProcessState {
     Stopped,
 }
 
+impl ProcessState {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "not started",
+            Self::Up => "up",
+            Self::Paused => "paused",
+            Self::Crashed => "crashed",
+            Self::PoweredOff => "without power",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// A process: what it is doing and what it believes.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct NodeView {
@@ -73,6 +87,8 @@ pub struct NodeView {
     pub put_away: BTreeMap<String, Word>,
     /// What it knows and counts as a client.
     pub client: ClientView,
+    /// When it last wrote a snapshot of the metadata by itself (KIP-630).
+    pub snapshot: Option<Seq>,
     /// Wall-clock offset in milliseconds.
     pub clock_offset_ms: i64,
     /// Timer drift in parts per million.
@@ -191,6 +207,13 @@ pub struct PartitionState {
     pub last_known_elr: Vec<BrokerId>,
     /// The event of its (first) application.
     pub seq: Seq,
+}
+
+impl PartitionState {
+    /// True while replicas are on their way in or out.
+    pub fn is_moving(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
 }
 
 /// A batch that some leader wrote, whatever became of it.

@@ -125,6 +125,8 @@ fn compare_server(found: &mut Comparison, view: &View, node: NodeId, held: &Proc
     let Some(broker) = &held.broker else { return };
     found.same("broker state", &&*seen.broker_state, &broker.state.name());
     found.same("parked requests", &seen.parked.len(), &broker.parked);
+    let put_away = seen.put_away.iter().map(|(name, why)| (name.clone(), &**why)).collect();
+    found.same("directories that are put away", &put_away, &broker.put_away);
     let id = held.id;
     for (partition, state) in &view.partitions {
         let known =

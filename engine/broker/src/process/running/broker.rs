@@ -34,12 +34,13 @@ impl Broker {
         // KAFKA-14392: an attempt to reach the controller takes no longer than the channel may try at all.
         let half_a_session = Span(settings.broker_session_timeout.0 / 2);
         let channel_id = |purpose: &str| format!("broker-{}-{purpose}", config.id);
-        let to_leaders = ClientSettings {
-            client_id: channel_id("fetcher"),
+        let to_leader = |fetcher: i32| ClientSettings {
+            client_id: channel_id(&format!("fetcher-{fetcher}")),
             // The fetcher itself backs off after an error; the connection adds nothing to that.
             reconnect_backoff: Span::ZERO,
             ..ClientSettings::default()
         };
+        let fetchers = 0..settings.num_replica_fetchers.max(1);
         Ok(Self {
             image: MetadataImage::new(),
             lifecycle,
@@ -51,7 +52,7 @@ impl Broker {
                 settings.request_timeout,
             ),
             forwarding: ControllerChannel::new(channel_id("forwarding"), settings.request_timeout),
-            to_leaders: Client::new(to_leaders),
+            to_leaders: fetchers.map(|fetcher| Client::new(to_leader(fetcher))).collect(),
             creating: BTreeSet::new(),
         })
     }
@@ -76,7 +77,7 @@ impl Broker {
 
     /// Closes what this broker opened to others.
     pub(super) fn close_connections(&mut self, cx: &mut Context<'_>) {
-        self.to_leaders.close_all(cx);
+        self.to_leaders.iter_mut().for_each(|pool| pool.close_all(cx));
         self.to_controller.client().close_all(cx);
         self.alter_partition.client().close_all(cx);
         self.forwarding.client().close_all(cx);
@@ -92,7 +93,11 @@ impl Broker {
             self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),
             self.alter_partition.next_deadline().map(|at| (at, "alter-partition-channel")),
             self.forwarding.next_deadline().map(|at| (at, "forwarding-channel")),
-            self.to_leaders.next_deadline().map(|at| (at, "fetcher-connection")),
+            self.to_leaders
+                .iter()
+                .filter_map(Client::next_deadline)
+                .min()
+                .map(|at| (at, "fetcher-connection")),
         ];
         let rooms = [self.lifecycle.next_deadline(), replicas.filter(|_| self.published)];
         rooms.into_iter().chain(channels).flatten().min()

@@ -1,13 +1,13 @@
 //! What each room's message makes the process do.
 
 use bytes::Bytes;
-use klamm_controller::ControllerOutput;
+use klamm_controller::{Controller, ControllerOutput};
 use klamm_node::{Context, EventKind, Offset};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::Call;
 use klamm_protocol::kafka::messages::RequestKind;
-use klamm_raft::RaftOutput;
+use klamm_raft::{RaftOutput, SnapshotId};
 
 use super::{Message, Running};
 use crate::lifecycle::LifecycleOutput;
@@ -29,9 +29,10 @@ impl Running {
                 self.to_quorum.send(cx, &endpoint, Call::new(request, timeout), call);
             }
             RaftOutput::Reply { token, response } => self.reply(cx, token, response),
-            RaftOutput::Committed { base_offset: _, epoch: _, records } => {
-                self.committed(cx, &records);
+            RaftOutput::Committed { base_offset: _, epoch: _, size, records } => {
+                self.committed(cx, &records, size);
             }
+            RaftOutput::Snapshot { id, records } => self.load_snapshot(cx, id, &records),
             RaftOutput::BecameLeader { epoch } => {
                 let log_end = self.raft.log_end();
                 self.with_controller(cx, |controller, cx, out| {
@@ -47,7 +48,7 @@ impl Running {
     }
 
     /// Replays committed records into every image of this process, then lets the rooms act on what changed.
-    fn committed(&mut self, cx: &mut Context<'_>, records: &[(Offset, Bytes)]) {
+    fn committed(&mut self, cx: &mut Context<'_>, records: &[(Offset, Bytes)], size: usize) {
         let mut changes = Vec::new();
         let mut last = None;
         for (offset, bytes) in records {
@@ -80,6 +81,47 @@ impl Running {
         self.with_controller(cx, |controller, cx, out| {
             controller.committed_to(cx, last.plus(1), out);
         });
+        self.maybe_snapshot(cx, size);
+    }
+
+    /// Puts a snapshot in the place of every image of this process, then lets the rooms act on what differs (KIP-630).
+    fn load_snapshot(&mut self, cx: &mut Context<'_>, id: SnapshotId, records: &[Bytes]) {
+        let decoded: Result<Vec<_>, _> =
+            records.iter().map(|bytes| MetadataRecord::decode(bytes)).collect();
+        let records = match decoded {
+            Ok(records) => records,
+            Err(error) => return self.fail(cx, format!("the snapshot {id:?}: {error}")),
+        };
+        let last = id.end_offset.plus(-1);
+        if let Some(controller) = &mut self.controller {
+            controller.handle_snapshot(cx, (last, id.epoch), &records);
+        }
+        if let Some(broker) = &mut self.broker {
+            let changes = broker.image.load_snapshot(last, &records);
+            broker.image.observe_loaded(cx, id.epoch, &changes);
+            if broker.published {
+                let changes: Vec<_> = changes.into_iter().map(|change| (last, change)).collect();
+                let mut out = Vec::new();
+                broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
+                self.messages.extend(out.into_iter().map(Message::Replica));
+            }
+        }
+        self.snapshots.loaded(cx.now);
+        self.with_controller(cx, |controller, cx, out| {
+            controller.committed_to(cx, id.end_offset, out);
+        });
+    }
+
+    /// Writes a snapshot of the image if one is due.
+    fn maybe_snapshot(&mut self, cx: &mut Context<'_>, size: usize) {
+        let Some(reason) = self.snapshots.replayed(size as u64, cx.now) else { return };
+        let own = self.broker.as_ref().map(|broker| &broker.image);
+        let Some(image) = own.or_else(|| self.controller.as_ref().map(Controller::image)) else {
+            return;
+        };
+        let end = image.applied().plus(1);
+        let records = image.to_records().iter().map(MetadataRecord::encode).collect();
+        self.raft.create_snapshot(cx, end, records, reason);
     }
 
     fn on_controller(&mut self, cx: &mut Context<'_>, output: ControllerOutput) {
@@ -115,9 +157,11 @@ impl Running {
             ReplicaOutput::CloseConnection { token, reason } => {
                 self.server.hang_up(cx, token, reason);
             }
-            ReplicaOutput::Send { to: _, endpoint, request, timeout, call } => {
-                if let Some(broker) = &mut self.broker {
-                    broker.to_leaders.send(cx, &endpoint, Call::new(request, timeout), call);
+            ReplicaOutput::Send { to: _, fetcher, endpoint, request, timeout, call } => {
+                let pools = self.broker.as_mut().map(|broker| &mut broker.to_leaders);
+                let index = usize::try_from(fetcher).unwrap_or(0);
+                if let Some(pool) = pools.and_then(|pools| pools.get_mut(index)) {
+                    pool.send(cx, &endpoint, Call::new(request, timeout), call);
                 }
             }
             ReplicaOutput::AlterPartition { request, call } => {

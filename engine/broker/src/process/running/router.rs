@@ -30,7 +30,9 @@ impl Running {
                 body @ (RequestKind::Vote(_)
                 | RequestKind::BeginQuorumEpoch(_)
                 | RequestKind::EndQuorumEpoch(_)
-                | RequestKind::Fetch(_)),
+                | RequestKind::Fetch(_)
+                | RequestKind::FetchSnapshot(_)
+                | RequestKind::DescribeQuorum(_)),
             ) => {
                 self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
             }
@@ -71,6 +73,9 @@ impl Running {
             }
             RequestKind::OffsetForLeaderEpoch(body) => {
                 replicas.offset_for_leader_epoch(cx, image, token, &body, &mut out);
+            }
+            RequestKind::DeleteRecords(body) => {
+                replicas.delete_records(cx, image, token, &body, &mut out);
             }
             _ => self.server.hang_up(cx, token, CloseReason::Unsupported),
         }

@@ -10,13 +10,16 @@ use bytes::Bytes;
 use klamm_controller::image::MetadataImage;
 use klamm_node::config::ServerConfig;
 use klamm_node::{
-    Because, BrokerEpoch, BrokerId, ConnectionId, Context, CorrelationId, Effect, Effects,
-    LeaderEpoch, MemoryDisk, Offset, Output, PartitionEpoch, Seq, Span, Streams, Time, Timestamp,
-    TopicId,
+    Because, BrokerEpoch, BrokerId, ConnectionId, Context, CorrelationId, Disk, DiskError,
+    DiskResult, Effect, Effects, FileId, LeaderEpoch, MemoryDisk, Offset, Output, PartitionEpoch,
+    Seq, Span, Streams, Time, Timestamp, TopicId,
 };
 use klamm_protocol::batch::{BatchBuilder, batches};
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::compression::Compression;
+use klamm_protocol::kafka::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use klamm_protocol::kafka::messages::fetch_request::{FetchPartition, FetchTopic, ReplicaState};
 use klamm_protocol::kafka::messages::fetch_response::PartitionData;
 use klamm_protocol::kafka::messages::list_offsets_request::{
@@ -24,12 +27,12 @@ use klamm_protocol::kafka::messages::list_offsets_request::{
 };
 use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use klamm_protocol::kafka::messages::{
-    AlterPartitionRequest, AlterPartitionResponse, FetchRequest, ListOffsetsRequest,
+    AlterPartitionRequest, AlterPartitionResponse, DeleteRecordsRequest, FetchRequest, ListOffsetsRequest,
     ProduceRequest, RequestKind, ResponseKind, alter_partition_response,
 };
 use klamm_protocol::metadata::{
     BrokerEndpoint, BrokerRegistrationChange, Config, FenceBroker, Partition, PartitionChange,
-    RegisterBroker, Topic, UnfenceBroker, resource_type,
+    RegisterBroker, RemoveTopic, Topic, UnfenceBroker, resource_type,
 };
 use klamm_protocol::{ErrorCode, MetadataRecord, convert};
 
@@ -41,17 +44,71 @@ const NAME: &str = "orders";
 /// A broker at the table.
 struct Broker {
     replicas: Replicas,
-    disk: MemoryDisk,
+    disk: LabDisk,
     rng: Streams,
     image: MetadataImage,
     applied: usize,
     /// What it wants carried to each leader.
-    fetches: BTreeMap<BrokerId, (RequestKind, ReplicaCall)>,
+    fetches: BTreeMap<BrokerId, Vec<(RequestKind, ReplicaCall)>>,
     /// What was answered to it and not delivered yet.
     answers: Vec<(ReplicaCall, ResponseKind)>,
     alter: Option<(AlterPartitionRequest, ReplicaCall)>,
     /// The controller's answer to that, on its way.
     altered: Option<(AlterPartitionResponse, ReplicaCall)>,
+}
+
+/// A disk that can be told to fail.
+#[derive(Default)]
+struct LabDisk {
+    files: MemoryDisk,
+    /// Which operation fails from now on: `append`, `sync`, `read` or `rename`.
+    broken: Option<String>,
+}
+
+impl LabDisk {
+    fn works(&self, operation: &str) -> DiskResult<()> {
+        if self.broken.as_deref() == Some(operation) {
+            return Err(DiskError::Io(format!("{operation} fails")));
+        }
+        Ok(())
+    }
+}
+
+impl Disk for LabDisk {
+    fn open(&mut self, path: &str, create: bool) -> DiskResult<FileId> {
+        self.files.open(path, create)
+    }
+    fn len(&mut self, file: FileId) -> DiskResult<u64> {
+        self.files.len(file)
+    }
+    fn read(&mut self, file: FileId, at: u64, len: usize) -> DiskResult<Bytes> {
+        self.works("read")?;
+        self.files.read(file, at, len)
+    }
+    fn append(&mut self, file: FileId, bytes: &[u8]) -> DiskResult<u64> {
+        self.works("append")?;
+        self.files.append(file, bytes)
+    }
+    fn truncate(&mut self, file: FileId, len: u64) -> DiskResult<()> {
+        self.files.truncate(file, len)
+    }
+    fn sync(&mut self, file: FileId) -> DiskResult<()> {
+        self.works("sync")?;
+        self.files.sync(file)
+    }
+    fn sync_dir(&mut self, dir: &str) -> DiskResult<()> {
+        self.files.sync_dir(dir)
+    }
+    fn list(&mut self, dir: &str) -> DiskResult<Vec<String>> {
+        self.files.list(dir)
+    }
+    fn remove(&mut self, path: &str) -> DiskResult<()> {
+        self.files.remove(path)
+    }
+    fn rename(&mut self, from: &str, to: &str) -> DiskResult<()> {
+        self.works("rename")?;
+        self.files.rename(from, to)
+    }
 }
 
 /// The table.
@@ -63,6 +120,8 @@ pub(super) struct Lab {
     config: ServerConfig,
     brokers: BTreeMap<i32, Broker>,
     serial: u64,
+    /// The topic of the moment; another of the same name has another id.
+    topic: TopicId,
     /// Who asked: a follower's call, or a client's word for it.
     asked: BTreeMap<u64, Asker>,
     transcript: String,
@@ -82,6 +141,7 @@ pub(super) fn run(script: &str) -> Lab {
         config: ServerConfig::default(),
         brokers: BTreeMap::new(),
         serial: 0,
+        topic: TOPIC,
         asked: BTreeMap::new(),
         transcript: String::new(),
     };
@@ -186,6 +246,28 @@ impl Lab {
             "advance" => self.advance(Span::millis(line.number("ms", 0).unsigned_abs())),
             "restart" => self.restart(line.broker(), line.words.contains(&"clean")),
             "trim" => self.trim(line.broker(), Offset(line.number("to", 0))),
+            "delete" => self.delete_records(&line),
+            "drop-topic" => {
+                self.write(RemoveTopic { topic_id: self.topic });
+                self.topic = TopicId(self.topic.0 + 1);
+            }
+            "leave" => self.call(line.broker(), |replicas, _, _, _| {
+                replicas.begin_controlled_shutdown();
+            }),
+            "break" => {
+                let broker = self.brokers.get_mut(&line.broker()).expect("a broker");
+                broker.disk.broken = Some(line.words[2].to_owned());
+            }
+            "mend" => {
+                let broker = self.brokers.get_mut(&line.broker()).expect("a broker");
+                broker.disk.broken = None;
+            }
+            "rot" => {
+                let broker = self.brokers.get_mut(&line.broker()).expect("a broker");
+                let at = line.number("at", 0).unsigned_abs();
+                assert!(broker.disk.files.rot(line.words[2], at, 0x10), "there is such a byte");
+            }
+            "disk" => self.list_disk(line.broker()),
             "show" => self.show(),
             other => panic!("no such verb: {other}"),
         }
@@ -266,7 +348,7 @@ impl Lab {
                 }
                 ReplicaOutput::Send { to, request, call, .. } => {
                     let broker = self.brokers.get_mut(&id).expect("a broker");
-                    broker.fetches.insert(to, (request, call));
+                    broker.fetches.entry(to).or_default().push((request, call));
                 }
                 ReplicaOutput::AlterPartition { request, call } => {
                     let broker = self.brokers.get_mut(&id).expect("a broker");
@@ -300,7 +382,7 @@ impl Lab {
             self.register(id);
         }
         for id in 1..=i32::try_from(count).expect("few brokers") {
-            self.start(id, MemoryDisk::new());
+            self.start(id, LabDisk::default());
         }
     }
 
@@ -322,7 +404,7 @@ impl Lab {
         });
     }
 
-    fn start(&mut self, id: i32, mut disk: MemoryDisk) {
+    fn start(&mut self, id: i32, mut disk: LabDisk) {
         let mut rng = Streams::new(1, u64::from(id.unsigned_abs()));
         let mut effects = Effects::default();
         let mut cx = Context {
@@ -367,7 +449,7 @@ impl Lab {
 
     fn create_topic(&mut self, line: &Line<'_>) {
         let replicas = line.ids("replicas").unwrap_or_else(|| [1, 2, 3].map(BrokerId).to_vec());
-        self.write(Topic { name: NAME.to_owned(), topic_id: TOPIC });
+        self.write(Topic { name: NAME.to_owned(), topic_id: self.topic });
         for (key, value) in line.options.iter().filter(|(key, _)| key.contains('.')) {
             self.write(Config {
                 resource_type: resource_type::TOPIC,
@@ -381,7 +463,7 @@ impl Lab {
             let leader = if index == 0 { "leader" } else { "others" };
             self.write(Partition {
                 partition_id: index,
-                topic_id: TOPIC,
+                topic_id: self.topic,
                 leader: line.id(leader).unwrap_or(replicas[0]),
                 isr: line.ids("isr").unwrap_or_else(|| replicas.clone()),
                 replicas: replicas.clone(),
@@ -416,16 +498,18 @@ impl Lab {
                 ..BrokerRegistrationChange::default()
             });
         }
-        if line.options.contains_key("leader") || line.options.contains_key("isr") {
+        let changes = ["leader", "isr", "replicas"];
+        if changes.iter().any(|key| line.options.contains_key(key)) {
             self.write(PartitionChange {
+                replicas: line.ids("replicas"),
                 partition_id: 0,
-                topic_id: TOPIC,
+                topic_id: self.topic,
                 leader: line.id("leader").unwrap_or(PartitionChange::SAME_LEADER),
                 isr: line.ids("isr"),
                 ..PartitionChange::default()
             });
         }
-        let state = self.truth.partition_by_id(TOPIC, 0).expect("a topic").clone();
+        let state = self.truth.partition_by_id(self.topic, 0).expect("a topic").clone();
         self.say(&format!(
             "  controller: leader {} epoch {} isr {:?} partition epoch {}",
             state.leader,
@@ -465,7 +549,7 @@ impl Lab {
         let data = PartitionProduceData::default().with_index(0).with_records(Some(records));
         let topic = TopicProduceData::default()
             .with_name(convert::topic(NAME))
-            .with_topic_id(convert::topic_uuid(TOPIC))
+            .with_topic_id(convert::topic_uuid(self.topic))
             .with_partition_data(vec![data]);
         let timeout = i32::try_from(line.number("timeout", 1_000)).expect("a timeout");
         let request = ProduceRequest::default()
@@ -479,24 +563,44 @@ impl Lab {
         });
     }
 
-    /// Carries a follower's request to the broker that it is for.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every request of Kafka")]
+    /// Carries a follower's requests to the broker that they are for.
     fn carry(&mut self, id: i32, to: BrokerId) {
         let broker = self.brokers.get_mut(&id).expect("a broker");
-        let Some((request, call)) = broker.fetches.remove(&to) else {
+        let asked = broker.fetches.remove(&to).unwrap_or_default();
+        if asked.is_empty() {
             self.say(&format!("  b{id} asks b{to} nothing"));
-            return;
-        };
+        }
+        for (request, call) in asked {
+            self.carry_one(id, to, request, call);
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every request of Kafka")]
+    fn carry_one(&mut self, id: i32, to: BrokerId, request: RequestKind, call: ReplicaCall) {
         match request {
             RequestKind::Fetch(request) => {
-                for asks in &request.topics[0].partitions {
+                let session = match (request.session_id, request.session_epoch) {
+                    (0, 0) => "new session",
+                    (0, _) => "no session",
+                    (_, 0) => "another session",
+                    (_, _) => "session",
+                };
+                let topics = request.topics.iter();
+                for asks in topics.flat_map(|topic| &topic.partitions) {
                     self.say(&format!(
-                        "  b{id} -> b{to} Fetch {NAME}-{} at {} last epoch {} leader epoch {}",
+                        "  b{id} -> b{to} Fetch ({session}) {NAME}-{} at {} last epoch {} leader epoch {}",
                         asks.partition,
                         asks.fetch_offset,
                         asks.last_fetched_epoch,
                         asks.current_leader_epoch
                     ));
+                }
+                let forgotten = request.forgotten_topics_data.iter();
+                for gone in forgotten.flat_map(|topic| &topic.partitions) {
+                    self.say(&format!("  b{id} -> b{to} Fetch ({session}) without {NAME}-{gone}"));
+                }
+                if request.topics.is_empty() && request.forgotten_topics_data.is_empty() {
+                    self.say(&format!("  b{id} -> b{to} Fetch ({session}) as before"));
                 }
                 let token = self.token(1, 17, Asker::Follower(id, call));
                 self.call(to.0, |replicas, cx, image, out| {
@@ -533,7 +637,8 @@ impl Lab {
     fn lose(&mut self, id: i32) {
         let broker = self.brokers.get_mut(&id).expect("a broker");
         let calls = std::mem::take(&mut broker.answers).into_iter().map(|(call, _)| call);
-        let unsent = std::mem::take(&mut broker.fetches).into_values().map(|(_, call)| call);
+        let unsent = std::mem::take(&mut broker.fetches).into_values().flatten();
+        let unsent = unsent.map(|(_, call)| call);
         for call in calls.chain(unsent).collect::<Vec<_>>() {
             self.call(id, |replicas, cx, image, out| {
                 replicas.handle_response(cx, image, call, Err(RpcError::Timeout), out);
@@ -552,7 +657,7 @@ impl Lab {
             .with_fetch_offset(line.number("at", 0))
             .with_last_fetched_epoch(number32(line, "last", -1))
             .with_partition_max_bytes(1 << 20);
-        let request = fetch_request(ask, number32(line, "wait", 0)).with_replica_state(state);
+        let request = fetch_request(self.topic, ask, number32(line, "wait", 0)).with_replica_state(state);
         let token = self.token(1, 17, Asker::Client(line.words[1].to_owned()));
         self.call(number32(line, "to", 1), |replicas, cx, image, out| {
             replicas.fetch(cx, image, token, request, out);
@@ -567,7 +672,7 @@ impl Lab {
             .with_last_fetched_epoch(-1)
             .with_partition_max_bytes(number32(line, "max", 1 << 20));
         let min = number32(line, "min", 1);
-        let request = fetch_request(ask, number32(line, "wait", 0))
+        let request = fetch_request(self.topic, ask, number32(line, "wait", 0))
             .with_min_bytes(min)
             .with_replica_state(ReplicaState::default().with_replica_id((-1).into()));
         let version = i16::try_from(line.number("version", 17)).expect("a version");
@@ -629,11 +734,11 @@ impl Lab {
         } else {
             self.write(PartitionChange {
                 partition_id: 0,
-                topic_id: TOPIC,
+                topic_id: self.topic,
                 isr: Some(members.map(|m| BrokerId(m.broker_id.0)).collect()),
                 ..PartitionChange::default()
             });
-            let state = self.truth.partition_by_id(TOPIC, 0).expect("a topic");
+            let state = self.truth.partition_by_id(self.topic, 0).expect("a topic");
             data = data
                 .with_leader_id(state.leader.0.into())
                 .with_leader_epoch(state.leader_epoch.0)
@@ -641,7 +746,7 @@ impl Lab {
                 .with_partition_epoch(state.partition_epoch.0);
         }
         let topic = alter_partition_response::TopicData::default()
-            .with_topic_id(convert::topic_uuid(TOPIC))
+            .with_topic_id(convert::topic_uuid(self.topic))
             .with_partitions(vec![data]);
         let response = AlterPartitionResponse::default().with_topics(vec![topic]);
         if line.words.contains(&"hold") {
@@ -683,8 +788,43 @@ impl Lab {
         assert_eq!(moved, Ok(true));
     }
 
+    /// A person's DeleteRecords: `delete b1 before=5`, by default up to the high watermark.
+    fn delete_records(&mut self, line: &Line<'_>) {
+        let asked = DeleteRecordsPartition::default()
+            .with_partition_index(number32(line, "partition", 0))
+            .with_offset(line.number("before", -1));
+        let name = line.options.get("topic").copied().unwrap_or(NAME);
+        let topic = DeleteRecordsTopic::default()
+            .with_name(convert::topic(name))
+            .with_partitions(vec![asked]);
+        let request = DeleteRecordsRequest::default()
+            .with_timeout_ms(number32(line, "timeout", 1_000))
+            .with_topics(vec![topic]);
+        let version = i16::try_from(line.number("version", 2)).expect("a version");
+        let token = self.token(21, version, Asker::Client("admin".to_owned()));
+        self.call(line.broker(), |replicas, cx, image, out| {
+            replicas.delete_records(cx, image, token, &request, out);
+        });
+    }
+
+    /// What is in the root of a broker's disk, directories that are put away without their random part.
+    fn list_disk(&mut self, id: i32) {
+        let broker = self.brokers.get_mut(&id).expect("a broker");
+        let names = broker.disk.list("").expect("a disk that works");
+        let shown = names.iter().map(|name| match name.split_once('.') {
+            Some((partition, tail)) if tail.len() > 32 => format!("{partition}.…{}", &tail[32..]),
+            Some(_) | None => name.clone(),
+        });
+        let shown: Vec<_> = shown.collect();
+        self.say(&format!("  b{id}'s disk: {}", shown.join(" ")));
+    }
+
     fn show(&mut self) {
         for id in self.brokers.keys().copied().collect::<Vec<_>>() {
+            if self.brokers[&id].replicas.partitions.is_empty() {
+                self.say(&format!("  b{id} holds nothing"));
+                continue;
+            }
             let held = self.summary(id);
             let mut text = format!(
                 "  b{id} {:?} e{} start {} hw {} end {} epochs",
@@ -703,11 +843,11 @@ fn number32(line: &Line<'_>, key: &str, default: i32) -> i32 {
     i32::try_from(line.number(key, i64::from(default))).expect("a small number")
 }
 
-fn fetch_request(ask: FetchPartition, wait: i32) -> FetchRequest {
+fn fetch_request(topic: TopicId, ask: FetchPartition, wait: i32) -> FetchRequest {
     // A request of a version has one of the two; the decoder leaves the other empty, and this room does not look at it.
     let topic = FetchTopic::default()
         .with_topic(convert::topic(NAME))
-        .with_topic_id(convert::topic_uuid(TOPIC))
+        .with_topic_id(convert::topic_uuid(topic))
         .with_partitions(vec![ask]);
     FetchRequest::default().with_max_wait_ms(wait).with_min_bytes(1).with_topics(vec![topic])
 }
@@ -740,13 +880,20 @@ fn answer(response: &ResponseKind) -> String {
         }
         ResponseKind::Fetch(answer) => {
             let Some(found) = answer.responses.first().map(|topic| &topic.partitions[0]) else {
-                return format!("{}", ErrorCode(answer.error_code));
+                return match ErrorCode(answer.error_code) {
+                    ErrorCode::NONE => "nothing new".to_owned(),
+                    code => format!("{code}"),
+                };
             };
             fetched(found)
         }
         ResponseKind::ListOffsets(answer) => {
             let found = &answer.topics[0].partitions[0];
             format!("{} offset {}", ErrorCode(found.error_code), found.offset)
+        }
+        ResponseKind::DeleteRecords(answer) => {
+            let found = &answer.topics[0].partitions[0];
+            format!("{} low watermark {}", ErrorCode(found.error_code), found.low_watermark)
         }
         other => format!("{other:?}"),
     }
