@@ -67,6 +67,9 @@ pub struct Client<T> {
     peers: BTreeMap<Endpoint, Peer<T>>,
     connections: BTreeMap<ConnectionId, Endpoint>,
     completed: VecDeque<Completed<T>>,
+    /// The earliest deadline of all peers, kept because owners ask for it after every input of theirs, and few inputs are
+    /// about this pool.
+    due: Option<Time>,
 }
 
 impl<T> Client<T> {
@@ -77,6 +80,7 @@ impl<T> Client<T> {
             peers: BTreeMap::new(),
             connections: BTreeMap::new(),
             completed: VecDeque::new(),
+            due: None,
         }
     }
 
@@ -93,6 +97,7 @@ impl<T> Client<T> {
         let peer = self.peers.entry(to.clone()).or_insert_with(|| Peer::new(max_response));
         peer.queue.push_back(Queued { call, api, deadline, tag });
         self.pump(cx, to);
+        self.refresh();
     }
 
     /// Opens a connection before there is anything to say, for owners that gather while it is not there. Returns when
@@ -107,6 +112,7 @@ impl<T> Client<T> {
                 let deadline = cx.now + self.settings.connect_timeout;
                 peer.state = State::Connecting { connection, deadline };
                 self.connections.insert(connection, to.clone());
+                self.refresh();
                 None
             }
             State::Connecting { .. } | State::Negotiating { .. } | State::Open { .. } => None,
@@ -139,6 +145,7 @@ impl<T> Client<T> {
             peer.failures = 0;
             self.pump(cx, &to);
         }
+        self.refresh();
     }
 
     /// Bytes arrived.
@@ -157,12 +164,14 @@ impl<T> Client<T> {
             }
         }
         self.pump(cx, &to);
+        self.refresh();
     }
 
     /// A connection is gone, or could not be opened.
     pub fn closed(&mut self, cx: &mut Context<'_>, connection: ConnectionId, reason: CloseReason) {
         if let Some(to) = self.connections.get(&connection).cloned() {
             self.drop_connection(cx, &to, RpcError::Disconnected(reason));
+            self.refresh();
         }
     }
 
@@ -171,6 +180,7 @@ impl<T> Client<T> {
         if let Some(connection) = self.peers.get(to).and_then(Peer::connection) {
             cx.out.close(connection, CloseReason::Local);
             self.drop_connection(cx, to, RpcError::Disconnected(CloseReason::Local));
+            self.refresh();
         }
     }
 
@@ -181,6 +191,7 @@ impl<T> Client<T> {
         }
         self.peers.clear();
         self.completed.clear();
+        self.due = None;
     }
 
     /// The next outcome. Call until `None` after every call that may have produced one.
@@ -207,13 +218,23 @@ impl<T> Client<T> {
 
     /// When [`Self::handle_timers`] wants to be called.
     pub fn next_deadline(&self) -> Option<Time> {
+        debug_assert_eq!(self.due, self.earliest(), "a change that did not refresh the deadline");
+        self.due
+    }
+
+    fn earliest(&self) -> Option<Time> {
         self.peers.values().filter_map(Peer::next_deadline).min()
+    }
+
+    /// Brings [`Self::next_deadline`] up to date. Every public method that changes a peer ends with it.
+    fn refresh(&mut self) {
+        self.due = self.earliest();
     }
 
     /// Fires what is due.
     pub fn handle_timers(&mut self, cx: &mut Context<'_>) {
         // Called after every input by those who own several pools; nearly always there is nothing to do.
-        if self.next_deadline().is_none_or(|at| at > cx.now) {
+        if self.due.is_none_or(|at| at > cx.now) {
             return;
         }
         let peers: Vec<Endpoint> = self.peers.keys().cloned().collect();
@@ -222,6 +243,7 @@ impl<T> Client<T> {
             self.expire_queued(cx, &to);
             self.pump(cx, &to);
         }
+        self.refresh();
     }
 
     fn expire_connection(&mut self, cx: &mut Context<'_>, to: &Endpoint) {

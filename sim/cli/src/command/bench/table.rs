@@ -80,7 +80,7 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
         line(&format!("{:<4} {}", workload.name, workload.what));
     }
     line(
-        "One core; trace, hash and View on; the fastest of several runs, each workload in a process of its own. Time is what\nthe thread spent on a core where the system tells (Linux), else what the wall clock showed.\n",
+        "One core; trace, hash and View on; the last column with the invariants and the workload's expectations too. The\nfastest of several runs, each workload in a process of its own. Time is what the thread spent on a core where the\nsystem tells (Linux), else what the wall clock showed.\n",
     );
 
     line(&format!(
