@@ -180,6 +180,12 @@ impl Lab {
         &self.panics
     }
 
+    /// True if a link or a disk is slower than the lab began with.
+    pub fn is_slowed(&self) -> bool {
+        self.links.iter().any(|link| link.slowed_by().is_some())
+            || self.machines.iter().any(|machine| machine.disk_slowed_by.is_some())
+    }
+
     /// Plants faults: `name` in every process, `name@host` in one. Without effect in a build that can make none, see
     /// [`PlantedFaults`].
     pub fn plant(&mut self, faults: &[String]) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use klamm_node::{Command, EventKind, NodeId, Room, Seq, Span, StartFrom, Time};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::{Client, Expectation, From, Target, Trigger};
-use klamm_trace::{NodeTable, View};
+use klamm_trace::{NodeTable, Quiescence, View};
 
 use crate::lab::room_bit;
 use crate::outcome::{ExpectationReport, StepReport};
@@ -21,6 +21,7 @@ use crate::verb::Verb;
 
 mod condition;
 mod load;
+mod quiet;
 mod resolve;
 mod text;
 
@@ -271,6 +272,12 @@ impl Runner {
             orders.push(self.report(index, now, met, found, cause));
         }
         orders
+    }
+
+    /// When the run may be judged for liveness: the driver asks [`klamm_trace::Recorder::at_quiescence`] at the end, before
+    /// [`Runner::finish`], if no link and no disk is slower than the scenario began with.
+    pub fn quiescence(&self) -> Quiescence {
+        quiet::quiescence(&self.scenario, &self.table)
     }
 
     /// Every expectation and what became of it so far.

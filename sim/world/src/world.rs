@@ -244,6 +244,10 @@ impl World {
 
     fn finish(&mut self) {
         self.lab.advance_to(self.end);
+        if !self.lab.is_slowed() {
+            let quiet = self.runner.quiescence();
+            self.lab.recorder_mut().at_quiescence(&quiet);
+        }
         let recorder = self.lab.recorder();
         let facts = Facts { view: recorder.view(), findings: recorder.findings() };
         let orders = self.runner.finish(self.lab.now(), facts);

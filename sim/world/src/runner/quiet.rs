@@ -1,0 +1,26 @@
+//! When a run may be judged for liveness: how long a cluster with a scenario's settings may take to heal.
+
+use klamm_node::Span;
+use klamm_node::config::{ProducerConfig, ServerConfig};
+use klamm_scenario::Scenario;
+use klamm_scenario::model::Client;
+use klamm_trace::{NodeTable, Quiescence};
+
+/// Elections, catching up and back-offs, after everybody has noticed what there was to notice.
+const RECOVERY: Span = Span::secs(5);
+
+/// A run may be judged once nothing has been disturbed for a broker's session timeout (the controller fences a dead
+/// broker), a voter's fetch timeout (the quorum replaces a dead leader), and what the rest takes.
+pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
+    let server = ServerConfig::from_map(&scenario.cluster.config).unwrap_or_default();
+    let notice = server.broker_session_timeout.max(server.controller_quorum_fetch_timeout.times(2));
+    let producers = scenario.clients.iter().filter_map(|client| match client {
+        Client::Producer(producer) => Some(producer),
+        Client::Consumer(_) => None,
+    });
+    let delivery = producers.filter_map(|producer| {
+        let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
+        Some((table.named(&producer.name)?, config.delivery_timeout))
+    });
+    Quiescence { settle: notice + RECOVERY, delivery: delivery.collect() }
+}
