@@ -167,7 +167,7 @@ pub(crate) struct Replay {
 /// `klamm bench`.
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
-    /// Only these workloads: S0, S1, S3, L.
+    /// Only these workloads: S0, S1, S3, S4, L.
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
     /// What to print.

@@ -25,7 +25,7 @@ pub(super) struct Workload {
 const S1: &str = include_str!("s1.ron");
 
 /// Everything that can be measured.
-pub(super) const WORKLOADS: [Workload; 4] = [
+pub(super) const WORKLOADS: [Workload; 5] = [
     Workload {
         name: "S0",
         what: "3 controllers, 3 brokers, 6 partitions, idle, 60 s",
@@ -45,6 +45,13 @@ pub(super) const WORKLOADS: [Workload; 4] = [
         what: "5 controllers, 9 brokers, 100 partitions, 10 clients, 20 s",
         file: "s3.ron",
         text: include_str!("s3.ron"),
+        until: None,
+    },
+    Workload {
+        name: "S4",
+        what: "3 controllers, 9 brokers, 1,000 partitions, a broker's crash and return, 40 s",
+        file: "s4.ron",
+        text: include_str!("s4.ron"),
         until: None,
     },
     Workload {
