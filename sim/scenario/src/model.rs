@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{BrokerId, Offset, Room, Span, Time, TopicName, TopicPartition};
+use klamm_node::{AdminRequest, BrokerId, Offset, Room, Span, Time, TopicName, TopicPartition};
 
 /// A whole scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +45,10 @@ pub struct Cluster {
     pub brokers: Vec<Broker>,
     /// How many controllers; `controller-1` is the host of the voter with node id 3001.
     pub controllers: u16,
+    /// How many more controllers run without a vote, after those.
+    pub spare_controllers: u16,
+    /// Feature levels when the cluster is formatted; what is not named is as in a new cluster.
+    pub features: BTreeMap<String, i16>,
     /// Kafka settings of every broker and controller, by key.
     pub config: BTreeMap<String, String>,
     /// The network, unless a step changes it.
@@ -60,6 +64,8 @@ pub struct Broker {
     pub id: BrokerId,
     /// Its rack.
     pub rack: Option<String>,
+    /// Kafka settings of its own, by key.
+    pub config: BTreeMap<String, String>,
 }
 
 /// Properties of every link, per direction.
@@ -303,6 +309,56 @@ pub enum Action {
         /// Its speed from now on.
         disk: Disk,
     },
+    /// Links between the groups lose, double or delay some packets; the shares are in a thousand.
+    FlakyLink {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+        /// How flaky.
+        flaws: Flaws,
+        /// True: both directions; false: only `from` → `to`.
+        both_ways: bool,
+    },
+    /// Answers from one group to the other are held back.
+    HoldReplies {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+        /// How long; zero for no longer.
+        by: Span,
+        /// Kafka's API key of the answers; none for all.
+        api: Option<i16>,
+    },
+    /// What the controllers answer a node's metadata fetches is held back.
+    DelayMetadata {
+        /// Whose.
+        target: Target,
+        /// How long; zero for no longer.
+        by: Span,
+    },
+    /// Every connection between the groups is reset.
+    ResetConnections {
+        /// One side.
+        from: Vec<Target>,
+        /// The other side; empty for everybody else.
+        to: Vec<Target>,
+    },
+    /// A disk misbehaves until it is mended; none mends it.
+    BreakDisk {
+        /// Whose.
+        target: Target,
+        /// How.
+        how: Option<DiskFault>,
+    },
+    /// Bits of a stored byte flip.
+    RotDisk {
+        /// Whose.
+        target: Target,
+        /// In the newest segment of this partition; none for any file.
+        partition: Option<TopicPartition>,
+    },
     /// A node's wall clock jumps and its timers drift.
     SkewClock {
         /// Whose.
@@ -327,11 +383,75 @@ pub enum Action {
     },
     /// A topic is created.
     CreateTopic(Topic),
+    /// An operator asks something else of the cluster.
+    Admin(AdminRequest),
     /// A client's workload stops.
     StopWorkload {
         /// The producer's name.
         client: String,
     },
+}
+
+/// How much a link disturbs packets, each in a thousand. TCP above it keeps bytes in order and complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Flaws {
+    /// Lost, and sent again by TCP.
+    pub loss: u32,
+    /// Arriving twice.
+    pub duplicate: u32,
+    /// Overtaken by later ones, which TCP makes wait.
+    pub reorder: u32,
+}
+
+/// The APIs whose answers may be held back, by Kafka's names and keys.
+pub const HELD_APIS: [(&str, i16); 15] = [
+    ("Produce", 0),
+    ("Fetch", 1),
+    ("ListOffsets", 2),
+    ("Metadata", 3),
+    ("CreateTopics", 19),
+    ("OffsetForLeaderEpoch", 23),
+    ("Vote", 52),
+    ("BeginQuorumEpoch", 53),
+    ("EndQuorumEpoch", 54),
+    ("DescribeQuorum", 55),
+    ("AlterPartition", 56),
+    ("FetchSnapshot", 59),
+    ("BrokerRegistration", 62),
+    ("BrokerHeartbeat", 63),
+    ("AllocateProducerIds", 67),
+];
+
+/// The name of an API whose answers may be held back; the key, for any other.
+pub fn api_name(key: i16) -> String {
+    let known = HELD_APIS.iter().find(|(_, known)| *known == key);
+    known.map_or_else(|| format!("api-{key}"), |(name, _)| (*name).to_owned())
+}
+
+/// How a disk misbehaves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DiskFault {
+    /// A sync fails.
+    SyncFails,
+    /// A sync says that it is done and is not.
+    SyncLies,
+    /// There is no room to write.
+    Full,
+}
+
+impl DiskFault {
+    /// Every kind, with its name in scenario files.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::SyncFails, "SyncFails"), (Self::SyncLies, "SyncLies"), (Self::Full, "Full")];
+
+    /// The word for events.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SyncFails => "sync-fails",
+            Self::SyncLies => "sync-lies",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// Something that can be true of the cluster at a moment.
@@ -409,6 +529,44 @@ pub enum Condition {
     KeyOrder(TopicName),
     /// All records with the same key are in the same partition.
     KeysTogether(TopicName),
+    /// The topic exists.
+    TopicExists(TopicName),
+    /// The topic does not exist, and no live broker holds a replica of it.
+    TopicGone(TopicName),
+    /// The topic has so many partitions.
+    PartitionCount(TopicName, u32),
+    /// The replicas are exactly these brokers, in this order.
+    ReplicasAre(TopicPartition, Vec<BrokerId>),
+    /// Replicas are on their way in or out.
+    Reassigning(TopicPartition),
+    /// No replica of the partition (of any) is on its way in or out.
+    ReassignmentDone(Option<TopicPartition>),
+    /// The first replica of the partition's (of every partition's) assignment leads.
+    PreferredLeader(Option<TopicPartition>),
+    /// The eligible leader replicas are exactly these brokers.
+    ElrIs(TopicPartition, Vec<BrokerId>),
+    /// The broker is an eligible leader replica.
+    InElr(TopicPartition, BrokerId),
+    /// The leader's log starts at this offset.
+    LogStartIs(TopicPartition, Offset),
+    /// No record of the topic is in its partition's leader's log twice.
+    NoDuplicates(TopicName),
+    /// At least so many admin requests were answered since the step before happened, all with success.
+    AdminSucceeded {
+        /// How many.
+        count: u64,
+    },
+    /// An admin request was answered with this error since the step before happened.
+    AdminFailed {
+        /// Kafka's error name.
+        error: String,
+    },
+    /// The process has started again since the step before happened.
+    Restarted(Target),
+    /// There is no process.
+    Down(Target),
+    /// A snapshot of the metadata was written since the step before happened, by somebody or by anybody.
+    SnapshotTaken(Option<Target>),
     /// Not this.
     Not(Box<Self>),
     /// All of these.

@@ -6,7 +6,9 @@
 mod clients;
 mod cluster;
 mod conditions;
+mod faults;
 mod fields;
+mod operator;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ struct Names {
     /// Broker ids.
     brokers: BTreeSet<i32>,
     controllers: u16,
+    spare_controllers: u16,
     /// Topics with their number of partitions, if that could be read.
     topics: BTreeMap<String, Option<i32>>,
     producers: BTreeSet<String>,

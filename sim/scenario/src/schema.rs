@@ -1,4 +1,12 @@
 //! The format of scenario files as one table: the reader takes its names from here, and so does the book's page.
+//!
+//! Actions and conditions have files of their own.
+
+mod action;
+mod condition;
+
+pub(crate) use action::ACTION;
+pub(crate) use condition::CONDITION;
 
 /// A field of a struct, or of a verb or condition.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +97,18 @@ pub(crate) const CLUSTER: Shape = record(
             "{}",
             "[Settings](configs.md) of every broker and controller.",
         ),
+        may(
+            "spare_controllers",
+            "number",
+            "0",
+            "How many more controllers run without a vote: `controller-4` is the first after three voters.",
+        ),
+        may(
+            "features",
+            "map of numbers",
+            "as of a new cluster of Kafka 4.1",
+            "Feature levels when the cluster is formatted: `{ \"eligible.leader.replicas.version\": 0 }`.",
+        ),
         may("network", "`Network`", "see there", "The network, unless a step changes it."),
         may("disk", "`Disk`", "see there", "The disks, unless a step changes them."),
     ],
@@ -100,6 +120,12 @@ pub(crate) const BROKER: Shape = record(
     &[
         must("id", "number", "Its node id, from 1; its host is `broker-<id>`."),
         may("rack", "text", "none", "Its rack."),
+        may(
+            "config",
+            "map of texts",
+            "{}",
+            "[Settings](configs.md) of this broker, over those of the cluster.",
+        ),
     ],
 );
 
@@ -289,247 +315,6 @@ pub(crate) const TARGET: Choice = Choice {
             "Same",
             "What an earlier step acted on first.",
             &[must("step", "number", "That step's place in the file, from 0.")],
-        ),
-    ],
-};
-
-const PARTITION: Field = must("partition", "partition", "The partition: `\"orders-0\"`.");
-const WHO: Field = must("target", "[target](#target)", "Who.");
-const FROM_GROUP: Field = must("from", "list of [target](#target)", "One side.");
-const TO_GROUP: Field = may("to", "list of [target](#target)", "everybody else", "The other side.");
-const BROKER_ID: Field = must("broker", "broker id", "The broker.");
-const PRODUCER: Field = may("client", "producer", "any", "The producer.");
-
-pub(crate) const ACTION: Choice = Choice {
-    name: "action",
-    doc: "Something that an operator, or fate, does.",
-    shapes: &[
-        verb(
-            "Crash",
-            "The process dies; what it wrote but did not sync survives in the page cache.",
-            &[WHO],
-        ),
-        verb(
-            "PowerOff",
-            "The machines lose power at one instant: what was not synced is lost.",
-            &[
-                must("targets", "list of [target](#target)", "The machines."),
-                may(
-                    "partial",
-                    "true or false",
-                    "false",
-                    "Whether a random part of the un-synced data survives.",
-                ),
-            ],
-        ),
-        verb("Restart", "The process starts again.", &[WHO]),
-        verb("Stop", "The process stops in an orderly way (controlled shutdown).", &[WHO]),
-        verb("Pause", "The process freezes, as in a long garbage collection.", &[WHO]),
-        verb("Resume", "A frozen process goes on.", &[WHO]),
-        verb(
-            "Cut",
-            "Nothing passes from one group to the other.",
-            &[
-                FROM_GROUP,
-                TO_GROUP,
-                may("both_ways", "true or false", "true", "False cuts only `from` → `to`."),
-            ],
-        ),
-        verb(
-            "Heal",
-            "Traffic passes again between the groups; without groups, everywhere.",
-            &[may("from", "list of [target](#target)", "everybody", "One side."), TO_GROUP],
-        ),
-        verb(
-            "SlowLink",
-            "The links between the groups change.",
-            &[
-                FROM_GROUP,
-                TO_GROUP,
-                may(
-                    "latency",
-                    "duration, or (least, greatest)",
-                    "as in the cluster's network",
-                    "The one-way latency, at least 10us.",
-                ),
-                may(
-                    "bandwidth",
-                    "size a second",
-                    "as in the cluster's network",
-                    "Bytes a second; 0 is unlimited.",
-                ),
-                may("both_ways", "true or false", "true", "False changes only `from` → `to`."),
-            ],
-        ),
-        verb(
-            "SlowDisk",
-            "A disk changes its speed.",
-            &[
-                WHO,
-                may("read", "duration", "as in the cluster's disk", "How long a read takes."),
-                may("write", "duration", "as in the cluster's disk", "How long an append takes."),
-                may("sync", "duration", "as in the cluster's disk", "How long a sync takes."),
-            ],
-        ),
-        verb(
-            "SkewClock",
-            "A node's wall clock jumps, and its timers drift.",
-            &[
-                WHO,
-                may(
-                    "offset",
-                    "duration, may be negative",
-                    "\"0s\"",
-                    "What is added to its wall clock.",
-                ),
-                may(
-                    "drift_ppm",
-                    "number",
-                    "0",
-                    "How many millionths too fast its timers run; negative for too slow.",
-                ),
-            ],
-        ),
-        verb("WipeDisk", "A stopped broker or controller gets a new, empty disk.", &[WHO]),
-        verb(
-            "Produce",
-            "A producer sends these records.",
-            &[
-                must("client", "producer", "The producer."),
-                must("topic", "topic", "Where to."),
-                must(
-                    "records",
-                    "list of (key, value) or value",
-                    "Texts, in order; a key may be `None`.",
-                ),
-                may("partition", "number", "the partitioner's choice", "A fixed partition."),
-            ],
-        ),
-        Shape { name: "CreateTopic", doc: "A topic is created.", unnamed: 1, fields: TOPIC_FIELDS },
-        verb(
-            "StopWorkload",
-            "A producer's workload stops.",
-            &[must("client", "producer", "The producer.")],
-        ),
-    ],
-};
-
-pub(crate) const CONDITION: Choice = Choice {
-    name: "condition",
-    doc: "Something that can be true of the cluster at a moment.",
-    shapes: &[
-        verb(
-            "LeaderIs",
-            "The partition's leader is this broker.",
-            &[PARTITION, must("target", "[target](#target)", "The broker.")],
-        ),
-        verb(
-            "LeaderChanged",
-            "The partition has a leader, and not the one it had when the step before happened.",
-            &[PARTITION],
-        ),
-        verb("HasLeader", "The partition has a leader.", &[PARTITION]),
-        verb("NoLeader", "The partition has no leader.", &[PARTITION]),
-        verb(
-            "IsrIs",
-            "The ISR is exactly these brokers.",
-            &[PARTITION, must("brokers", "list of broker ids", "The brokers, in any order.")],
-        ),
-        verb(
-            "IsrSize",
-            "The ISR has this many members.",
-            &[PARTITION, must("size", "number", "How many.")],
-        ),
-        verb(
-            "LeaderEpochAtLeast",
-            "The leader epoch is at least this.",
-            &[PARTITION, must("epoch", "number", "The epoch.")],
-        ),
-        verb("AllInSync", "Every partition's ISR holds all its replicas.", &[]),
-        verb(
-            "HighWatermarkAtLeast",
-            "The leader's high watermark is at least this.",
-            &[PARTITION, must("offset", "number", "The offset.")],
-        ),
-        verb("CaughtUp", "A replica's log end equals the leader's.", &[PARTITION, BROKER_ID]),
-        verb("Fenced", "The broker is fenced.", &[BROKER_ID]),
-        verb("Unfenced", "The broker is registered and not fenced.", &[BROKER_ID]),
-        verb("ControllerActive", "The metadata quorum has an active controller.", &[]),
-        verb(
-            "ControllerChanged",
-            "The active controller is not the one it was when the step before happened.",
-            &[],
-        ),
-        verb(
-            "Acknowledged",
-            "At least so many records have been acknowledged.",
-            &[
-                may("client", "producer", "all", "Counted for one producer only."),
-                must("count", "number", "How many."),
-            ],
-        ),
-        verb(
-            "Failed",
-            "At least so many records were given up.",
-            &[
-                may("client", "producer", "all", "Counted for one producer only."),
-                must("count", "number", "How many."),
-            ],
-        ),
-        verb(
-            "Read",
-            "At least so many records have been read.",
-            &[
-                may("client", "consumer", "all", "Counted for one consumer only."),
-                must("count", "number", "How many."),
-            ],
-        ),
-        verb(
-            "LogsEqual",
-            "The log ends of all live replicas of the partition are equal.",
-            &[PARTITION],
-        ),
-        verb(
-            "LogEndIs",
-            "The log end at the leader equals this.",
-            &[PARTITION, must("offset", "number", "The offset.")],
-        ),
-        verb(
-            "Truncated",
-            "A replica has cut off part of its log since the step before happened.",
-            &[PARTITION, BROKER_ID],
-        ),
-        verb(
-            "AcknowledgedReadable",
-            "Every acknowledged record is in its partition's leader's log, unless its promise did not cover what happened since.",
-            &[may("topic", "topic", "every topic", "The topic.")],
-        ),
-        verb(
-            "PermittedLoss",
-            "At least one acknowledged record was lost, and its promise permitted that.",
-            &[PRODUCER],
-        ),
-        verb("NothingLost", "No acknowledged record was lost, permitted or not.", &[PRODUCER]),
-        verb(
-            "KeyOrder",
-            "Every consumer read the records of each key in the order in which they were sent.",
-            &[must("topic", "topic", "The topic.")],
-        ),
-        verb(
-            "KeysTogether",
-            "All records with the same key are in the same partition.",
-            &[must("topic", "topic", "The topic.")],
-        ),
-        verb("Not", "Not this.", &[must("condition", "[condition](#condition)", "The condition.")]),
-        verb(
-            "All",
-            "All of these.",
-            &[must("conditions", "list of [condition](#condition)", "The conditions.")],
-        ),
-        verb(
-            "Any",
-            "One of these.",
-            &[must("conditions", "list of [condition](#condition)", "The conditions.")],
         ),
     ],
 };

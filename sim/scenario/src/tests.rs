@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use klamm_node::{BrokerId, Offset, Room, Span, Time, TopicPartition};
+use klamm_node::{AdminRequest, BrokerId, ConfigTarget, Offset, Room, Span, Time, TopicPartition};
 use proptest::prelude::*;
 
-use crate::model::{Action, Client, Condition, From, Keys, Scenario, Target, Trigger};
+use crate::model::{Action, Client, Condition, Flaws, From, Keys, Scenario, Target, Trigger};
 use crate::{parse, reference_markdown, render};
 
 fn repository() -> PathBuf {
@@ -191,6 +191,94 @@ fn mistakes_of_all_kinds_are_found_at_once() {
     )
     .replacen("version: 1, ", "", 1);
     insta::assert_snapshot!("many_mistakes", complaints(&text));
+}
+
+#[test]
+fn what_operators_and_fate_do_is_read() {
+    let text = with(
+        r#"topics: [(name: "x", partitions: 2, replication_factor: 2)],
+        cluster: (spare_controllers: 1, features: { "eligible.leader.replicas.version": 0 }, brokers: [(id: 1, config: { "log.segment.bytes": 1024 }), (id: 2), (id: 3)]),
+        clients: [Producer(name: "p")],
+        steps: [
+            (at: "1s", do: [
+                DeleteTopic("x"), AddPartitions("x", 4, assignments: [[1, 2], [2, 3]]), ElectLeaders(),
+                ElectLeaders(["x-0"], unclean: true), Reassign("x-0", [3, 1]), CancelReassign("x-3"),
+                AlterConfig(topic: "x", set: { "min.insync.replicas": 2 }, delete: ["segment.bytes"]),
+                AlterConfig(broker: 1, delete: ["min.insync.replicas"]), AlterConfig(set: { "min.insync.replicas": 1 }),
+                DeleteRecords("x-0", 5), DeleteRecords("x-1"), SetQuota("producer_byte_rate", 1000, client: "p"),
+                SetQuota("consumer_byte_rate", user: "<default>"), UpdateFeature("metadata.version", 26, downgrade: Safe),
+                AddVoter("controller-4"), RemoveVoter("controller-1"), UnregisterBroker(3),
+            ]),
+            (at: "2s", do: [
+                FlakyLink(["broker-1"], loss: "2%", reorder: "0.5%"), HoldReplies(["broker-1"], ["p"], by: "2s", api: Produce),
+                DelayMetadata("broker-2", "1s"), ResetConnections(["broker-1"], ["broker-2"]), BreakDisk("broker-1", SyncLies),
+                MendDisk("broker-1"), RotDisk("broker-1", "x-0"), RotDisk(LeaderOf("x-0")),
+            ]),
+            (at: "3s", do: [Crash("broker-1")]),
+            (at: "4s", do: [RollingRestart([3, 1])], expect: [(AllInSync, within: "1s")], say: "One by one."),
+            (after: "1s", do: [Restart(Same(2)), Stop(Same(3))], expect: [
+                TopicExists("x"), TopicGone("x"), PartitionCount("x", 4), ReplicasAre("x-0", [3, 1]), Reassigning("x-0"),
+                ReassignmentDone, ReassignmentDone("x-0"), PreferredLeader, ElrIs("x-0", [2]), InElr("x-0", 2),
+                LogStartIs("x-0", 5), NoDuplicates("x"), AdminSucceeded, AdminSucceeded(17),
+                AdminFailed("INVALID_REPLICA_ASSIGNMENT"), Restarted("broker-1"), Down(Same(3)), SnapshotTaken,
+                SnapshotTaken("controller-4"),
+            ]),
+        ]"#,
+    );
+    let scenario = good(&text);
+    assert_eq!(scenario.cluster.spare_controllers, 1);
+    assert_eq!(scenario.cluster.features["eligible.leader.replicas.version"], 0);
+    assert_eq!(scenario.cluster.brokers[0].config["log.segment.bytes"], "1024");
+    let actions = &scenario.steps[0].actions;
+    let Action::Admin(AdminRequest::AlterConfig { resource, changes }) = &actions[6] else {
+        panic!("{:?}", actions[6])
+    };
+    assert_eq!(*resource, ConfigTarget::Topic("x".into()));
+    assert_eq!(
+        changes[..],
+        [
+            ("min.insync.replicas".to_owned(), Some("2".to_owned())),
+            ("segment.bytes".to_owned(), None)
+        ]
+    );
+    let Action::Admin(AdminRequest::AddVoter { controller, listener }) = &actions[14] else {
+        panic!("{:?}", actions[14])
+    };
+    assert_eq!((controller.0, listener.port), (3004, 9093));
+    assert!(matches!(
+        &scenario.steps[1].actions[0],
+        Action::FlakyLink { flaws: Flaws { loss: 20, duplicate: 0, reorder: 5 }, .. }
+    ));
+    // The rolling restart is two steps, and what stands behind it counts on.
+    assert_eq!(scenario.steps.len(), 6);
+    assert_eq!(scenario.steps[3].actions[0], Action::Stop(Target::Node("broker-3".to_owned())));
+    assert!(matches!(&scenario.steps[4].trigger, Trigger::When { .. }));
+    assert_eq!((scenario.steps[3].expect.len(), scenario.steps[4].expect.len()), (0, 1));
+    assert_eq!(
+        scenario.steps[5].actions,
+        [Action::Restart(Target::Same(2)), Action::Stop(Target::Same(3))]
+    );
+    assert_eq!(scenario.steps[5].expect.len(), 19);
+}
+
+#[test]
+fn mistakes_of_operators_have_their_places_too() {
+    let text = with(
+        r#"topics: [(name: "x", replication_factor: 2)],
+        cluster: (features: { "eligible.leader.replica.version": 1, "metadata.version": -1 }),
+        clients: [Producer(name: "p")],
+        steps: [
+            (at: "1s", do: [
+                DeleteTopic("y"), Reassign("x-0", [1, 1, 9]), AlterConfig(topic: "x", broker: 1, set: {}), AlterConfig(topic: "x"),
+                AlterConfig(delete: ["min.insync.replica"]), AlterConfig(topic: "x", set: { "num.partitions": 3 }),
+                SetQuota("producer_byte_rat", 1), UpdateFeature("metadata.versio", 1, downgrade: Maybe), AddVoter("controller-4"),
+                FlakyLink(["broker-1"]), FlakyLink(["broker-1"], loss: "200%"), HoldReplies(["broker-1"], by: "1s", api: Fetsch),
+                BreakDisk("broker-1", Burns), BreakDisk("p", Full), AddPartitions("x", 0), DelayMetadata("p"),
+            ]),
+            (at: "2s", do: [RollingRestart(), Crash("broker-1")], expect: [AdminFailed("nope"), ElrIs("x-0", [7]), PartitionCount("x")]),
+        ]"#,
+    );
+    insta::assert_snapshot!("operators_mistakes", complaints(&text));
 }
 
 #[test]

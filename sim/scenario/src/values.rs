@@ -142,6 +142,20 @@ pub(crate) fn rate(text: &str) -> Result<Span, Wrong> {
     }
 }
 
+/// `"2%"`, `"0.5%"`: how many in a thousand.
+pub(crate) fn share(text: &str) -> Result<u32, Wrong> {
+    let wrong = |why| Wrong { why, help: "write a share of all packets: \"2%\", \"0.5%\"" };
+    let number = text.trim().strip_suffix('%').ok_or_else(|| wrong("the % is missing"))?.trim();
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let whole: u32 = whole.parse().map_err(|_| wrong("it is not a number"))?;
+    let tenths: u32 = match fraction.len() {
+        1 => fraction.parse().map_err(|_| wrong("it is not a number"))?,
+        _ => return Err(wrong("a tenth of a percent is the least difference")),
+    };
+    let share = whole.saturating_mul(10).saturating_add(tenths);
+    if share > 1000 { Err(wrong("it is more than all")) } else { Ok(share) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +175,15 @@ mod tests {
         assert!(duration("").is_err() && duration("s").is_err() && duration("1s2").is_err());
         assert_eq!(signed_millis("-5s"), Ok(-5000));
         assert_eq!(signed_millis("+20ms"), Ok(20));
+    }
+
+    #[test]
+    fn shares_are_parts_of_a_thousand() {
+        assert_eq!(share("2%"), Ok(20));
+        assert_eq!(share("0.5%"), Ok(5));
+        assert_eq!(share("100%"), Ok(1000));
+        assert!(share("101%").is_err() && share("2").is_err() && share("-1%").is_err());
+        assert!(share("0.05%").is_err() && share("%").is_err());
     }
 
     #[test]

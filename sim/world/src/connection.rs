@@ -29,7 +29,12 @@ pub(crate) enum Content {
     /// The third packet of the handshake: the listener accepts now.
     Accept,
     /// One whole frame.
-    Frame { bytes: Bytes, sent: Seq },
+    Frame {
+        bytes: Bytes,
+        sent: Seq,
+        /// The API that it answers, if it is an answer.
+        answers: Option<i16>,
+    },
     /// The sender's end is closed; nothing follows.
     Fin { cause: Option<Seq> },
 }

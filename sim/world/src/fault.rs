@@ -27,9 +27,17 @@ pub(crate) enum Bite {
     CallsSkewed,
     LinksHealed,
     RequestsGiven,
+    PacketsLost,
+    PacketsDoubled,
+    PacketsOvertaken,
+    RepliesHeld,
+    ConnectionsReset,
+    DiskCallsFailed,
+    SyncsFaked,
+    BytesRotted,
 }
 
-const BITES: usize = 13;
+const BITES: usize = 21;
 
 impl Bite {
     const ALL: [(Self, &'static str); BITES] = [
@@ -46,6 +54,14 @@ impl Bite {
         (Self::CallsSkewed, "calls with a wrong clock"),
         (Self::LinksHealed, "links healed"),
         (Self::RequestsGiven, "requests given"),
+        (Self::PacketsLost, "packets lost"),
+        (Self::PacketsDoubled, "packets doubled"),
+        (Self::PacketsOvertaken, "packets overtaken"),
+        (Self::RepliesHeld, "replies held"),
+        (Self::ConnectionsReset, "connections reset"),
+        (Self::DiskCallsFailed, "disk calls failed"),
+        (Self::SyncsFaked, "syncs faked"),
+        (Self::BytesRotted, "bytes rotted"),
     ];
 }
 

@@ -180,10 +180,13 @@ impl Lab {
         &self.panics
     }
 
-    /// True if a link or a disk is slower than the lab began with.
+    /// True if a link or a disk is slower or less faithful than the lab began with.
     pub fn is_slowed(&self) -> bool {
-        self.links.iter().any(|link| link.slowed_by().is_some())
-            || self.machines.iter().any(|machine| machine.disk_slowed_by.is_some())
+        self.links.iter().any(|link| link.slowed_by().is_some() || link.is_disturbing())
+            || self
+                .machines
+                .iter()
+                .any(|machine| machine.disk_slowed_by.is_some() || machine.disk.is_broken())
     }
 
     /// Plants faults: `name` in every process, `name@host` in one. Without effect in a build that can make none, see

@@ -6,7 +6,7 @@
 
 use klamm_node::rng::{Purpose, Stream};
 use klamm_node::{Seq, Span, Time};
-use klamm_scenario::model::Network;
+use klamm_scenario::model::{Flaws, Network};
 
 use crate::fault::FaultId;
 
@@ -25,7 +25,21 @@ pub(crate) enum Passage {
     Cut,
     /// The link's queue is full.
     Overflow,
+    /// It is lost on the way.
+    Lost,
 }
+
+/// What a flaky link did to a packet that passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Disturbed {
+    /// It arrives twice; TCP drops the second.
+    pub(crate) doubled: bool,
+    /// Later packets overtake it; TCP makes them wait.
+    pub(crate) overtaken: bool,
+}
+
+/// How much longer a packet takes that is overtaken, in latencies.
+const DETOUR: u64 = 8;
 
 /// One direction between two machines.
 #[derive(Clone, Debug)]
@@ -42,8 +56,27 @@ pub(crate) struct Link {
     /// The last fault that cut it, and the one that slows it.
     cut_by: Option<FaultId>,
     slowed_by: Option<FaultId>,
+    flaws: Option<Box<Flaky>>,
+    hold: Option<Box<Hold>>,
     key: (u64, u64, u64),
     dice: Option<Box<Stream>>,
+}
+
+/// What a flaky link does, by whose doing, with its own dice: they are thrown while it is flaky only.
+#[derive(Clone, Debug)]
+struct Flaky {
+    flaws: Flaws,
+    by: Option<FaultId>,
+    dice: Stream,
+    last: Disturbed,
+}
+
+/// Answers that are held back.
+#[derive(Clone, Debug)]
+struct Hold {
+    by: Span,
+    api: Option<i16>,
+    fault: Option<FaultId>,
 }
 
 impl Link {
@@ -58,6 +91,8 @@ impl Link {
             cuts: 0,
             cut_by: None,
             slowed_by: None,
+            flaws: None,
+            hold: None,
             key: (seed, from, to),
             dice: None,
         }
@@ -71,20 +106,77 @@ impl Link {
         if self.cut.is_some() {
             return Passage::Cut;
         }
-        let mut leaves = now;
+        let (size, detour) = match self.disturb(size) {
+            None => return Passage::Lost,
+            Some(disturbed) => disturbed,
+        };
+        let mut leaves = now + detour;
         if self.network.bandwidth > 0 {
             let wait = self.busy_until.since(now);
             if transmission(QUEUE_BYTES, self.network.bandwidth) < wait {
                 return Passage::Overflow;
             }
-            leaves = now + wait + transmission(size as u64, self.network.bandwidth);
-            self.busy_until = leaves;
+            self.busy_until = now + wait + transmission(size as u64, self.network.bandwidth);
+            leaves = self.busy_until + detour;
         }
         let (seed, from, to) = self.key;
         let dice = self
             .dice
             .get_or_insert_with(|| Box::new(Stream::new(seed, Purpose::LinkLatency, from, to)));
         Passage::Arrives(leaves + dice.span(self.network.latency_low, self.network.latency_high))
+    }
+
+    /// What the link's flaws do to a packet: none if it is lost, else its size on the wire and the time it loses.
+    fn disturb(&mut self, size: usize) -> Option<(usize, Span)> {
+        let network = self.network;
+        let Some(flaky) = &mut self.flaws else { return Some((size, Span::ZERO)) };
+        let mut hit = |share: u32| share > 0 && flaky.dice.per_million(share * 1000);
+        let (lost, doubled, overtaken) =
+            (hit(flaky.flaws.loss), hit(flaky.flaws.duplicate), hit(flaky.flaws.reorder));
+        flaky.last = Disturbed { doubled, overtaken };
+        if lost {
+            return None;
+        }
+        let detour = match overtaken {
+            true => flaky.dice.span(network.latency_low, network.latency_high.times(DETOUR)),
+            false => Span::ZERO,
+        };
+        Some((if doubled { size * 2 } else { size }, detour))
+    }
+
+    /// Makes the link flaky, or steady again.
+    pub(crate) fn set_flaws(&mut self, flaws: Flaws, by: Option<FaultId>) {
+        let (seed, from, to) = self.key;
+        let dice = match self.flaws.take() {
+            Some(flaky) => flaky.dice,
+            None => Stream::new(seed, Purpose::LinkLoss, from, to),
+        };
+        let last = Disturbed::default();
+        // The dice stay where they are while the link is steady: a second spell goes on with them.
+        self.flaws = Some(Box::new(Flaky { flaws, by, dice, last }));
+    }
+
+    /// The fault that makes it flaky, and what it did to the last packet.
+    pub(crate) fn disturbed(&self) -> Option<(Option<FaultId>, Disturbed)> {
+        self.flaws.as_ref().map(|flaky| (flaky.by, flaky.last))
+    }
+
+    /// True while packets may be lost, doubled or overtaken, or answers are held.
+    pub(crate) fn is_disturbing(&self) -> bool {
+        let flaky = self.flaws.as_ref().is_some_and(|flaky| flaky.flaws != Flaws::default());
+        flaky || self.hold.is_some()
+    }
+
+    /// Holds answers back from now on, or, with zero, no longer.
+    pub(crate) fn set_hold(&mut self, by: Span, api: Option<i16>, fault: Option<FaultId>) {
+        self.hold = (by > Span::ZERO).then(|| Box::new(Hold { by, api, fault }));
+    }
+
+    /// How long the answer to a request of this API is held, and by whose doing.
+    pub(crate) fn held(&self, api: i16) -> Option<(Span, Option<FaultId>)> {
+        let hold = self.hold.as_ref()?;
+        let concerned = hold.api.is_none_or(|only| only == api);
+        concerned.then_some((hold.by, hold.fault))
     }
 
     /// True if a packet that left under this number of cuts may still arrive.
@@ -171,6 +263,37 @@ mod tests {
         assert!(link.heal());
         assert!(!link.lets_through(left_under));
         assert!(link.lets_through(link.cuts()));
+    }
+
+    #[test]
+    fn a_flaky_link_throws_its_own_dice() {
+        let mut steady = link(0);
+        let mut flaky = link(0);
+        flaky.set_flaws(Flaws { loss: 300, duplicate: 200, reorder: 0 }, None);
+        let mut passed = 0;
+        let mut doubled = 0;
+        for _ in 0..1000 {
+            if let Passage::Arrives(at) = flaky.pass(Time(0), 100) {
+                assert_eq!(steady.pass(Time(0), 100), Passage::Arrives(at), "no draw is shifted");
+                passed += 1;
+                doubled += i32::from(flaky.disturbed().is_some_and(|(_, d)| d.doubled));
+            }
+        }
+        assert!((650..750).contains(&passed), "{passed} of 1000 with 30 % loss");
+        assert!((100..200).contains(&doubled), "{doubled} of 700 with 20 % doubled");
+        flaky.set_flaws(Flaws::default(), None);
+        assert!(!flaky.is_disturbing());
+        assert!((0..100).all(|_| flaky.pass(Time(0), 100) != Passage::Lost));
+    }
+
+    #[test]
+    fn only_the_answers_that_are_meant_are_held() {
+        let mut link = link(0);
+        link.set_hold(Span::secs(2), Some(1), None);
+        assert_eq!(link.held(1), Some((Span::secs(2), None)));
+        assert_eq!(link.held(0), None);
+        link.set_hold(Span::ZERO, Some(1), None);
+        assert_eq!(link.held(1), None);
     }
 
     #[test]

@@ -105,6 +105,7 @@ pub struct Machine {
     pub(crate) paused_by: Option<FaultId>,
     pub(crate) disk_slowed_by: Option<FaultId>,
     pub(crate) clock_skewed_by: Option<FaultId>,
+    pub(crate) disk_broken_by: Option<FaultId>,
     /// Mistakes that its process makes, see [`PlantedFaults`].
     pub(crate) planted: PlantedFaults,
 }
@@ -141,6 +142,7 @@ impl Machine {
             paused_by: None,
             disk_slowed_by: None,
             clock_skewed_by: None,
+            disk_broken_by: None,
             planted: PlantedFaults::default(),
         }
     }

@@ -41,9 +41,13 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
         .map(|broker| Endpoint::new(broker_name(broker.id), BROKER_PORT))
         .collect();
     let mut nodes = Vec::new();
-    let server = |id: BrokerId, name: String, roles: Roles, rack: Option<String>| {
+    let server = |id: BrokerId,
+                  name: String,
+                  roles: Roles,
+                  rack: Option<String>,
+                  own: Option<ServerConfig>| {
         let mut config = ProcessConfig::new(id, roles, name.clone(), voters.clone());
-        config.settings = settings.clone();
+        config.settings = own.unwrap_or_else(|| settings.clone());
         config.rack.clone_from(&rack);
         let (kind, ports) = match roles.broker {
             true => (NodeKind::Broker, vec![BROKER_PORT]),
@@ -53,11 +57,17 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     };
     for broker in &cluster.brokers {
         let rack = broker.rack.clone();
-        nodes.push(server(broker.id, broker_name(broker.id), Roles::BROKER, rack));
+        // Its own settings lie over those of the cluster.
+        let mut own = settings.clone();
+        let mut refused = broker.config.iter().filter(|(key, value)| own.set(key, value).is_err());
+        let own = refused.next().is_none().then_some(own);
+        nodes.push(server(broker.id, broker_name(broker.id), Roles::BROKER, rack, own));
     }
-    for n in controllers {
+    let spare = i32::from(cluster.controllers)
+        ..i32::from(cluster.controllers) + i32::from(cluster.spare_controllers);
+    for n in controllers.into_iter().chain(spare) {
         let id = BrokerId(FIRST_CONTROLLER + n);
-        nodes.push(server(id, controller_name(n), Roles::CONTROLLER, None));
+        nodes.push(server(id, controller_name(n), Roles::CONTROLLER, None, None));
     }
     let client = |name: &str| {
         Arc::new(ClientBlueprint { client_id: name.to_owned(), bootstrap: bootstrap.clone() })

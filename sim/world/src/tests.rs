@@ -129,7 +129,9 @@ impl Node for Puppet {
                 }
             }
             Input::Command(Command::Shutdown) => cx.out.halt("shut down", true),
-            Input::Command(Command::Assign { .. } | Command::CreateTopic { .. }) => {}
+            Input::Command(
+                Command::Assign { .. } | Command::CreateTopic { .. } | Command::Admin(_),
+            ) => {}
         }
     }
 

@@ -1,8 +1,9 @@
 //! What a driver is told to do, resolved to nodes: the runner says 'do this now', the world or another driver does it.
 
+use klamm_node::TopicPartition;
 use klamm_node::disk::memory::Loss;
-use klamm_node::{Command, NodeId};
-use klamm_scenario::model::{Disk, Network};
+use klamm_node::{Command, NodeId, Span};
+use klamm_scenario::model::{Disk, DiskFault, Flaws, Network};
 
 /// Something that an operator, or fate, does now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +35,38 @@ pub enum Verb {
         pairs: Vec<(NodeId, NodeId)>,
         /// Their speed from now on.
         network: Network,
+    },
+    /// Links lose, double or delay some packets.
+    FlakyLinks {
+        /// From and to.
+        pairs: Vec<(NodeId, NodeId)>,
+        /// How much, from now on.
+        flaws: Flaws,
+    },
+    /// Answers are held back.
+    HoldReplies {
+        /// From and to.
+        pairs: Vec<(NodeId, NodeId)>,
+        /// How long; zero for no longer.
+        by: Span,
+        /// Kafka's API key of the answers; none for all.
+        api: Option<i16>,
+    },
+    /// Every connection between each pair is reset.
+    ResetConnections(Vec<(NodeId, NodeId)>),
+    /// A disk misbehaves, or behaves again.
+    BreakDisk {
+        /// Whose.
+        node: NodeId,
+        /// How; none mends it.
+        how: Option<DiskFault>,
+    },
+    /// Bits of a stored byte flip.
+    RotDisk {
+        /// Whose.
+        node: NodeId,
+        /// In the newest segment of this partition; none for any file.
+        partition: Option<TopicPartition>,
     },
     /// A disk gets another speed.
     ChangeDisk {

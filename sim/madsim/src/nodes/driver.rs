@@ -157,7 +157,13 @@ impl Driver {
                     self.ignored.push(format!("bandwidth of: {text}"));
                 }
             }
-            Verb::ChangeDisk { .. } => self.ignored.push(text.to_owned()),
+            // Simplified: what madsim has no means for is said to be ignored.
+            Verb::ChangeDisk { .. }
+            | Verb::FlakyLinks { .. }
+            | Verb::HoldReplies { .. }
+            | Verb::ResetConnections(_)
+            | Verb::BreakDisk { .. }
+            | Verb::RotDisk { .. } => self.ignored.push(text.to_owned()),
             Verb::SkewClock { node, offset_ms, drift_ppm } => {
                 let mut bench = self.shared.lock();
                 bench.slot(*node).clock.change(now(), *offset_ms, *drift_ppm);

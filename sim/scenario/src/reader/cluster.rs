@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_node::config::{
     self, ConfigError, ConsumerConfig, ProducerConfig, Scope, ServerConfig, TopicConfig,
 };
-use klamm_node::{BrokerId, Span};
+use klamm_node::{BrokerId, Endpoint, Span};
 
 use super::Reader;
 use super::fields::{Args, unwrapped};
@@ -33,9 +33,13 @@ impl Reader {
             args.get("controllers").and_then(|node| self.integer(node, 1, MOST_NODES));
         self.names.controllers =
             controllers.and_then(|count| u16::try_from(count).ok()).unwrap_or(3);
+        let spare = args.get("spare_controllers").and_then(|node| self.integer(node, 0, 100));
+        self.names.spare_controllers = spare.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
         Cluster {
             brokers,
             controllers: self.names.controllers,
+            spare_controllers: self.names.spare_controllers,
+            features: self.features(args.get("features")),
             config: self.config(args.get("config"), Scope::Server),
             network: self.network(args.get("network"), Network::default()),
             disk: match args.get("disk") {
@@ -48,12 +52,30 @@ impl Reader {
         }
     }
 
+    /// Feature levels by name.
+    fn features(&mut self, node: Option<&Node>) -> BTreeMap<String, i16> {
+        let mut levels = BTreeMap::new();
+        let Some(node) = node else { return levels };
+        let Kind::Map(entries) = &node.kind else {
+            self.wrong(node, "a map in { }");
+            return levels;
+        };
+        for (feature, level) in entries {
+            let (feature, level) = (self.feature(feature), self.level(level));
+            if let (Some(feature), Some(level)) = (feature, level) {
+                levels.insert(feature, level);
+            }
+        }
+        levels
+    }
+
     fn brokers(&mut self, node: &Node) -> Vec<Broker> {
         if let Kind::List(_) = node.kind {
             let mut ids = BTreeSet::new();
             return self.list(node, |reader, node| {
                 let args = reader.record(node, &schema::BROKER);
                 let rack = args.get("rack").and_then(|node| reader.text(node));
+                let config = reader.config(args.get("config"), Scope::Server);
                 let Some(id_node) = args.get("id") else {
                     reader.names.brokers_unsure = true;
                     return None;
@@ -69,7 +91,7 @@ impl Reader {
                         format!("there are two brokers {id}"),
                     ));
                 }
-                Some(Broker { id: BrokerId(id), rack })
+                Some(Broker { id: BrokerId(id), rack, config })
             });
         }
         match self.integer(node, 1, MOST_NODES) {
@@ -180,8 +202,30 @@ impl Reader {
         for node in topics {
             self.declare_topic(node);
         }
-        for created in steps.iter().flat_map(actions_of).filter(|node| is_create_topic(node)) {
-            self.declare_topic(created);
+        for action in steps.iter().flat_map(actions_of) {
+            match action_name(action) {
+                Some("CreateTopic") => self.declare_topic(action),
+                Some("AddPartitions") => self.declare_partitions(action),
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// A step that adds partitions: they may be named anywhere in the file.
+    fn declare_partitions(&mut self, node: &Node) {
+        let Kind::Group { fields, .. } = &node.kind else { return };
+        let field = |wanted: &str, place: usize| {
+            let named = fields
+                .iter()
+                .find(|field| field.name.as_ref().is_some_and(|name| name.text == wanted));
+            let placed = fields.get(place).filter(|field| field.name.is_none());
+            named.or(placed).map(|field| &unwrapped(&field.value).kind)
+        };
+        if let (Some(Kind::Text(topic)), Some(Kind::Integer(count))) =
+            (field("topic", 0), field("count", 1))
+            && let Some(Some(known)) = self.names.topics.get_mut(topic)
+        {
+            *known = i32::try_from(*count).unwrap_or(i32::MAX).max(*known);
         }
     }
 
@@ -371,7 +415,7 @@ impl Reader {
 }
 
 fn numbered(count: i32) -> Vec<Broker> {
-    (1..=count).map(|id| Broker { id: BrokerId(id), rack: None }).collect()
+    (1..=count).map(|id| Broker { id: BrokerId(id), rack: None, config: BTreeMap::new() }).collect()
 }
 
 /// The actions of a step, as they stand.
@@ -385,8 +429,23 @@ fn actions_of(step: &Node) -> &[Node] {
     }
 }
 
-fn is_create_topic(node: &Node) -> bool {
-    matches!(&node.kind, Kind::Group { name: Some(name), .. } if name.text == "CreateTopic")
+fn action_name(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::Group { name: Some(name), .. } => Some(&name.text),
+        _ => None,
+    }
+}
+
+/// The node id of a controller, by its number from 1, and where it listens.
+pub(super) fn controller_listener(number: u16) -> (BrokerId, Endpoint) {
+    let id = BrokerId(i32::from(number) + 3000);
+    (id, Endpoint::new(format!("controller-{number}"), 9093))
+}
+
+/// What is wrong with a key of a scope, if anything is.
+pub(super) fn check_key(scope: Scope, key: &str, node: &Node) -> Option<Mistake> {
+    let known = config::keys(scope).any(|known| known.name == key);
+    (!known).then(|| unknown_key(node, key, scope))
 }
 
 fn set(scope: Scope, key: &str, value: &str) -> Result<(), ConfigError> {

@@ -72,6 +72,38 @@ impl Reader {
                 };
                 Condition::AcknowledgedReadable(topic)
             }
+            "TopicExists" => Condition::TopicExists(self.topic_name(args.get("topic")?)?.into()),
+            "TopicGone" => Condition::TopicGone(self.topic_name(args.get("topic")?)?.into()),
+            "NoDuplicates" => Condition::NoDuplicates(self.topic_name(args.get("topic")?)?.into()),
+            "PartitionCount" => {
+                let topic = args.get("topic").and_then(|node| self.topic_name(node));
+                let count = args.get("count").and_then(|node| self.u32(node));
+                Condition::PartitionCount(topic?.into(), count?)
+            }
+            "AdminSucceeded" => {
+                let count = args.get("count").and_then(|node| self.u64(node));
+                Condition::AdminSucceeded { count: count.unwrap_or(1) }
+            }
+            "AdminFailed" => {
+                let node = args.get("error")?;
+                Condition::AdminFailed { error: self.error_name(node)? }
+            }
+            "Restarted" => Condition::Restarted(self.target(args.get("target")?, place)?),
+            "Down" => Condition::Down(self.target(args.get("target")?, place)?),
+            "SnapshotTaken" => Condition::SnapshotTaken(match args.get("target") {
+                None => None,
+                Some(node) => Some(self.target(node, place)?),
+            }),
+            "ReassignmentDone" | "PreferredLeader" => {
+                let partition = match args.get("partition") {
+                    None => None,
+                    Some(node) => Some(self.partition(node)?),
+                };
+                match name {
+                    "PreferredLeader" => Condition::PreferredLeader(partition),
+                    _ => Condition::ReassignmentDone(partition),
+                }
+            }
             "KeyOrder" => Condition::KeyOrder(self.topic_name(args.get("topic")?)?.into()),
             "KeysTogether" => Condition::KeysTogether(self.topic_name(args.get("topic")?)?.into()),
             _ => {
@@ -140,6 +172,25 @@ impl Reader {
                 }
                 Condition::LeaderIs(partition?, target?)
             }
+            "Reassigning" => Condition::Reassigning(partition?),
+            "ReplicasAre" => {
+                let replicas = self.replicas(args.get("brokers")?);
+                Condition::ReplicasAre(partition?, replicas)
+            }
+            "ElrIs" => {
+                let mut brokers = self.list_of(args.get("brokers"), Self::broker);
+                brokers.sort_unstable();
+                brokers.dedup();
+                Condition::ElrIs(partition?, brokers)
+            }
+            "InElr" => {
+                let broker = args.get("broker").and_then(|node| self.broker(node));
+                Condition::InElr(partition?, broker?)
+            }
+            "LogStartIs" => {
+                let offset = args.get("offset").and_then(|node| self.i64(node)).map(Offset);
+                Condition::LogStartIs(partition?, offset?)
+            }
             "IsrIs" => {
                 let mut brokers = self.list_of(args.get("brokers"), Self::broker);
                 brokers.sort_unstable();
@@ -172,5 +223,19 @@ impl Reader {
             }
             other => unreachable!("the table has the condition {other}, and the reader does not"),
         })
+    }
+
+    /// An error as Kafka spells it.
+    fn error_name(&mut self, node: &Node) -> Option<String> {
+        let error = self.word(node, "the name of an error")?;
+        let legal = |c: char| c.is_ascii_uppercase() || c == '_';
+        if !error.is_empty() && error.chars().all(legal) {
+            return Some(error);
+        }
+        self.mistake(
+            Mistake::new(&node.span, format!("'{error}' is not an error of Kafka's"))
+                .help("write it as Kafka does: \"INVALID_REPLICA_ASSIGNMENT\""),
+        );
+        None
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use klamm_node::{Span, Time};
+use klamm_node::{BrokerId, Span, Time};
 
 use super::Reader;
 use super::fields::{Args, unwrapped};
 use super::is_none;
 use crate::diagnostic::Mistake;
-use crate::model::{Action, Cluster, Step, Target, Trigger};
+use crate::model::{Action, Cluster, Condition, Step, Target, Trigger};
 use crate::schema;
-use crate::syntax::{Field, Kind, Node};
+use crate::syntax::{Field, Ident, Kind, Node};
 use crate::values;
 
 /// A step's place in the file, for whatever refers to earlier steps.
@@ -20,29 +20,64 @@ pub(super) struct StepPlace {
     index: u32,
     /// Of each earlier step: whether it acts on anybody.
     acts: Vec<bool>,
+    /// Of each earlier step: its place among all, for one in the file may stand for several.
+    places: Vec<u32>,
     at_the_end: bool,
 }
 
 impl StepPlace {
     pub(super) fn after_all() -> Self {
-        Self { index: 0, acts: Vec::new(), at_the_end: true }
+        Self { index: 0, acts: Vec::new(), places: Vec::new(), at_the_end: true }
     }
 }
 
 impl Reader {
     pub(super) fn steps(&mut self, node: Option<&Node>, cluster: &Cluster) -> Vec<Step> {
-        let mut place = StepPlace { index: 0, acts: Vec::new(), at_the_end: false };
+        let mut place =
+            StepPlace { index: 0, acts: Vec::new(), places: Vec::new(), at_the_end: false };
         let mut latest = Time::ZERO;
-        self.list_of(node, |reader, node| {
+        let mut total = 0;
+        let steps = self.list_of(node, |reader, node| {
             let args = reader.record(node, &schema::STEP);
             let trigger = reader.trigger(&args, node, &mut latest, &place);
-            let actions =
-                reader.list_of(args.get("do"), |reader, node| reader.action(node, cluster, &place));
+            let rolling = reader.rolling_restart(args.get("do"));
+            let actions = match rolling {
+                Some(_) => Vec::new(),
+                None => reader
+                    .list_of(args.get("do"), |reader, node| reader.action(node, cluster, &place)),
+            };
             let expect = reader.expectations(args.get("expect"), &place);
             let say = args.get("say").and_then(|node| reader.text(node));
-            place.acts.push(acts_on_somebody(args.get("do")));
+            place.acts.push(rolling.is_some() || acts_on_somebody(args.get("do")));
+            place.places.push(total);
             place.index += 1;
-            Some(Step { line: reader.line_of(node), trigger, actions, expect, say })
+            let step = Step { line: reader.line_of(node), trigger, actions, expect, say };
+            let steps = match rolling {
+                Some(brokers) => rolled(&step, &brokers),
+                None => vec![step],
+            };
+            total += u32::try_from(steps.len()).unwrap_or(0);
+            Some(steps)
+        });
+        steps.into_iter().flatten().collect()
+    }
+
+    /// The brokers of a step that is a rolling restart.
+    fn rolling_restart(&mut self, node: Option<&Node>) -> Option<Vec<BrokerId>> {
+        let Kind::List(actions) = &node?.kind else { return None };
+        let [action] = actions.as_slice() else { return None };
+        let (Kind::Name(name) | Kind::Group { name: Some(Ident { text: name, .. }), .. }) =
+            &action.kind
+        else {
+            return None;
+        };
+        if name != "RollingRestart" {
+            return None;
+        }
+        let (_, args) = self.choice(action, &schema::ACTION)?;
+        Some(match args.get("brokers") {
+            Some(node) => self.replicas(node),
+            None => self.names.brokers.iter().copied().map(BrokerId).collect(),
         })
     }
 
@@ -163,7 +198,16 @@ impl Reader {
             "StopWorkload" => {
                 Action::StopWorkload { client: self.producer_name(args.get("client")?)? }
             }
-            other => unreachable!("the table has the action {other}, and the reader does not"),
+            "FlakyLink" | "HoldReplies" | "DelayMetadata" | "ResetConnections" | "BreakDisk"
+            | "MendDisk" | "RotDisk" => return self.fault(name, node, &args, place),
+            "RollingRestart" => {
+                self.mistake(
+                    Mistake::new(&node.span, "a rolling restart stands alone in its step")
+                        .help("give the other actions a step of their own"),
+                );
+                return None;
+            }
+            _ => return self.admin_request(name, node, &args),
         })
     }
 
@@ -194,11 +238,11 @@ impl Reader {
         Some((key, self.text(value)?))
     }
 
-    fn who(&mut self, args: &Args<'_>, place: &StepPlace) -> Option<Target> {
+    pub(super) fn who(&mut self, args: &Args<'_>, place: &StepPlace) -> Option<Target> {
         self.target(args.get("target")?, place)
     }
 
-    fn check_has_disk(&mut self, args: &Args<'_>, target: &Target) {
+    pub(super) fn check_has_disk(&mut self, args: &Args<'_>, target: &Target) {
         if let (Target::Node(name), Some(node)) = (target, args.get("target"))
             && (self.names.producers.contains(name) || self.names.consumers.contains(name))
         {
@@ -210,7 +254,11 @@ impl Reader {
     }
 
     /// Two sides, which may not overlap: nothing can be cut off from itself.
-    fn groups(&mut self, args: &Args<'_>, place: &StepPlace) -> (Vec<Target>, Vec<Target>) {
+    pub(super) fn groups(
+        &mut self,
+        args: &Args<'_>,
+        place: &StepPlace,
+    ) -> (Vec<Target>, Vec<Target>) {
         let (from_node, to_node) = (args.get("from"), args.get("to"));
         let from = self.located_group(from_node, place);
         let to = self.located_group(to_node, place);
@@ -280,14 +328,13 @@ impl Reader {
             "Same" => {
                 let node = args.get("step")?;
                 let step = self.u32(node)?;
-                self.check_same(step, node, place)?;
-                Target::Same(step)
+                Target::Same(self.check_same(step, node, place)?)
             }
             other => unreachable!("the table has the target {other}, and the reader does not"),
         })
     }
 
-    fn check_same(&mut self, step: u32, node: &Node, place: &StepPlace) -> Option<()> {
+    fn check_same(&mut self, step: u32, node: &Node, place: &StepPlace) -> Option<u32> {
         if place.at_the_end {
             self.mistake(
                 Mistake::new(&node.span, "the end of the run can't refer to a step")
@@ -296,7 +343,7 @@ impl Reader {
             return None;
         }
         match place.acts.get(step as usize) {
-            Some(true) => Some(()),
+            Some(true) => place.places.get(step as usize).copied(),
             Some(false) => {
                 self.mistake(
                     Mistake::new(&node.span, format!("step {step} acts on nobody"))
@@ -320,8 +367,9 @@ impl Reader {
         let number =
             |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse::<i32>().ok());
         let is_broker = number("broker-").is_some_and(|id| names.brokers.contains(&id));
-        let is_controller = number("controller-")
-            .is_some_and(|id| (1..=i32::from(names.controllers)).contains(&id));
+        let all_controllers = names.controllers.saturating_add(names.spare_controllers);
+        let is_controller =
+            number("controller-").is_some_and(|id| (1..=i32::from(all_controllers)).contains(&id));
         if is_broker
             || is_controller
             || names.producers.contains(name)
@@ -333,7 +381,7 @@ impl Reader {
             return None;
         }
         let brokers = names.brokers.iter().map(|id| format!("broker-{id}"));
-        let controllers = (1..=names.controllers).map(|id| format!("controller-{id}"));
+        let controllers = (1..=all_controllers).map(|id| format!("controller-{id}"));
         let clients = names.producers.iter().chain(&names.consumers).cloned();
         let known: Vec<String> = brokers.chain(controllers).chain(clients).collect();
         let what = if name.starts_with("broker-") { "broker" } else { "node" };
@@ -345,13 +393,65 @@ impl Reader {
     }
 }
 
+/// A step for each broker: it stops and starts again, once the one before is back in sync.
+fn rolled(step: &Step, brokers: &[BrokerId]) -> Vec<Step> {
+    let target = |broker: &BrokerId| Target::Node(format!("broker-{broker}"));
+    let mut steps: Vec<Step> = Vec::new();
+    for (index, broker) in brokers.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| brokers.get(before));
+        let trigger = match before {
+            None => step.trigger.clone(),
+            Some(before) => Trigger::When {
+                condition: Condition::All(vec![
+                    Condition::Restarted(target(before)),
+                    Condition::Unfenced(*before),
+                    Condition::AllInSync,
+                ]),
+                after: Span::ZERO,
+            },
+        };
+        steps.push(Step {
+            line: step.line,
+            trigger,
+            actions: vec![Action::Stop(target(broker)), Action::Restart(target(broker))],
+            expect: Vec::new(),
+            say: step.say.clone().filter(|_| index == 0),
+        });
+    }
+    // What the step expects is expected of its end.
+    match steps.last_mut() {
+        Some(last) => last.expect.clone_from(&step.expect),
+        None => steps.push(step.clone()),
+    }
+    steps
+}
+
+/// Actions that name nobody whom a later step could act on.
+const ON_NOBODY: [&str; 16] = [
+    "Produce",
+    "CreateTopic",
+    "StopWorkload",
+    "DeleteTopic",
+    "AddPartitions",
+    "ElectLeaders",
+    "Reassign",
+    "CancelReassign",
+    "AlterConfig",
+    "DeleteRecords",
+    "SetQuota",
+    "UpdateFeature",
+    "AddVoter",
+    "RemoveVoter",
+    "UnregisterBroker",
+    "Heal",
+];
+
 /// Whether a step can be what `Same` refers to.
 fn acts_on_somebody(node: Option<&Node>) -> bool {
     let Some(Kind::List(actions)) = node.map(|node| &node.kind) else { return false };
     actions.iter().any(|action| {
         let Kind::Group { name: Some(name), fields } = &action.kind else { return false };
-        let on_nobody = matches!(name.text.as_str(), "Produce" | "CreateTopic" | "StopWorkload");
-        !fields.is_empty() && !on_nobody
+        !fields.is_empty() && !ON_NOBODY.contains(&name.text.as_str())
     })
 }
 

@@ -22,13 +22,23 @@ impl Lab {
         let link = self.link(from, to);
         match link.pass(now, size) {
             Passage::Arrives(at) => {
-                let (cuts, slowed_by) = (link.cuts(), link.slowed_by());
+                let (cuts, slowed_by, disturbed) =
+                    (link.cuts(), link.slowed_by(), link.disturbed());
                 self.bite(slowed_by, Bite::PacketsSlowed, 1);
+                if let Some((by, disturbed)) = disturbed {
+                    self.bite(by, Bite::PacketsDoubled, u64::from(disturbed.doubled));
+                    self.bite(by, Bite::PacketsOvertaken, u64::from(disturbed.overtaken));
+                }
                 Some((at, cuts))
             }
             Passage::Cut => {
                 let by = link.cut_by();
                 self.bite(by, Bite::PacketsStopped, 1);
+                None
+            }
+            Passage::Lost => {
+                let by = link.disturbed().and_then(|(by, _)| by);
+                self.bite(by, Bite::PacketsLost, 1);
                 None
             }
             Passage::Overflow => {
@@ -177,6 +187,10 @@ impl Lab {
         let far = connection.ends[usize::from(1 - from)].node;
         let passage = self.pass(near, far, content.size());
         let left = self.now;
+        let held = match &content {
+            Content::Frame { answers: Some(api), .. } => self.link(near, far).held(*api),
+            Content::Frame { .. } | Content::Accept | Content::Fin { .. } => None,
+        };
         let Some(connection) = self.connection(link) else { return };
         let pipe = &mut connection.pipes[usize::from(from)];
         let Some((at, left_under)) = passage else {
@@ -184,11 +198,15 @@ impl Lab {
             self.arm_retry(link, from, left);
             return;
         };
+        let at = held.map_or(at, |(by, _)| at + by);
         // What is sent later on one connection never arrives earlier.
         let at = at.max(Time(pipe.last_arrival.0 + 1));
         pipe.last_arrival = at;
         pipe.flying.push_back(Segment { number, content, left, left_under });
         self.push(at, far, Due::Arrive { link, from });
+        if let Some((_, by)) = held {
+            self.bite(by, Bite::RepliesHeld, 1);
+        }
     }
 
     /// The kernel waits for an acknowledgement from when it sent.
@@ -304,7 +322,7 @@ impl Lab {
                 }
                 self.deliver(far.node, Arrival::Accepted { link });
             }
-            Content::Frame { bytes, sent } => {
+            Content::Frame { bytes, sent, .. } => {
                 self.deliver(far.node, Arrival::Frame { link, end: to, bytes, sent });
             }
             Content::Fin { cause } => {
@@ -324,9 +342,36 @@ impl Lab {
         let Some(connection) = self.connection(link) else { return };
         let target = connection.ends[usize::from(to)].node;
         let origin = connection.ends[usize::from(1 - to)].node;
-        if let Some((at, left_under)) = self.pass(origin, target, PACKET_OVERHEAD) {
-            self.push(at, target, Due::Reset { link, to, left_under });
+        let (at, left_under) = match self.pass(origin, target, PACKET_OVERHEAD) {
+            Some(passed) => passed,
+            // It is lost: the peer hears nothing, sends its packet again, and gets another reset.
+            None => (self.now + RETRY_FIRST, self.link(origin, target).cuts()),
+        };
+        self.push(at, target, Due::Reset { link, to, left_under });
+    }
+
+    /// Somebody between two machines resets every connection of theirs.
+    pub(super) fn reset_between(&mut self, a: NodeId, b: NodeId, cause: Option<Seq>) -> u64 {
+        let mut reset = 0;
+        for link in 0..u32::try_from(self.connections.len()).unwrap_or(u32::MAX) {
+            let Some(connection) = self.connection(link) else { continue };
+            let ends = connection.ends;
+            let between = [(a, b), (b, a)].contains(&(ends[0].node, ends[1].node));
+            if !between || ends.iter().all(|end| end.state != EndState::Open) {
+                continue;
+            }
+            reset += 1;
+            for (end, state) in (0..).zip(ends.map(|end| end.state)) {
+                if state != EndState::Open {
+                    continue;
+                }
+                self.drop_waiting(link, end, "reset", cause);
+                let reason = CloseReason::Reset;
+                let closed = Arrival::Closed { link, end, reason, cause };
+                self.deliver(ends[usize::from(end)].node, closed);
+            }
         }
+        reset
     }
 
     pub(super) fn reset_arrives(&mut self, link: u32, to: u8, left_under: u32) {

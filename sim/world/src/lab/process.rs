@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use klamm_node::{
-    CloseReason, Context, Effect, Endpoint, EventKind, Incarnation, Input, Node, NodeId, Output,
-    Seq, Span, Time,
+    CloseReason, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input, Node, NodeId,
+    Output, Seq, Span, Time,
 };
+use klamm_scenario::model::DiskFault;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{CapturedFrame, Due, Lab};
@@ -165,11 +166,19 @@ impl Lab {
         let mut items = std::mem::take(&mut machine.effects.items);
         let kept = machine.effects.cause_kept;
         let (skewed_by, slowed_by) = (machine.clock_skewed_by, machine.disk_slowed_by);
+        let (faulted, broken_by) = (machine.disk.take_faulted(), machine.disk_broken_by);
         if skewed_by.is_some() {
             self.bite(skewed_by, Bite::CallsSkewed, 1);
         }
         if slowed_by.is_some() && cost > Span::ZERO {
             self.bite(slowed_by, Bite::CallsSlowed, 1);
+        }
+        if let Some((how, count)) = faulted {
+            let bite = match how {
+                DiskFault::SyncFails | DiskFault::Full => Bite::DiskCallsFailed,
+                DiskFault::SyncLies => Bite::SyncsFaked,
+            };
+            self.bite(broken_by, bite, count);
         }
         let input_seq = match origin {
             Origin::Recorded(seq) => Some(seq),
@@ -242,7 +251,8 @@ impl Lab {
                 if let Some(captured) = &mut self.capture {
                     captured.push(CapturedFrame { sent, bytes: bytes.clone() });
                 }
-                self.transmit(held.link, held.end, Content::Frame { bytes, sent });
+                let answers = (note.role == FrameRole::Response).then_some(note.api_key);
+                self.transmit(held.link, held.end, Content::Frame { bytes, sent, answers });
             }
             Effect::Close { connection, reason } => {
                 let Some(held) = self.machine_mut(node).held(connection) else { return };

@@ -1,8 +1,8 @@
 //! What a person or fate does to machines and links.
 
 use klamm_node::disk::memory::Loss;
-use klamm_node::{Command, EventKind, NodeId, Purpose, Seq};
-use klamm_scenario::model::{Disk, Network};
+use klamm_node::{Command, EventKind, NodeId, Purpose, Seq, Span, TopicPartition};
+use klamm_scenario::model::{Disk, DiskFault, Flaws, Network};
 
 use super::Lab;
 use super::process::Ending;
@@ -26,6 +26,15 @@ impl Lab {
                 self.change_links(pairs, *network, cause, fault);
             }
             Verb::ChangeDisk { node, disk } => self.change_disk(*node, *disk, cause, fault),
+            Verb::FlakyLinks { pairs, flaws } => self.flaky_links(pairs, *flaws, cause, fault),
+            Verb::HoldReplies { pairs, by, api } => {
+                self.hold_replies(pairs, *by, *api, cause, fault);
+            }
+            Verb::ResetConnections(pairs) => self.reset_connections(pairs, cause, fault),
+            Verb::BreakDisk { node, how } => self.break_disk(*node, *how, cause, fault),
+            Verb::RotDisk { node, partition } => {
+                self.rot_disk(*node, partition.as_ref(), cause, fault);
+            }
             Verb::SkewClock { node, offset_ms, drift_ppm } => {
                 self.skew_clock(*node, *offset_ms, *drift_ppm, cause, fault);
             }
@@ -157,6 +166,93 @@ impl Lab {
                 bandwidth: network.bandwidth,
             };
             self.record(*from, cause, kind);
+        }
+    }
+
+    fn flaky_links(
+        &mut self,
+        pairs: &[(NodeId, NodeId)],
+        flaws: Flaws,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+            let steady = flaws == Flaws::default();
+            let link = self.link(*from, *to);
+            let mended = steady && link.is_disturbing();
+            link.set_flaws(flaws, fault.filter(|_| !steady));
+            self.bite(fault, Bite::LinksHealed, u64::from(mended));
+            let Flaws { loss, duplicate, reorder } = flaws;
+            let kind = EventKind::LinkFlaky { from: *from, to: *to, loss, duplicate, reorder };
+            self.record(*from, cause, kind);
+        }
+    }
+
+    fn hold_replies(
+        &mut self,
+        pairs: &[(NodeId, NodeId)],
+        by: Span,
+        api: Option<i16>,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+            let link = self.link(*from, *to);
+            let mended = by == Span::ZERO && link.is_disturbing();
+            link.set_hold(by, api, fault);
+            self.bite(fault, Bite::LinksHealed, u64::from(mended));
+            let api_key = api.unwrap_or(-1);
+            self.record(*from, cause, EventKind::RepliesHeld { from: *from, to: *to, by, api_key });
+        }
+    }
+
+    fn reset_connections(
+        &mut self,
+        pairs: &[(NodeId, NodeId)],
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        // Both directions of a pair are one connection.
+        for (a, b) in pairs.iter().filter(|(a, b)| a < b || !pairs.contains(&(*b, *a))) {
+            let reset = self.reset_between(*a, *b, cause);
+            self.bite(fault, Bite::ConnectionsReset, reset);
+        }
+    }
+
+    fn break_disk(
+        &mut self,
+        node: NodeId,
+        how: Option<DiskFault>,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        let machine = self.machine_mut(node);
+        let mended = how.is_none() && machine.disk.is_broken();
+        machine.disk.set_fault(how);
+        machine.disk_broken_by = fault.filter(|_| how.is_some());
+        self.bite(fault, Bite::RequestsGiven, u64::from(mended));
+        let fault = how.map_or("none", DiskFault::word).into();
+        self.record(node, cause, EventKind::DiskFaulted { fault });
+    }
+
+    fn rot_disk(
+        &mut self,
+        node: NodeId,
+        partition: Option<&TopicPartition>,
+        cause: Option<Seq>,
+        fault: Option<FaultId>,
+    ) {
+        let machine = self.machine_mut(node);
+        let directory = partition.map(|partition| format!("{partition}/"));
+        let wanted = |name: &str| match &directory {
+            Some(directory) => name.starts_with(directory.as_str()) && name.ends_with(".log"),
+            None => true,
+        };
+        let newest = partition.is_some();
+        let dice = machine.streams.of(Purpose::BitRot);
+        if let Some((file, at)) = machine.disk.rot(wanted, newest, dice) {
+            self.bite(fault, Bite::BytesRotted, 1);
+            self.record(node, cause, EventKind::DiskRotted { file, at });
         }
     }
 

@@ -2,11 +2,14 @@
 
 #![expect(clippy::field_scoped_visibility_modifiers, reason = "plain data of the runner")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, NodeId, Room, Seq, TopicPartition};
+use klamm_node::event::Word;
+use klamm_node::{BrokerId, NodeId, Room, Seq, TopicName, TopicPartition};
 use klamm_scenario::model::{Condition, Target};
-use klamm_trace::{AckedBatch, Findings, View};
+use klamm_trace::{
+    AckedBatch, Findings, NodeView, PartitionState, PartitionView, ProcessState, ReplicaRole, View,
+};
 
 use crate::lab::room_bit;
 
@@ -24,6 +27,7 @@ pub struct Facts<'a> {
 pub(super) struct Mark {
     leaders: BTreeMap<TopicPartition, BrokerId>,
     controller: Option<BrokerId>,
+    answers: usize,
     seq: Seq,
 }
 
@@ -34,9 +38,15 @@ impl Mark {
         Self {
             leaders: view.partitions.keys().filter_map(leader).collect(),
             controller: view.active_controller().map(|(broker, _)| broker),
+            answers: answers(view).len(),
             seq: view.seq,
         }
     }
+}
+
+/// Everything that an admin client was answered so far: what was asked, and the error.
+fn answers(view: &View) -> Vec<&(String, Word)> {
+    view.nodes.values().flat_map(|node| &node.client.answers).collect()
 }
 
 /// A condition at a moment: the facts, the mark it is relative to, and who `Target`s are.
@@ -133,10 +143,113 @@ impl Judge<'_> {
             Condition::KeysTogether(topic) => {
                 !view.scattered_keys.iter().any(|(scattered, _)| scattered == topic)
             }
+            Condition::TopicExists(topic) => view.topics.contains_key(topic),
+            Condition::TopicGone(topic) => {
+                let of = view.partitions.iter().filter(|(at, _)| at.topic == *topic);
+                let mut replicas = of.flat_map(|(_, partition)| partition.replicas.iter());
+                let held = replicas.any(|(broker, replica)| {
+                    let alive = view.table.node_of(*broker).is_some_and(|n| view.is_alive(n));
+                    alive && replica.role != ReplicaRole::Idle
+                });
+                !view.topics.contains_key(topic) && !held
+            }
+            Condition::PartitionCount(topic, count) => {
+                u32::try_from(self.partitions_of(topic)) == Ok(*count)
+            }
+            Condition::ReplicasAre(partition, wanted) => {
+                view.truth(partition).is_some_and(|truth| truth.replicas == *wanted)
+            }
+            Condition::Reassigning(partition) => {
+                view.truth(partition).is_some_and(PartitionState::is_moving)
+            }
+            Condition::ReassignmentDone(partition) => {
+                self.of_all(partition.as_ref(), |truth| !truth.is_moving())
+            }
+            Condition::PreferredLeader(partition) => self
+                .of_all(partition.as_ref(), |truth| truth.replicas.first() == Some(&truth.leader)),
+            Condition::ElrIs(partition, wanted) => view.truth(partition).is_some_and(|truth| {
+                let mut elr = truth.elr.clone();
+                elr.sort_unstable();
+                elr == *wanted
+            }),
+            Condition::InElr(partition, broker) => {
+                view.truth(partition).is_some_and(|truth| truth.elr.contains(broker))
+            }
+            Condition::LogStartIs(partition, offset) => {
+                let leader = view.true_leader(partition);
+                leader.is_some_and(|(_, replica)| replica.log.start() == *offset)
+            }
+            Condition::NoDuplicates(topic) => self.duplicates(topic) == 0,
+            Condition::AdminSucceeded { count } => {
+                let since = self.answered_since();
+                since.iter().all(|(_, error)| error == "NONE") && since.len() as u64 >= *count
+            }
+            Condition::AdminFailed { error } => {
+                self.answered_since().iter().any(|(_, answer)| answer == error.as_str())
+            }
+            Condition::Restarted(target) => self
+                .node_view(target)
+                .is_some_and(|node| node.state == ProcessState::Up && node.since > self.mark.seq),
+            Condition::Down(target) => self.node_view(target).is_some_and(|node| !node.is_alive()),
+            Condition::SnapshotTaken(target) => {
+                let taken = |node: &NodeView| node.snapshot.is_some_and(|s| s > self.mark.seq);
+                match target {
+                    None => view.nodes.values().any(taken),
+                    Some(target) => self.node_view(target).is_some_and(taken),
+                }
+            }
             Condition::Not(inner) => !self.holds(inner),
             Condition::All(all) => all.iter().all(|one| self.holds(one)),
             Condition::Any(any) => any.iter().any(|one| self.holds(one)),
         }
+    }
+
+    fn node_view(&self, target: &Target) -> Option<&NodeView> {
+        self.facts.view.nodes.get(&(self.resolve)(target)?)
+    }
+
+    /// What admin clients were answered since the mark.
+    fn answered_since(&self) -> Vec<&(String, Word)> {
+        answers(self.facts.view).split_off(self.mark.answers.min(answers(self.facts.view).len()))
+    }
+
+    fn partitions_of(&self, topic: &TopicName) -> usize {
+        let view = self.facts.view;
+        let of = view
+            .partitions
+            .iter()
+            .filter(|(at, partition)| at.topic == *topic && partition.truth.is_some());
+        of.count()
+    }
+
+    /// Whether something is true of a partition, or of every one there is (and there is one).
+    fn of_all(
+        &self,
+        partition: Option<&TopicPartition>,
+        holds: impl Fn(&PartitionState) -> bool,
+    ) -> bool {
+        let view = self.facts.view;
+        match partition {
+            Some(partition) => view.truth(partition).is_some_and(holds),
+            None => {
+                let mut truths =
+                    view.partitions.values().filter_map(|p| p.truth.as_ref()).peekable();
+                truths.peek().is_some() && truths.all(holds)
+            }
+        }
+    }
+
+    /// Records that are in their partition's leader's log more than once.
+    fn duplicates(&self, topic: &TopicName) -> usize {
+        let view = self.facts.view;
+        let of = view.partitions.iter().filter(|(at, _)| at.topic == *topic);
+        of.map(|(at, partition)| {
+            let Some((_, leader)) = view.true_leader(at) else { return 0 };
+            let mut seen = BTreeSet::new();
+            let records = leader.log.batches().filter_map(|batch| partition.sent.get(&batch.crc));
+            records.flatten().filter(|record| !seen.insert(**record)).count()
+        })
+        .sum()
     }
 
     fn client(&self, name: &Option<String>) -> Result<Option<NodeId>, ()> {
@@ -176,6 +289,13 @@ impl Judge<'_> {
             | Condition::CaughtUp(partition, _)
             | Condition::LogsEqual(partition)
             | Condition::LogEndIs(partition, _)
+            | Condition::ReplicasAre(partition, _)
+            | Condition::Reassigning(partition)
+            | Condition::ReassignmentDone(Some(partition))
+            | Condition::PreferredLeader(Some(partition))
+            | Condition::ElrIs(partition, _)
+            | Condition::InElr(partition, _)
+            | Condition::LogStartIs(partition, _)
             | Condition::Truncated(partition, _) => match view.partitions.get(partition) {
                 Some(_) => view.partition_line(partition),
                 None => format!("{partition} does not exist"),
@@ -189,6 +309,43 @@ impl Judge<'_> {
                     None => "no partition exists".to_owned(),
                 }
             }
+            Condition::ReassignmentDone(None) | Condition::PreferredLeader(None) => {
+                let wrong = |(_, partition): &(&TopicPartition, &PartitionView)| {
+                    partition.truth.as_ref().is_some_and(|truth| match condition {
+                        Condition::PreferredLeader(_) => {
+                            truth.replicas.first() != Some(&truth.leader)
+                        }
+                        _ => truth.is_moving(),
+                    })
+                };
+                match view.partitions.iter().find(wrong) {
+                    Some((partition, _)) => view.partition_line(partition),
+                    None => "no partition exists".to_owned(),
+                }
+            }
+            Condition::TopicExists(topic) => format!("there is no topic {topic}"),
+            Condition::TopicGone(topic) | Condition::PartitionCount(topic, _) => {
+                format!("topic {topic} has {} partitions", self.partitions_of(topic))
+            }
+            Condition::NoDuplicates(topic) => {
+                format!("{} are there more than once", self.duplicates(topic))
+            }
+            Condition::AdminSucceeded { .. } | Condition::AdminFailed { .. } => {
+                let since = self.answered_since();
+                let told: Vec<String> =
+                    since.iter().map(|(asked, error)| format!("{asked}: {error}")).collect();
+                match told.is_empty() {
+                    true => "nothing was answered".to_owned(),
+                    false => told.join("; "),
+                }
+            }
+            Condition::Restarted(target)
+            | Condition::Down(target)
+            | Condition::SnapshotTaken(Some(target)) => match self.node_view(target) {
+                None => "there is no such process".to_owned(),
+                Some(node) => format!("it is {}", node.state.word()),
+            },
+            Condition::SnapshotTaken(None) => "nobody wrote one".to_owned(),
             Condition::Fenced(broker) | Condition::Unfenced(broker) => match view.fenced(*broker) {
                 None => format!("broker {broker} is not registered"),
                 Some(true) => format!("broker {broker} is fenced"),
@@ -248,20 +405,35 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         | Condition::IsrSize(..)
         | Condition::LeaderEpochAtLeast(..)
         | Condition::AllInSync
+        | Condition::TopicExists(_)
+        | Condition::PartitionCount(..)
+        | Condition::ReplicasAre(..)
+        | Condition::Reassigning(_)
+        | Condition::ReassignmentDone(_)
+        | Condition::PreferredLeader(_)
+        | Condition::ElrIs(..)
+        | Condition::InElr(..)
         | Condition::Fenced(_)
         | Condition::Unfenced(_) => bits(&[Room::Metadata]),
+        Condition::Restarted(_) | Condition::Down(_) => bits(&[Room::World]),
+        Condition::SnapshotTaken(_) => bits(&[Room::Raft]),
         Condition::ControllerActive | Condition::ControllerChanged => {
             bits(&[Room::Controller, Room::Raft, Room::World])
         }
         Condition::Acknowledged { .. }
         | Condition::Failed { .. }
         | Condition::Read { .. }
+        | Condition::AdminSucceeded { .. }
+        | Condition::AdminFailed { .. }
         | Condition::KeyOrder(_)
         | Condition::KeysTogether(_) => bits(&[Room::Client]),
         Condition::HighWatermarkAtLeast(..)
         | Condition::CaughtUp(..)
         | Condition::LogsEqual(_)
         | Condition::LogEndIs(..)
+        | Condition::LogStartIs(..)
+        | Condition::NoDuplicates(_)
+        | Condition::TopicGone(_)
         | Condition::Truncated(..) => {
             bits(&[Room::Metadata, Room::Replica, Room::Log, Room::World])
         }
@@ -306,6 +478,22 @@ pub(super) fn needs_findings(condition: &Condition) -> bool {
         | Condition::CaughtUp(..)
         | Condition::LogsEqual(_)
         | Condition::LogEndIs(..)
+        | Condition::TopicExists(_)
+        | Condition::TopicGone(_)
+        | Condition::PartitionCount(..)
+        | Condition::ReplicasAre(..)
+        | Condition::Reassigning(_)
+        | Condition::ReassignmentDone(_)
+        | Condition::PreferredLeader(_)
+        | Condition::ElrIs(..)
+        | Condition::InElr(..)
+        | Condition::LogStartIs(..)
+        | Condition::NoDuplicates(_)
+        | Condition::AdminSucceeded { .. }
+        | Condition::AdminFailed { .. }
+        | Condition::Restarted(_)
+        | Condition::Down(_)
+        | Condition::SnapshotTaken(_)
         | Condition::Truncated(..) => false,
     }
 }

@@ -3,10 +3,13 @@
 use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, Command, NodeId};
 use klamm_scenario::model::{Action, Target, Topic};
-use klamm_trace::View;
+use klamm_trace::{NodeKind, View};
 
 use super::{ADMIN, Runner, load};
 use crate::verb::Verb;
+
+/// Kafka's key of Fetch, by which metadata travels.
+const FETCH: i16 = 1;
 
 impl Runner {
     pub(super) fn resolve(&self, view: &View, target: &Target) -> Option<NodeId> {
@@ -106,6 +109,41 @@ impl Runner {
             Action::SlowDisk { target, disk } => {
                 let node = self.resolve(view, target)?;
                 one(node, Verb::ChangeDisk { node, disk: *disk })
+            }
+            Action::FlakyLink { from, to, flaws, both_ways } => {
+                let pairs = self.pairs(view, (from, to), *both_ways)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::FlakyLinks { pairs, flaws: *flaws }], first))
+            }
+            Action::HoldReplies { from, to, by, api } => {
+                let pairs = self.pairs(view, (from, to), false)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::HoldReplies { pairs, by: *by, api: *api }], first))
+            }
+            Action::DelayMetadata { target, by } => {
+                let node = self.resolve(view, target)?;
+                let kind = NodeKind::Controller;
+                let controllers = self.table.iter().filter(|(_, info)| info.kind == kind);
+                let pairs = controllers.map(|(from, _)| (from, node)).collect();
+                one(node, Verb::HoldReplies { pairs, by: *by, api: Some(FETCH) })
+            }
+            Action::ResetConnections { from, to } => {
+                let pairs = self.pairs(view, (from, to), true)?;
+                let first = from.first().and_then(|target| self.resolve(view, target));
+                Some((vec![Verb::ResetConnections(pairs)], first))
+            }
+            Action::BreakDisk { target, how } => {
+                let node = self.resolve(view, target)?;
+                one(node, Verb::BreakDisk { node, how: *how })
+            }
+            Action::RotDisk { target, partition } => {
+                let node = self.resolve(view, target)?;
+                one(node, Verb::RotDisk { node, partition: partition.clone() })
+            }
+            Action::Admin(request) => {
+                let node = self.table.named(ADMIN)?;
+                let command = Box::new(Command::Admin(request.clone()));
+                Some((vec![Verb::Command { node, command, text: request.to_string() }], None))
             }
             Action::SkewClock { target, offset_ms, drift_ppm } => {
                 let node = self.resolve(view, target)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use klamm_scenario::model::{Action, Condition, Target, Trigger};
+use klamm_scenario::model::{Action, Condition, DiskFault, Flaws, Target, Trigger, api_name};
 
 /// `broker-1`, `the leader of orders-0`.
 pub(super) fn target(target: &Target) -> String {
@@ -71,6 +71,51 @@ pub(super) fn action(action: &Action) -> String {
         Action::SlowDisk { target: who, disk } => {
             format!("let a sync take {} on {}", disk.sync, target(who))
         }
+        Action::FlakyLink { from, to, flaws, both_ways } => {
+            let (from, to) = (targets(from, "everybody"), targets(to, "everybody else"));
+            let word = if *both_ways { "and" } else { "to" };
+            let percent = |share: u32| format!("{}.{} %", share / 10, share % 10);
+            let Flaws { loss, duplicate, reorder } = *flaws;
+            format!(
+                "let the network from {from} {word} {to} lose {}, double {} and reorder {} of its packets",
+                percent(loss),
+                percent(duplicate),
+                percent(reorder)
+            )
+        }
+        Action::HoldReplies { from, to, by, api } => {
+            let (from, to) = (targets(from, "everybody"), targets(to, "everybody else"));
+            let which = api.map_or_else(String::new, |api| format!("{} ", api_name(api)));
+            match by.0 {
+                0 => format!("let the {which}answers of {from} to {to} pass at once"),
+                _ => format!("hold the {which}answers of {from} to {to} for {by}"),
+            }
+        }
+        Action::DelayMetadata { target: who, by } => match by.0 {
+            0 => format!("let {} learn metadata at once", target(who)),
+            _ => format!("let {} learn metadata {by} late", target(who)),
+        },
+        Action::ResetConnections { from, to } => {
+            let (from, to) = (targets(from, "everybody"), targets(to, "everybody else"));
+            format!("reset the connections between {from} and {to}")
+        }
+        Action::BreakDisk { target: who, how: None } => {
+            format!("mend the disk of {}", target(who))
+        }
+        Action::BreakDisk { target: who, how: Some(how) } => match how {
+            DiskFault::SyncFails => format!("let every sync of {} fail", target(who)),
+            DiskFault::SyncLies => {
+                format!("let {} believe in syncs that do not happen", target(who))
+            }
+            DiskFault::Full => format!("let {} have no room to write", target(who)),
+        },
+        Action::RotDisk { target: who, partition: None } => {
+            format!("let a byte rot on the disk of {}", target(who))
+        }
+        Action::RotDisk { target: who, partition: Some(partition) } => {
+            format!("let a byte of {partition} rot on the disk of {}", target(who))
+        }
+        Action::Admin(request) => request.to_string(),
         Action::SkewClock { target: who, offset_ms, drift_ppm } => {
             format!("set the clock of {} off by {offset_ms} ms and {drift_ppm} ppm", target(who))
         }
@@ -162,6 +207,42 @@ pub(super) fn condition(what: &Condition) -> String {
         Condition::KeyOrder(topic) => format!("the records of a key in {topic} are read in order"),
         Condition::KeysTogether(topic) => {
             format!("the records of a key in {topic} are in one partition")
+        }
+        Condition::TopicExists(topic) => format!("topic {topic} exists"),
+        Condition::TopicGone(topic) => format!("topic {topic} is gone everywhere"),
+        Condition::PartitionCount(topic, count) => format!("topic {topic} has {count} partitions"),
+        Condition::ReplicasAre(partition, replicas) => {
+            format!("the replicas of {partition} are {}", numbers(replicas))
+        }
+        Condition::Reassigning(partition) => format!("{partition} is being moved"),
+        Condition::ReassignmentDone(None) => "no partition is being moved".to_owned(),
+        Condition::ReassignmentDone(Some(partition)) => {
+            format!("{partition} is not being moved")
+        }
+        Condition::PreferredLeader(None) => "every preferred replica leads".to_owned(),
+        Condition::PreferredLeader(Some(partition)) => {
+            format!("the preferred replica of {partition} leads")
+        }
+        Condition::ElrIs(partition, elr) => format!("the ELR of {partition} is {}", numbers(elr)),
+        Condition::InElr(partition, broker) => {
+            format!("broker {broker} is in the ELR of {partition}")
+        }
+        Condition::LogStartIs(partition, offset) => {
+            format!("the log of {partition} starts at {offset}")
+        }
+        Condition::NoDuplicates(topic) => format!("no record of {topic} is there twice"),
+        Condition::AdminSucceeded { count: 1 } => "the operator's request is done".to_owned(),
+        Condition::AdminSucceeded { count } => {
+            format!("{count} of the operator's requests are done")
+        }
+        Condition::AdminFailed { error } => {
+            format!("the operator's request is answered with {error}")
+        }
+        Condition::Restarted(who) => format!("{} has started again", target(who)),
+        Condition::Down(who) => format!("{} is down", target(who)),
+        Condition::SnapshotTaken(None) => "a snapshot of the metadata is written".to_owned(),
+        Condition::SnapshotTaken(Some(who)) => {
+            format!("{} has written a snapshot of the metadata", target(who))
         }
         Condition::Not(inner) => format!("not: {}", condition(inner)),
         Condition::All(all) => all.iter().map(condition).collect::<Vec<_>>().join(" and "),

@@ -1,5 +1,6 @@
 //! Whole scenarios: with puppets, to see what the runner does; on the real nodes, to see that a run is one run.
 
+use klamm_node::event::IfAny;
 use klamm_node::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, Seq, TopicPartition};
 use klamm_scenario::Scenario;
 
@@ -44,6 +45,10 @@ fn led_by(leader: i32, epoch: i32) -> EventKind {
         partition_epoch: PartitionEpoch(epoch),
         isr: vec![BrokerId(1), BrokerId(2)],
         replicas: vec![BrokerId(1), BrokerId(2)],
+        adding: IfAny(Vec::new()),
+        removing: IfAny(Vec::new()),
+        elr: IfAny(Vec::new()),
+        last_known_elr: IfAny(Vec::new()),
     }
 }
 
