@@ -317,6 +317,10 @@ settings! {
         replication_quota_window_num: i32 = "replication.quota.window.num", "11";
         /// How long one of them is, in seconds.
         replication_quota_window_size_seconds: i32 = "replication.quota.window.size.seconds", "1";
+        /// What happens to old records: `delete`, `compact` or both.
+        log_cleanup_policy: String = "log.cleanup.policy", "delete";
+        /// CreateTime keeps the producer's stamps, LogAppendTime sets the broker's.
+        log_message_timestamp_type: String = "log.message.timestamp.type", "CreateTime";
         /// The largest request.
         socket_request_max_bytes: i32 = "socket.request.max.bytes", "104857600";
         /// How long a silent connection stays open.

@@ -77,6 +77,7 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::BrokerRegistration, "BrokerRegistration", 0, 4, C),
     row(ApiKey::BrokerHeartbeat, "BrokerHeartbeat", 0, 1, C),
     row(ApiKey::UnregisterBroker, "UnregisterBroker", 0, 0, BC),
+    row(ApiKey::DescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, B),
 ];
 
 impl ApiInfo {

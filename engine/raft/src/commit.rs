@@ -122,7 +122,14 @@ impl Raft {
 
     /// Tells the owner of every data batch that became committed.
     pub(crate) fn deliver(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {
-        let committed = self.high_watermark();
+        let Some(committed) = self.high_watermark else { return };
+        // A new listener begins with the newest snapshot, as does one whose next record is no longer in the log.
+        if (!self.listening || self.delivered < self.log.log_start())
+            && !self.tell_snapshot(cx, committed, out)
+        {
+            return;
+        }
+        self.listening = true;
         while self.delivered < committed {
             let read = match self.log.read(cx.disk, self.delivered, CHUNK, committed, true) {
                 Ok(read) if read.next_offset > self.delivered => read,
@@ -139,6 +146,7 @@ impl Raft {
                         return self.halt(cx, &format!("a committed batch is broken: {error}"));
                     }
                 };
+                self.delivered_stamp = batch.header().max_timestamp;
                 if batch.header().is_control() {
                     continue;
                 }
@@ -151,6 +159,7 @@ impl Raft {
                 out.push(RaftOutput::Committed {
                     base_offset: batch.header().base_offset,
                     epoch: batch.header().leader_epoch,
+                    size: batch.header().size(),
                     records: records
                         .into_iter()
                         .map(|record| (record.offset, record.value.unwrap_or_default()))

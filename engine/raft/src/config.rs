@@ -28,8 +28,18 @@ pub struct RaftConfig {
     pub retry_backoff: Span,
     /// How long the leader holds a fetch that finds nothing new. A constant in Kafka too.
     pub fetch_max_wait: Span,
-    /// The most that a fetch returns, and the largest batch (Kafka's constant, 8 MiB).
+    /// The largest batch (Kafka's constant, 8 MiB).
     pub max_batch_bytes: usize,
+    /// The most that a fetch returns (KIP-1219).
+    pub fetch_max_bytes: usize,
+    /// The most of a snapshot that one request returns (KIP-1219).
+    pub fetch_snapshot_max_bytes: usize,
+    /// The largest segment of the metadata log.
+    pub segment_bytes: u64,
+    /// Bytes of log and snapshots above which the oldest snapshot goes; none for no limit.
+    pub retention_bytes: Option<u64>,
+    /// The age at which a snapshot that is not the newest goes; none for no limit.
+    pub retention_ms: Option<i64>,
 }
 
 impl RaftConfig {
@@ -41,6 +51,8 @@ impl RaftConfig {
         directory_id: DirectoryId,
         settings: &ServerConfig,
     ) -> Self {
+        // Never nothing: a follower must get on.
+        let bytes = |value: i32| usize::try_from(value).unwrap_or(0).max(1);
         Self {
             id,
             voters,
@@ -53,6 +65,11 @@ impl RaftConfig {
             retry_backoff: settings.controller_quorum_retry_backoff,
             fetch_max_wait: Span::millis(500),
             max_batch_bytes: 8 << 20,
+            fetch_max_bytes: bytes(settings.controller_quorum_fetch_max_bytes),
+            fetch_snapshot_max_bytes: bytes(settings.controller_quorum_fetch_snapshot_max_bytes),
+            segment_bytes: settings.metadata_log_segment_bytes.min(1 << 30),
+            retention_bytes: u64::try_from(settings.metadata_max_retention_bytes).ok(),
+            retention_ms: Some(settings.metadata_max_retention_ms).filter(|ms| *ms >= 0),
         }
     }
 

@@ -6,11 +6,23 @@ use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::FetchRequest;
 use klamm_storage::ReadError;
 
-use crate::leader::{FetchFrom, ParkedFetch};
+use crate::leader::{FetchFrom, Look, ParkedFetch};
 use crate::messages::{self, Pull, Pulled};
 use crate::output::RaftOutput;
 use crate::raft::Raft;
 use crate::role::Role;
+use crate::snapshots::SnapshotId;
+
+/// How a fetcher's log stands to the leader's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// It is a prefix of the leader's.
+    Prefix,
+    /// It parts from it: the largest epoch that both may share, and its end at the leader.
+    Diverging(LeaderEpoch, Offset),
+    /// What it needs next is no longer in the leader's log, but in this snapshot.
+    Snapshot(SnapshotId),
+}
 
 impl Raft {
     pub(crate) fn handle_fetch(
@@ -25,7 +37,7 @@ impl Raft {
         let response = match messages::read_fetch_request(request) {
             _ if !same_cluster => messages::refused_fetch(ErrorCode::INCONSISTENT_CLUSTER_ID),
             None => messages::refused_fetch(ErrorCode::INVALID_REQUEST),
-            Some(pull) => match self.refusal(&pull) {
+            Some(pull) => match self.not_leading(pull.epoch) {
                 Some(error) => messages::fetch_response(error, &self.standing(), None),
                 None => return self.serve(cx, token, &pull, out),
             },
@@ -34,10 +46,10 @@ impl Raft {
     }
 
     /// Why a fetch is not this member's to answer. The response tells leader and epoch in any case.
-    fn refusal(&self, pull: &Pull) -> Option<ErrorCode> {
-        if pull.epoch < self.state.epoch {
+    pub(crate) fn not_leading(&self, epoch: LeaderEpoch) -> Option<ErrorCode> {
+        if epoch < self.state.epoch {
             Some(ErrorCode::FENCED_LEADER_EPOCH)
-        } else if pull.epoch > self.state.epoch {
+        } else if epoch > self.state.epoch {
             Some(ErrorCode::UNKNOWN_LEADER_EPOCH)
         } else if !matches!(self.role, Role::Leader(_)) {
             Some(ErrorCode::NOT_LEADER_OR_FOLLOWER)
@@ -58,13 +70,14 @@ impl Raft {
             offset: pull.offset,
             last_epoch: pull.last_epoch,
             high_watermark: pull.high_watermark,
-            max_bytes: pull.max_bytes.min(self.config.max_batch_bytes),
+            max_bytes: pull.max_bytes.min(self.config.fetch_max_bytes),
         };
-        if self.divergence(fetch.offset, fetch.last_epoch).is_none() {
+        if self.place(fetch.offset, fetch.last_epoch) == Place::Prefix {
             // Fetching at an offset says that everything below is there; voters flush before they say so.
             let again = cx.now + self.config.check_quorum_timeout();
+            let look = Look { now: cx.now, wall: cx.wall, log_end: self.log.log_end() };
             if let Role::Leader(leader) = &mut self.role
-                && leader.fetched(fetch.replica, fetch.offset, cx.now)
+                && leader.fetched(fetch.replica, pull.directory, fetch.offset, &look)
             {
                 leader.check_quorum = Some(again);
             }
@@ -80,17 +93,33 @@ impl Raft {
         }
     }
 
-    /// Where a fetcher's log parts from this one: the largest epoch that both may share, and its end here. `None` if
-    /// the fetcher's log is a prefix of this one.
-    fn divergence(&self, offset: Offset, last_epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        if offset == self.log.log_start() || planted("raft_no_divergence_check") {
-            return None;
+    /// How a fetcher's log stands to this one (KIP-595, KIP-630).
+    fn place(&self, offset: Offset, last_epoch: LeaderEpoch) -> Place {
+        let log_start = self.log.log_start();
+        if let (Some(earliest), Some(latest)) = (self.snapshots.earliest(), self.snapshots.latest()) {
+            // A fetcher with nothing at all is better served by a snapshot, even where the log still begins at 0.
+            let empty = offset == Offset(0);
+            let before = offset < log_start || last_epoch < earliest.epoch;
+            let beside = offset == log_start && last_epoch != earliest.epoch;
+            if empty || before || beside {
+                return Place::Snapshot(latest);
+            }
         }
-        match self.log.end_offset_for(last_epoch) {
-            Some((epoch, end)) if epoch == last_epoch && offset <= end => None,
-            Some(parting) => Some(parting),
-            None => Some((self.last_epoch(), self.log.log_end())),
+        let blind = planted("raft_no_divergence_check");
+        if offset == Offset(0) && log_start == Offset(0) || blind {
+            return Place::Prefix;
         }
+        let (epoch, end) = match self.log.end_offset_for(last_epoch) {
+            // Below the oldest epoch of the log all that is known is where the oldest snapshot ends, and in which epoch.
+            Some((epoch, end)) if epoch == last_epoch => self
+                .snapshots
+                .earliest()
+                .filter(|id| id.end_offset == end)
+                .map_or((epoch, end), |id| (id.epoch, end)),
+            Some(known) => known,
+            None => (self.last_epoch(), self.log.log_end()),
+        };
+        if epoch == last_epoch && offset <= end { Place::Prefix } else { Place::Diverging(epoch, end) }
     }
 
     /// Answers a fetch if there is anything to say: another history, records, a newer high watermark (KIP-1166), or by
@@ -103,14 +132,20 @@ impl Raft {
         force: bool,
         out: &mut Vec<RaftOutput>,
     ) -> bool {
-        let diverging = self.divergence(fetch.offset, fetch.last_epoch);
+        let place = self.place(fetch.offset, fetch.last_epoch);
+        let (diverging, snapshot) = match place {
+            Place::Prefix => (None, None),
+            Place::Diverging(epoch, end) => (Some((epoch, end)), None),
+            Place::Snapshot(id) => (None, Some(id)),
+        };
         let mut pulled = Pulled {
             high_watermark: self.high_watermark.unwrap_or(Offset(-1)),
             log_start: self.log.log_start(),
             diverging,
+            snapshot,
             records: bytes::Bytes::new(),
         };
-        if diverging.is_none() {
+        if place == Place::Prefix {
             // Only what is durable here is shown to others (KAFKA-10533).
             let end = self.log.synced();
             match self.log.read(cx.disk, fetch.offset, fetch.max_bytes, end, true) {
@@ -125,7 +160,7 @@ impl Raft {
                 }
             }
         }
-        let news = diverging.is_some()
+        let news = place != Place::Prefix
             || !pulled.records.is_empty()
             || pulled.high_watermark > fetch.high_watermark;
         if news || force {

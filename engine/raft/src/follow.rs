@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use klamm_node::{Because, Context, EventKind, LeaderEpoch, Offset, planted};
+use klamm_protocol::batch::BatchHeader;
 use klamm_protocol::kafka::messages::FetchResponse;
 use klamm_storage::AppendError;
 
@@ -15,11 +16,12 @@ impl Raft {
     pub(crate) fn pull(&self) -> Pull {
         Pull {
             replica: self.config.id,
+            directory: self.config.directory_id,
             epoch: self.state.epoch,
             offset: self.log.log_end(),
             last_epoch: self.last_epoch(),
             high_watermark: self.high_watermark.unwrap_or(Offset(-1)),
-            max_bytes: self.config.max_batch_bytes,
+            max_bytes: self.config.fetch_max_bytes,
             max_wait: self.config.fetch_max_wait,
         }
     }
@@ -49,9 +51,16 @@ impl Raft {
         };
         if let Some((epoch, end)) = pulled.diverging {
             self.truncate(cx, epoch, end);
+        } else if let Some(id) = pulled.snapshot {
+            self.begin_snapshot(cx, id, call.to, out);
         } else {
             self.extend(cx, &pulled, out);
         }
+        self.heard_of_leader(cx);
+    }
+
+    /// A fetch of log or snapshot succeeded.
+    pub(crate) fn heard_of_leader(&mut self, cx: &Context<'_>) {
         let (now, deadline) = (cx.now, cx.now + self.config.fetch_timeout);
         if let Some(following) = self.following_mut() {
             following.heard = now;
@@ -91,7 +100,8 @@ impl Raft {
         }
         let told = if planted("raft_applies_uncommitted") { Offset(i64::MAX) } else { pulled.high_watermark };
         let known = told.min(self.log.log_end());
-        if known > self.high_watermark() {
+        let news = self.high_watermark.is_none_or(|committed| known > committed);
+        if news && known >= self.log.log_start() && pulled.high_watermark >= Offset(0) {
             self.high_watermark = Some(known);
             cx.observe(EventKind::MetadataCommitted { to: known });
             self.deliver(cx, out);
@@ -99,6 +109,11 @@ impl Raft {
     }
 
     fn store(&mut self, cx: &mut Context<'_>, records: &Bytes) -> bool {
+        // A log of metadata has no holes, unlike one that was compacted: anything else is an answer to another question.
+        let next = self.log.log_end();
+        if !BatchHeader::parse(records).is_ok_and(|header| header.base_offset == next) {
+            return true;
+        }
         let appended = match self.log.append_as_follower(cx.disk, records) {
             Ok(appended) => appended,
             Err(AppendError::Disk(error)) => {
@@ -139,7 +154,7 @@ impl Raft {
         }
     }
 
-    fn following_mut(&mut self) -> Option<&mut Following> {
+    pub(crate) fn following_mut(&mut self) -> Option<&mut Following> {
         match &mut self.role {
             Role::Follower(following) | Role::Observer(following) => Some(following),
             Role::Unattached { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, LeaderEpoch, Offset, Span, Time, planted};
+use klamm_node::{BrokerId, DirectoryId, LeaderEpoch, Offset, Span, Time, Timestamp, planted};
 use klamm_protocol::channel::RequestToken;
 
 /// An observer that has not fetched for this long is forgotten (a constant in Kafka).
@@ -31,10 +31,55 @@ pub(crate) struct Leader {
 }
 
 /// How far a replica is, as its fetches say: what it fetches at, it has, durably if it is a voter.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
     pub(crate) end: Option<Offset>,
     pub(crate) last_fetch: Option<Time>,
+    /// The directory that it says it fetches for (KIP-853).
+    pub(crate) directory: DirectoryId,
+    /// When it fetched last, by the leader's clock; -1 if never.
+    pub(crate) fetched_at: Timestamp,
+    /// When it last had everything that the leader had; -1 if never.
+    pub(crate) caught_up_at: Timestamp,
+    /// The leader's log end when it fetched last.
+    pub(crate) leader_end: Offset,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            end: None,
+            last_fetch: None,
+            directory: DirectoryId::ZERO,
+            fetched_at: Timestamp(-1),
+            caught_up_at: Timestamp(-1),
+            leader_end: Offset(0),
+        }
+    }
+}
+
+/// The moment of a fetch, as the leader sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) now: Time,
+    pub(crate) wall: Timestamp,
+    pub(crate) log_end: Offset,
+}
+
+impl Progress {
+    /// The replica fetched at `offset`. It is caught up if that is the leader's end now; and it was at its last fetch,
+    /// if it has now what the leader had then (as ISR members are counted, KIP-16).
+    fn fetched(&mut self, offset: Offset, look: &Look) {
+        if offset >= look.log_end {
+            self.caught_up_at = self.caught_up_at.max(look.wall);
+        } else if self.leader_end > Offset(0) && offset >= self.leader_end {
+            self.caught_up_at = self.caught_up_at.max(self.fetched_at);
+        }
+        self.leader_end = look.log_end;
+        self.fetched_at = self.fetched_at.max(look.wall);
+        self.last_fetch = Some(look.now);
+        self.end = Some(offset);
+    }
 }
 
 /// A fetch that waits for new records or a new high watermark.
@@ -80,21 +125,39 @@ impl Leader {
 
     /// A replica fetched at `offset`: it holds everything below. Returns true once a majority has fetched since the
     /// last check.
-    pub(crate) fn fetched(&mut self, replica: BrokerId, offset: Offset, now: Time) -> bool {
-        let progress = Progress { end: Some(offset), last_fetch: Some(now) };
+    pub(crate) fn fetched(
+        &mut self,
+        replica: BrokerId,
+        directory: DirectoryId,
+        offset: Offset,
+        look: &Look,
+    ) -> bool {
         if let Some(voter) = self.voters.get_mut(&replica) {
-            *voter = progress;
-            self.to_call.remove(&replica);
-            self.fetched.insert(replica);
-            let majority = self.voters.len().div_ceil(2);
-            if self.fetched.len() >= majority {
-                self.fetched.clear();
-                return true;
-            }
-        } else if replica.0 >= 0 {
-            self.observers.insert(replica, progress);
+            voter.fetched(offset, look);
+            voter.directory = directory;
+            return self.follows(replica);
+        }
+        if replica.0 >= 0 {
+            let observer = self.observers.entry(replica).or_default();
+            observer.fetched(offset, look);
+            observer.directory = directory;
         }
         false
+    }
+
+    /// A voter follows, whatever it fetched. Returns true once a majority does since the last check.
+    pub(crate) fn follows(&mut self, replica: BrokerId) -> bool {
+        if !self.voters.contains_key(&replica) {
+            return false;
+        }
+        self.to_call.remove(&replica);
+        self.fetched.insert(replica);
+        let majority = self.voters.len().div_ceil(2);
+        let whole = self.fetched.len() >= majority;
+        if whole {
+            self.fetched.clear();
+        }
+        whole
     }
 
     /// The largest offset that a majority of voters holds, own log included.
@@ -140,15 +203,28 @@ impl Leader {
         });
     }
 
-    /// Voters and observers with their log ends, for DescribeQuorum and tests.
-    pub(crate) fn replicas(&self) -> impl Iterator<Item = (BrokerId, Progress)> + '_ {
-        self.voters.iter().chain(&self.observers).map(|(id, progress)| (*id, *progress))
+    /// The other voters.
+    pub(crate) fn voters(&self) -> impl Iterator<Item = (BrokerId, Progress)> + '_ {
+        self.voters.iter().map(|(id, progress)| (*id, *progress))
+    }
+
+    /// The observers.
+    pub(crate) fn observers(&self) -> impl Iterator<Item = (BrokerId, Progress)> + '_ {
+        self.observers.iter().map(|(id, progress)| (*id, *progress))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Leader {
+        fn fetches(&mut self, replica: i32, offset: i64, at: u64) -> bool {
+            let wall = Timestamp(i64::try_from(at).expect("small"));
+            let look = Look { now: Time(at), wall, log_end: Offset(9) };
+            self.fetched(BrokerId(replica), DirectoryId::ZERO, Offset(offset), &look)
+        }
+    }
 
     fn leader(others: &[i32], epoch_start: i64) -> Leader {
         let others = others.iter().map(|id| BrokerId(*id));
@@ -165,28 +241,42 @@ mod tests {
         // KAFKA-12619: the epoch starts at 5; a majority that reaches 5 holds nothing of this epoch yet.
         let mut three = leader(&[2, 3], 5);
         assert_eq!(three.committed(Offset(6)), None);
-        three.fetched(BrokerId(2), Offset(5), Time(1));
+        three.fetches(2, 5, 1);
         assert_eq!(three.committed(Offset(6)), None);
-        three.fetched(BrokerId(2), Offset(6), Time(2));
+        three.fetches(2, 6, 2);
         assert_eq!(three.committed(Offset(6)), Some(Offset(6)));
     }
 
     #[test]
     fn observers_are_followed_but_do_not_count() {
         let mut three = leader(&[2, 3], 0);
-        three.fetched(BrokerId(7), Offset(9), Time(1));
+        three.fetches(7, 9, 1);
         assert_eq!(three.committed(Offset(9)), None);
-        assert_eq!(three.replicas().count(), 3);
+        assert_eq!(three.observers().count(), 1);
         three.forget_observers(Time::ZERO + Span::secs(301));
-        assert_eq!(three.replicas().count(), 2);
+        assert_eq!(three.observers().count(), 0);
+    }
+
+    #[test]
+    fn a_replica_was_caught_up_when_it_last_fetched_if_it_now_has_what_there_was_then() {
+        let mut progress = Progress::default();
+        let mut fetch = |offset, log_end, at| {
+            let look = Look { now: Time(1), wall: Timestamp(at), log_end: Offset(log_end) };
+            progress.fetched(Offset(offset), &look);
+            progress.caught_up_at.0
+        };
+        assert_eq!(fetch(0, 10, 100), -1);
+        assert_eq!(fetch(10, 20, 200), 100, "it has what there was at 100");
+        assert_eq!(fetch(15, 30, 300), 100, "less than there was at 200");
+        assert_eq!(fetch(30, 30, 400), 400);
     }
 
     #[test]
     fn a_majority_of_five_is_two_followers_beside_the_leader() {
         let mut five = leader(&[2, 3, 4, 5], 0);
-        assert!(!five.fetched(BrokerId(2), Offset(0), Time(1)));
-        assert!(!five.fetched(BrokerId(2), Offset(0), Time(2)), "the same one twice is one");
-        assert!(five.fetched(BrokerId(3), Offset(0), Time(3)));
-        assert!(!five.fetched(BrokerId(3), Offset(0), Time(4)), "a new count began");
+        assert!(!five.fetches(2, 0, 1));
+        assert!(!five.fetches(2, 0, 2), "the same one twice is one");
+        assert!(five.fetches(3, 0, 3));
+        assert!(!five.fetches(3, 0, 4), "a new count began");
     }
 }

@@ -42,6 +42,7 @@
 
 mod commit;
 mod config;
+mod describe;
 mod fetch;
 mod follow;
 mod leader;
@@ -51,6 +52,8 @@ mod poll;
 mod quorum_state;
 mod raft;
 mod role;
+mod snapshot;
+mod snapshots;
 mod tenure;
 mod vote;
 
@@ -58,3 +61,4 @@ pub use config::RaftConfig;
 pub use output::{RaftCall, RaftOutput};
 pub use raft::{Raft, RaftSummary};
 pub use role::QuorumRole;
+pub use snapshots::SnapshotId;

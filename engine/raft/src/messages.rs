@@ -2,6 +2,8 @@
 //!
 //! Every message speaks of exactly one partition, `__cluster_metadata-0`; what does not is INVALID_REQUEST.
 
+pub(crate) mod snapshot;
+
 use bytes::Bytes;
 use klamm_node::{BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, Span, TopicId};
 use klamm_protocol::ErrorCode;
@@ -14,12 +16,20 @@ use wire::{
     end_quorum_epoch_response, fetch_request, fetch_response, vote_request, vote_response,
 };
 
+use crate::snapshots::SnapshotId;
+
 /// The metadata topic's name.
 pub(crate) const TOPIC: &str = "__cluster_metadata";
 /// The metadata topic's id, the same in every cluster.
 pub(crate) const TOPIC_ID: TopicId = TopicId(1);
 /// Kafka's name of the controllers' listener.
-const LISTENER: &str = "CONTROLLER";
+pub(crate) const LISTENER: &str = "CONTROLLER";
+
+/// A snapshot's name on the wire; either number may be absent, and then it is none.
+pub(crate) fn read_snapshot_id(end_offset: i64, epoch: i32) -> Option<SnapshotId> {
+    let id = SnapshotId { end_offset: Offset(end_offset), epoch: LeaderEpoch(epoch) };
+    (end_offset >= 0 && epoch >= 0).then_some(id)
+}
 
 /// What the answering side says of the quorum in every response.
 #[derive(Clone, Debug)]
@@ -345,6 +355,7 @@ pub(crate) fn read_end_response(response: EndQuorumEpochResponse) -> Answer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pull {
     pub(crate) replica: BrokerId,
+    pub(crate) directory: DirectoryId,
     pub(crate) epoch: LeaderEpoch,
     pub(crate) offset: Offset,
     pub(crate) last_epoch: LeaderEpoch,
@@ -353,14 +364,14 @@ pub(crate) struct Pull {
     pub(crate) max_wait: Span,
 }
 
-pub(crate) fn fetch_request(cluster: &str, directory: DirectoryId, pull: &Pull) -> FetchRequest {
+pub(crate) fn fetch_request(cluster: &str, pull: &Pull) -> FetchRequest {
     let bytes = i32::try_from(pull.max_bytes).unwrap_or(i32::MAX);
     let partition = fetch_request::FetchPartition::default()
         .with_current_leader_epoch(pull.epoch.0)
         .with_fetch_offset(pull.offset.0)
         .with_last_fetched_epoch(pull.last_epoch.0)
         .with_partition_max_bytes(bytes)
-        .with_replica_directory_id(directory_uuid(directory))
+        .with_replica_directory_id(directory_uuid(pull.directory))
         .with_high_watermark(pull.high_watermark.0);
     let of_topic = fetch_request::FetchTopic::default()
         .with_topic_id(topic_uuid(TOPIC_ID))
@@ -387,6 +398,7 @@ pub(crate) fn read_fetch_request(request: FetchRequest) -> Option<Pull> {
         && partition.current_leader_epoch >= 0;
     sane.then(|| Pull {
         replica: BrokerId(replica),
+        directory: directory_id(partition.replica_directory_id),
         epoch: LeaderEpoch(partition.current_leader_epoch),
         offset: Offset(partition.fetch_offset),
         last_epoch: LeaderEpoch(partition.last_fetched_epoch),
@@ -405,6 +417,8 @@ pub(crate) struct Pulled {
     pub(crate) log_start: Offset,
     /// The largest epoch that both may share, and where it ends here: the fetcher must cut its log.
     pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
+    /// What the fetcher must fetch instead (KIP-630).
+    pub(crate) snapshot: Option<SnapshotId>,
     pub(crate) records: Bytes,
 }
 
@@ -430,6 +444,11 @@ pub(crate) fn fetch_response(
             partition.diverging_epoch = fetch_response::EpochEndOffset::default()
                 .with_epoch(epoch.0)
                 .with_end_offset(end.0);
+        }
+        if let Some(id) = pulled.snapshot {
+            partition.snapshot_id = fetch_response::SnapshotId::default()
+                .with_end_offset(id.end_offset.0)
+                .with_epoch(id.epoch.0);
         }
     }
     let of_topic = fetch_response::FetchableTopicResponse::default()
@@ -470,6 +489,7 @@ pub(crate) fn read_fetch_response(response: FetchResponse) -> (Answer, Option<Pu
         high_watermark: Offset(partition.high_watermark),
         log_start: Offset(partition.log_start_offset),
         diverging,
+        snapshot: read_snapshot_id(partition.snapshot_id.end_offset, partition.snapshot_id.epoch),
         records: partition.records.unwrap_or_default(),
     };
     (answer, Some(pulled))

@@ -5,6 +5,8 @@ use klamm_node::{BrokerId, Endpoint, LeaderEpoch, Offset, Span};
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
 
+use crate::snapshots::SnapshotId;
+
 /// Names a request of this room, so that its outcome finds back. An outcome that is no longer waited for is ignored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct RaftCall {
@@ -39,14 +41,23 @@ pub enum RaftOutput {
         /// With what.
         response: ResponseKind,
     },
-    /// Records are committed. Every data batch is told once an incarnation, in order, from the log's start.
+    /// Records are committed. Every data batch is told once an incarnation, in order, from the newest snapshot on.
     Committed {
         /// The batch's first offset.
         base_offset: Offset,
         /// The epoch of the leader that wrote it.
         epoch: LeaderEpoch,
+        /// Bytes of the batch.
+        size: usize,
         /// Its records' values.
         records: Vec<(Offset, Bytes)>,
+    },
+    /// Everything that was told so far is void: the state is that of this snapshot, and what follows follows it (KIP-630).
+    Snapshot {
+        /// Which.
+        id: SnapshotId,
+        /// Its records' values.
+        records: Vec<Bytes>,
     },
     /// This node leads the quorum, and everything before its epoch is committed and told. From now on it may append.
     BecameLeader {

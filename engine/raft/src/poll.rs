@@ -11,6 +11,7 @@ use crate::messages::{self, Ballot};
 use crate::output::{RaftCall, RaftOutput};
 use crate::raft::Raft;
 use crate::role::Role;
+use crate::snapshots::SnapshotId;
 
 /// A non-leader that was asked for the leader in vain is left alone for this many retry backoffs.
 ///
@@ -33,6 +34,9 @@ impl Raft {
             if self.failed || !self.fire(cx, out) {
                 break;
             }
+        }
+        if !self.failed && self.next_clean().is_some_and(|due| due <= cx.now) {
+            self.clean(cx);
         }
         if !self.failed {
             self.send(cx, out);
@@ -183,9 +187,16 @@ impl Raft {
                 }
             }
             Wanted::Leader(leader) => {
-                let request =
-                    messages::fetch_request(&cluster, self.config.directory_id, &self.pull());
-                self.ask(cx, out, leader, request.into());
+                let own = (self.config.id, self.config.directory_id);
+                let request = match self.fetching() {
+                    Some(piece) => {
+                        let most = self.config.fetch_snapshot_max_bytes;
+                        messages::snapshot::request(&cluster, self.state.epoch, own, piece, most)
+                            .into()
+                    }
+                    None => messages::fetch_request(&cluster, &self.pull()).into(),
+                };
+                self.ask(cx, out, leader, request);
             }
             Wanted::AnyVoter => {
                 let ready = self.ready_voters(cx.now);
@@ -193,10 +204,21 @@ impl Raft {
                     return;
                 }
                 let to = ready[cx.rng.of(Purpose::ClientChoice).index(ready.len())];
-                let request =
-                    messages::fetch_request(&cluster, self.config.directory_id, &self.pull());
+                let request = messages::fetch_request(&cluster, &self.pull());
                 self.ask(cx, out, to, request.into());
             }
+        }
+    }
+
+    /// The snapshot that is being fetched, and the position of its next piece.
+    fn fetching(&self) -> Option<(SnapshotId, u64)> {
+        match &self.role {
+            Role::Follower(following) | Role::Observer(following) => following.fetching,
+            Role::Unattached { .. }
+            | Role::Prospective(_)
+            | Role::Candidate(_)
+            | Role::Leader(_)
+            | Role::Resigned { .. } => None,
         }
     }
 
@@ -286,6 +308,7 @@ impl Raft {
                 .filter(|_| matches!(self.role, Role::Resigned { .. }))
                 .map(|at| (at, "shutdown")),
         );
+        due.extend(self.next_clean().map(|at| (at, "metadata-log-cleaner")));
         due.extend(self.next_send().map(|at| (at, "retry-backoff")));
         due.into_iter().min()
     }

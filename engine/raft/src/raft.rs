@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
 use klamm_node::{Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
-    Purpose, Time, planted};
+    Purpose, Time, Timestamp, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
-use klamm_storage::{Log, LogConfig};
+use klamm_storage::{Log, LogConfig, Opening};
 
 use crate::config::RaftConfig;
 use crate::leader::Leader;
@@ -19,6 +19,8 @@ use crate::output::{RaftCall, RaftOutput};
 use crate::poll::Link;
 use crate::quorum_state::{DIR, QuorumState};
 use crate::role::{Canvass, Following, QuorumRole, Role};
+use crate::snapshot;
+use crate::snapshots::{SnapshotId, Snapshots};
 
 /// What a member holds, for comparison with what events say of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +41,8 @@ pub struct RaftSummary {
     pub synced: Offset,
     /// What it knows to be committed, exclusive.
     pub high_watermark: Offset,
+    /// The snapshots on its disk, oldest first.
+    pub snapshots: Vec<SnapshotId>,
 }
 
 /// A member of the metadata quorum: voter or observer.
@@ -46,12 +50,19 @@ pub struct RaftSummary {
 pub struct Raft {
     pub(crate) config: RaftConfig,
     pub(crate) log: Log,
+    pub(crate) snapshots: Snapshots,
     pub(crate) state: QuorumState,
     pub(crate) role: Role,
     /// Never goes back within an incarnation (S25e). Not on disk: after a restart it is learnt anew, as in Kafka.
     pub(crate) high_watermark: Option<Offset>,
     /// The next offset that the owner is told of.
     pub(crate) delivered: Offset,
+    /// The time of the last batch that the owner was told of, by its leader's clock.
+    pub(crate) delivered_stamp: Timestamp,
+    /// Whether the owner was told of anything.
+    pub(crate) listening: bool,
+    /// When old snapshots were looked at last.
+    pub(crate) cleaned: Time,
     pub(crate) links: BTreeMap<BrokerId, Link>,
     pub(crate) serial: u64,
     /// Since an orderly end was asked for: when it is over at the latest.
@@ -70,21 +81,27 @@ impl Raft {
     pub fn open(cx: &mut Context<'_>, config: RaftConfig) -> DiskResult<Self> {
         let mut state = QuorumState::load(cx.disk)?.unwrap_or_default();
         let log_config = LogConfig {
-            segment_bytes: 1 << 30,
+            segment_bytes: config.segment_bytes,
             index_interval_bytes: 4096,
             max_message_bytes: config.max_batch_bytes as u64,
         };
-        let (log, recovery) = Log::open(cx.disk, DIR, log_config, false)?;
-        cx.observe(EventKind::MetadataRecovered {
-            log_end: log.log_end(),
-            truncated_bytes: recovery.truncated_bytes,
-        });
-        if let Some(epoch) = log.latest_epoch().filter(|epoch| *epoch > state.epoch) {
+        let opening = Opening {
+            clean: false,
+            recovery_point: Offset(0),
+            log_start: snapshot::read_log_start(cx)?,
+        };
+        let (log, recovery) = Log::open_at(cx.disk, DIR, log_config, opening)?;
+        let (snapshots, damaged) = Snapshots::open(cx.disk)?;
+        let known = log.latest_epoch().max(snapshots.latest().map(|id| id.epoch));
+        if let Some(epoch) = known.filter(|epoch| *epoch > state.epoch) {
             state = QuorumState { epoch, leader: None, voted: None };
         }
         let mut raft = Self {
             role: Role::Unattached { election_deadline: cx.now },
             delivered: log.log_start(),
+            delivered_stamp: Timestamp(0),
+            listening: false,
+            cleaned: cx.now,
             high_watermark: None,
             links: BTreeMap::new(),
             serial: 0,
@@ -93,8 +110,18 @@ impl Raft {
             fresh: true,
             config,
             log,
+            snapshots,
             state,
         };
+        raft.tidy_snapshots(cx, damaged)?;
+        raft.delivered = raft.log.log_start();
+        cx.observe(EventKind::MetadataRecovered {
+            log_end: raft.log.log_end(),
+            truncated_bytes: recovery.truncated_bytes,
+        });
+        if raft.log.log_start() > Offset(0) {
+            cx.observe(EventKind::MetadataLogStartMoved { to: raft.log.log_start() });
+        }
         raft.role = raft.role_after_restart(cx);
         raft.announce(cx, Because::Input);
         raft.check();
@@ -139,7 +166,8 @@ impl Raft {
         Role::Unattached { election_deadline }
     }
 
-    /// Takes a Vote, BeginQuorumEpoch, EndQuorumEpoch or Fetch request of the controller listener. Others are not this
+    /// Takes a Vote, BeginQuorumEpoch, EndQuorumEpoch, Fetch, FetchSnapshot or DescribeQuorum request of the controller
+    /// listener. Others are not this
     /// room's: they are dropped.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every request of Kafka")]
     pub fn handle_request(
@@ -157,6 +185,10 @@ impl Raft {
             RequestKind::BeginQuorumEpoch(request) => self.handle_begin(cx, token, request, out),
             RequestKind::EndQuorumEpoch(request) => self.handle_end(cx, token, request, out),
             RequestKind::Fetch(request) => self.handle_fetch(cx, token, request, out),
+            RequestKind::FetchSnapshot(request) => {
+                self.handle_fetch_snapshot(cx, token, request, out);
+            }
+            RequestKind::DescribeQuorum(request) => self.handle_describe(cx, token, &request, out),
             _ => {}
         }
         self.settle(cx, out);
@@ -185,6 +217,9 @@ impl Raft {
                 self.take_end(cx, call, answer, out);
             }
             Ok(ResponseKind::Fetch(response)) => self.take_fetch(cx, call, response, out),
+            Ok(ResponseKind::FetchSnapshot(response)) => {
+                self.take_fetch_snapshot(cx, call, response, out);
+            }
             Ok(_) | Err(_) => self.back_off(call.to, cx.now),
         }
         self.settle(cx, out);
@@ -264,7 +299,9 @@ impl Raft {
     /// On the leader: the other replicas and the log end that each has fetched at.
     pub fn replicas(&self) -> Vec<(BrokerId, Option<Offset>)> {
         match &self.role {
-            Role::Leader(leader) => leader.replicas().map(|(id, p)| (id, p.end)).collect(),
+            Role::Leader(leader) => {
+                leader.voters().chain(leader.observers()).map(|(id, p)| (id, p.end)).collect()
+            }
             Role::Unattached { .. }
             | Role::Prospective(_)
             | Role::Candidate(_)
@@ -285,6 +322,7 @@ impl Raft {
             log_end: self.log.log_end(),
             synced: self.log.synced(),
             high_watermark: self.high_watermark(),
+            snapshots: self.snapshots.iter().map(|(id, _)| id).collect(),
         }
     }
 
@@ -312,6 +350,7 @@ impl Raft {
             self.fail(cx, &error);
             return false;
         }
+        self.abandon_snapshot(cx, "new-role");
         let leader_changed = (old, self.state.leader) != (new, state.leader);
         self.state = state;
         let was = std::mem::replace(&mut self.role, role);
@@ -498,6 +537,7 @@ impl Raft {
             has_fetched: false,
             asking: false,
             resigned: None,
+            fetching: None,
         }
     }
 

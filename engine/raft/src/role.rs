@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_node::{Because, BrokerId, Time, planted};
 
 use crate::leader::Leader;
+use crate::snapshots::SnapshotId;
 
 /// What a member of the quorum is at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -89,6 +90,8 @@ pub(crate) struct Following {
     pub(crate) asking: bool,
     /// The leader's own word that it resigned.
     pub(crate) resigned: Option<Because>,
+    /// The leader's snapshot that is being fetched, and how much of it is there. Meanwhile the log is not fetched.
+    pub(crate) fetching: Option<(SnapshotId, u64)>,
 }
 
 /// An election as the one who stands sees it.

@@ -166,9 +166,11 @@ impl Raft {
         }
     }
 
-    /// The epoch of the last record; 0 for an empty log, as Kafka says it.
+    /// The epoch of the last record: of the log, or of the snapshot that the empty log begins behind; else 0, as Kafka
+    /// says it.
     pub(crate) fn last_epoch(&self) -> LeaderEpoch {
-        self.log.latest_epoch().unwrap_or(LeaderEpoch(0))
+        let of_snapshot = || self.snapshots.latest().map(|id| id.epoch);
+        self.log.latest_epoch().or_else(of_snapshot).unwrap_or(LeaderEpoch(0))
     }
 }
 

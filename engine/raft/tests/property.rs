@@ -10,7 +10,7 @@ use bytes::Bytes;
 use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, LeaderEpoch, Offset, Span, Time};
 use klamm_protocol::metadata::{MetadataRecord, Topic};
-use klamm_raft::QuorumRole;
+use klamm_raft::{QuorumRole, SnapshotId};
 use lab::Lab;
 
 /// Each takes about twenty milliseconds.
@@ -27,9 +27,23 @@ struct History {
     elections: usize,
     truncations: usize,
     last_end: BTreeMap<BrokerId, Offset>,
+    /// What any owner was ever told at an offset.
+    told: BTreeMap<Offset, Bytes>,
+    /// Snapshots that were written, that took the place of a log, and prefixes that were deleted.
+    snapshots: usize,
+    fetched: usize,
+    deleted: usize,
+    last_start: BTreeMap<BrokerId, Offset>,
+    last_snapshots: BTreeMap<BrokerId, Vec<SnapshotId>>,
 }
 
 impl History {
+    fn forget(&mut self, id: BrokerId) {
+        self.last_end.remove(&id);
+        self.last_start.remove(&id);
+        self.last_snapshots.remove(&id);
+    }
+
     fn look(&mut self, lab: &mut Lab) {
         let newest = lab.members.values().filter_map(|m| Some(m.raft.as_ref()?.epoch())).max();
         for id in lab.ids() {
@@ -49,7 +63,20 @@ impl History {
             assert!(!voter || held.role != QuorumRole::Observer);
 
             let headers = raft.log().headers(&mut member.disk).expect("readable");
-            let mut dense = Offset(0);
+            // Everything below the log's start is in a snapshot, and what a snapshot stands for is committed.
+            let covered = held.snapshots.iter().any(|id| id.end_offset >= held.log_start);
+            assert!(held.log_start == Offset(0) || covered, "{id}: nothing stands for what is gone");
+            let before = self.last_snapshots.insert(id, held.snapshots.clone()).unwrap_or_default();
+            let news = held.snapshots.iter().filter(|id| !before.contains(id)).count();
+            let first = headers.first().map_or(held.log_start, |header| header.base_offset);
+            assert!(first <= held.log_start, "{id}: a hole at the log's start: {held:?}, first batch at {first}");
+            if self.last_start.insert(id, held.log_start).is_some_and(|start| start < held.log_start) {
+                let fetched = held.snapshots.last().is_some_and(|id| id.end_offset == held.log_start);
+                if fetched && news > 0 { self.fetched += 1 } else { self.deleted += 1 }
+            } else {
+                self.snapshots += news;
+            }
+            let mut dense = first;
             for header in &headers {
                 assert_eq!(header.base_offset, dense, "{id} has a hole");
                 dense = header.next_offset();
@@ -67,6 +94,16 @@ impl History {
                 let known = *self.committed.entry(header.base_offset).or_insert(batch);
                 assert_eq!(known, batch, "S25c: a committed batch changed at {id}");
             }
+            // S26: an owner's state is that of every record up to the last one that it was told of, whether it was told
+            // of each, or of a snapshot.
+            for (offset, record) in &member.told {
+                let known = self.told.entry(*offset).or_insert_with(|| record.clone());
+                assert_eq!(known, record, "S26: {id} was told something else at {offset}");
+            }
+            if let Some((last, _)) = member.told.last() {
+                let known = self.told.range(..=*last).count();
+                assert_eq!(member.told.len(), known, "S26: {id} lacks records below {last}");
+            }
             // (a).
             if held.role == QuorumRole::Leader {
                 let first = *self.leaders.entry(held.epoch).or_insert_with(|| {
@@ -79,7 +116,7 @@ impl History {
                         .iter()
                         .map(|h| (h.base_offset, (h.next_offset(), h.leader_epoch, h.crc)))
                         .collect();
-                    for (base, batch) in &self.committed {
+                    for (base, batch) in self.committed.range(held.log_start..) {
                         assert_eq!(mine.get(base), Some(batch), "S25c: leader {id} lacks {base}");
                     }
                 }
@@ -109,7 +146,15 @@ impl History {
 
 fn torment(seed: u64, steps: u32) -> History {
     let voters = [1, 3, 3, 3, 5][(seed % 5) as usize];
-    let mut lab = Lab::new(seed, voters, 1, |_| {});
+    let mut lab = Lab::new(seed, voters, 1, |settings| {
+        if seed.is_multiple_of(2) {
+            // Everything small, so that prefixes go and snapshots come in pieces.
+            settings.metadata_max_retention_bytes = 3000;
+            settings.metadata_log_segment_bytes = 1500;
+            settings.controller_quorum_fetch_snapshot_max_bytes = 700;
+        }
+    });
+    lab.snapshot_every = [None, Some(7), Some(25)][(seed % 3) as usize];
     lab.latency = (Span::micros(200), Span::millis(if seed.is_multiple_of(3) { 40 } else { 4 }));
     lab.loss = [0, 20_000, 200_000][(seed % 3) as usize];
     let mut history = History::default();
@@ -126,6 +171,12 @@ fn torment(seed: u64, steps: u32) -> History {
             14..=15 => lab.cut(one, other),
             16 => lab.isolate(one),
             17..=19 => lab.heal(),
+            96 => lab.snapshot(one),
+            97 if !lab.is_voter(one) => {
+                // Only an observer may lose its disk: a voter that forgot its vote could vote twice.
+                lab.wipe(one);
+                history.forget(one);
+            }
             20 => {
                 lab.shutdown(one);
                 lab.run(Span::millis(20));
@@ -187,14 +238,21 @@ fn torment(seed: u64, steps: u32) -> History {
 #[test]
 fn no_order_of_faults_breaks_the_quorum() {
     let (mut elections, mut truncations, mut committed) = (0, 0, 0);
+    let (mut snapshots, mut fetched, mut deleted) = (0, 0, 0);
     for seed in 0..SEEDS {
         let history = torment(seed, 1500);
         elections += history.elections;
         truncations += history.truncations;
         committed += history.committed.len();
+        snapshots += history.snapshots;
+        fetched += history.fetched;
+        deleted += history.deleted;
     }
     // The faults must bite, or this test proves nothing.
     assert!(elections > 2000, "{elections} elections");
     assert!(truncations > 200, "{truncations} truncations");
     assert!(committed > 20_000, "{committed} committed batches");
+    assert!(snapshots > 2000, "{snapshots} snapshots written");
+    assert!(fetched > 50, "{fetched} snapshots fetched");
+    assert!(deleted > 50, "{deleted} prefixes deleted");
 }

@@ -29,8 +29,14 @@ fn play(script: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |at: usize| words.get(at).and_then(|w| w.parse().ok()).unwrap_or(0);
         if words[0] == "quorum" {
-            // `quorum VOTERS OBSERVERS SEED`: all start at once.
-            let mut fresh = Lab::new(number(3) as u64, number(1), number(2), |_| {});
+            // `quorum VOTERS OBSERVERS SEED [KEY=VALUE]…`: all start at once.
+            let settings: Vec<_> =
+                words.iter().skip(4).filter_map(|word| word.split_once('=')).collect();
+            let mut fresh = Lab::new(number(3) as u64, number(1), number(2), |config| {
+                for (key, value) in &settings {
+                    config.set(key, value).expect("a setting");
+                }
+            });
             fresh.transcript = Some(String::new());
             writeln!(text, "> {line}").expect("text");
             lab = Some(fresh);
@@ -58,6 +64,10 @@ fn play(script: &str) -> String {
                 }
                 .expect("text");
             }
+            // Everyone writes a snapshot after so many batches; `snapshot N`: member N does now.
+            "snapshot-every" => lab.snapshot_every = Some(number(1).unsigned_abs() as usize),
+            "snapshot" => lab.snapshot(first),
+            "wipe" => lab.wipe(first),
             "crash" => lab.crash(first),
             "power" => lab.power_failure(first, Loss::Whole),
             "restart" => lab.start(first),
@@ -101,9 +111,15 @@ fn state(lab: &mut Lab) -> String {
         let headers = raft.log().headers(&mut member.disk).expect("readable");
         let batches: Vec<String> =
             headers.iter().map(|h| format!("{}e{}", h.base_offset, h.leader_epoch)).collect();
+        let snapshots: Vec<String> =
+            held.snapshots.iter().map(|id| format!(" {}e{}", id.end_offset, id.epoch)).collect();
+        let snapshots = match snapshots.as_slice() {
+            [] => String::new(),
+            some => format!(" log_start={} snapshots=[{}]", held.log_start, some.concat().trim_start()),
+        };
         writeln!(
             text,
-            "{id} {} epoch={} leader={} voted={} high_watermark={} log_end={} synced={} told={} log=[{}]",
+            "{id} {} epoch={} leader={} voted={} high_watermark={} log_end={} synced={} told={} log=[{}]{snapshots}",
             held.role.name(),
             held.epoch,
             held.leader,
@@ -142,6 +158,10 @@ scripts! {
     observer_follows
     orderly_shutdown
     power_failure
+    snapshot_for_a_new_observer
+    snapshot_for_a_late_voter
+    snapshot_and_restart
+    snapshot_interrupted
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub(crate) struct Member {
     rng: Streams,
     /// Data records told since the last start.
     pub(crate) told: Vec<(Offset, Bytes)>,
+    batches_since_snapshot: usize,
     pub(crate) leads: Option<LeaderEpoch>,
     config: RaftConfig,
     /// What every incarnation must not fall below.
@@ -68,6 +69,17 @@ pub(crate) struct Lab {
     pub(crate) loss: u32,
     pub(crate) transcript: Option<String>,
     pub(crate) voters: BTreeMap<BrokerId, Endpoint>,
+    /// After so many batches each member writes a snapshot.
+    pub(crate) snapshot_every: Option<usize>,
+}
+
+fn unpack(record: &Bytes) -> (Offset, Bytes) {
+    let offset = record[..8].try_into().expect("eight bytes");
+    (Offset(i64::from_be_bytes(offset)), record.slice(8..))
+}
+
+fn pack((offset, record): &(Offset, Bytes)) -> Bytes {
+    [&offset.0.to_be_bytes()[..], record].concat().into()
 }
 
 impl Lab {
@@ -91,6 +103,7 @@ impl Lab {
                 disk: MemoryDisk::new(),
                 rng: Streams::new(seed, u64::from(id.unsigned_abs())),
                 told: Vec::new(),
+                batches_since_snapshot: 0,
                 leads: None,
                 config,
                 epoch_seen: LeaderEpoch(0),
@@ -114,6 +127,7 @@ impl Lab {
             loss: 0,
             transcript: None,
             voters: endpoints,
+            snapshot_every: None,
         };
         for id in lab.ids() {
             lab.start(id);
@@ -187,7 +201,19 @@ impl Lab {
                 let frame = Frame::Response(key, token.api_version, frame);
                 self.post(id, asker, (asker, call), frame);
             }
-            RaftOutput::Committed { records, .. } => member.told.extend(records),
+            RaftOutput::Committed { records, .. } => {
+                member.told.extend(records);
+                member.batches_since_snapshot += 1;
+                if self.snapshot_every.is_some_and(|n| member.batches_since_snapshot >= n) {
+                    self.snapshot(id);
+                }
+            }
+            RaftOutput::Snapshot { id: snapshot, records } => {
+                // The lab's own records of a snapshot: the offset, then the record.
+                member.told = records.iter().map(|record| unpack(record)).collect();
+                member.batches_since_snapshot = 0;
+                self.say(format!("{id} loads {} records, all below {}", records.len(), snapshot.end_offset));
+            }
             RaftOutput::BecameLeader { epoch } => {
                 assert_eq!(member.leads, None, "{id} gains what it has");
                 member.leads = Some(epoch);
@@ -341,12 +367,13 @@ impl Lab {
         let member = self.members.get_mut(&id).expect("a member");
         member.raft = None;
         member.told.clear();
+        member.batches_since_snapshot = 0;
         member.leads = None;
         member.high_watermark_seen = Offset(0);
         self.waiting.retain(|(asker, _), _| *asker != id);
-        self.tokens.retain(|_, (_, answerer, _)| *answerer != id);
-        self.wire
-            .retain(|_, flight| flight.from != id || matches!(flight.frame, Frame::Response(..)));
+        self.tokens.retain(|_, (asker, answerer, _)| *asker != id && *answerer != id);
+        // Its requests die with it, and so do the connections that answers would come back by.
+        self.wire.retain(|_, flight| flight.call.0 != id);
     }
 
     pub(crate) fn power_failure(&mut self, id: BrokerId, loss: Loss) {
@@ -372,6 +399,28 @@ impl Lab {
 
     pub(crate) fn append(&mut self, id: BrokerId, records: Vec<Bytes>) -> Option<(Offset, Offset)> {
         self.call(id, |raft, _, cx, out| raft.as_mut()?.append(cx, records, out))
+    }
+
+    /// The member's owner makes a snapshot of what it was told.
+    pub(crate) fn snapshot(&mut self, id: BrokerId) {
+        let member = self.members.get_mut(&id).expect("a member");
+        let Some((last, _)) = member.told.last() else { return };
+        let (end, records) = (last.plus(1), member.told.iter().map(pack).collect());
+        member.batches_since_snapshot = 0;
+        self.call(id, |raft, _, cx, _| {
+            if let Some(raft) = raft {
+                raft.create_snapshot(cx, end, records, "record-bytes");
+            }
+        });
+    }
+
+    /// A member gets a new, empty disk.
+    pub(crate) fn wipe(&mut self, id: BrokerId) {
+        self.crash(id);
+        let member = self.members.get_mut(&id).expect("a member");
+        member.disk = MemoryDisk::new();
+        member.epoch_seen = LeaderEpoch(0);
+        member.synced_seen = Offset(0);
     }
 
     pub(crate) fn shutdown(&mut self, id: BrokerId) {

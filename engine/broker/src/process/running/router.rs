@@ -50,6 +50,13 @@ impl Running {
             (Listener::Broker, RequestKind::DescribeCluster(body)) => {
                 self.describe_cluster(cx, token, &body);
             }
+            (Listener::Broker, RequestKind::DescribeTopicPartitions(body)) => {
+                let Some(broker) = &self.broker else { return };
+                let limit = self.config.settings.max_request_partition_size_limit;
+                let answer = api::describe_topic_partitions::answer(&body, limit, &broker.image);
+                let response = ResponseKind::DescribeTopicPartitions(answer);
+                self.server.respond(cx, token, Some(&response));
+            }
             (Listener::Broker, RequestKind::FindCoordinator(body)) => {
                 let response = api::find_coordinator::answer(&body, token.api_version);
                 self.server.respond(cx, token, Some(&ResponseKind::FindCoordinator(response)));
