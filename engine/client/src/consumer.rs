@@ -8,19 +8,24 @@
 //!                └──── out of range ────┘
 //! ```
 //!
+//! Where a leader says that another replica is closer (KIP-392), the partition is fetched from there until the leader
+//! changes, the replica fails, or `metadata.max.age.ms` has passed.
+//!
 //! Invariants
 //! * No record before the position is ever delivered, although a fetch returns whole batches.
 //! * An answer to a question that was asked before the position was set anew is ignored.
 //!
-//! Simplified: every fetch is a full one (no fetch sessions, KIP-227), from the leader (no KIP-392); a corrupt batch is
-//! fetched again after a backoff, where the Java consumer throws; read-uncommitted only.
+//! Simplified: a corrupt batch is fetched again after a backoff, where the Java consumer throws; a partition whose fetch
+//! failed is left out for a backoff, where the Java consumer only waits for newer metadata; fetch sessions are not ended
+//! when the consumer closes; read-uncommitted only.
 
 mod fetch;
 mod position;
+mod read_replica;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use klamm_node::config::ConsumerConfig;
 use klamm_node::event::Word;
@@ -31,6 +36,7 @@ use klamm_node::{
 use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
 use klamm_protocol::{Completed, ErrorCode, RpcError};
 
+use self::fetch::{BrokerFetch, FetchAsk};
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
 use crate::metadata::{Leader, Metadata};
@@ -63,16 +69,18 @@ enum State {
 #[derive(Clone, Debug)]
 struct Assigned {
     state: State,
+    /// The replica that the leader wants it to be read from, and until when that holds (KIP-392).
+    preferred: Option<(BrokerId, Time)>,
     /// Grows when the position is set rather than reached: answers to older questions are ignored.
     turn: u64,
-    /// A request about it is under way.
+    /// A look-up or a validation is under way.
     busy: bool,
     /// Not before this.
     retry_at: Time,
     failures: u32,
 }
 
-/// What a request is about: partitions with their turns.
+/// What a request is about: partitions with their turns. What a fetch is about its session knows.
 #[derive(Clone, Debug)]
 struct Asked {
     api: ApiKey,
@@ -96,9 +104,8 @@ pub struct Consumer {
     backoff: Backoff,
     core: Core<Asked>,
     partitions: BTreeMap<TopicPartition, Assigned>,
-    /// Brokers that a fetch is under way to; one at a time, as in Kafka.
-    fetching: BTreeSet<Endpoint>,
-    fetches: usize,
+    /// The fetch sessions with the brokers, one fetch under way in each, as in Kafka.
+    fetches: BTreeMap<Endpoint, BrokerFetch>,
     read: u64,
     wake: Option<Time>,
 }
@@ -121,8 +128,7 @@ impl Consumer {
             backoff,
             core: Core::new(shared, metadata),
             partitions: BTreeMap::new(),
-            fetching: BTreeSet::new(),
-            fetches: 0,
+            fetches: BTreeMap::new(),
             read: 0,
             wake: None,
             config,
@@ -162,7 +168,8 @@ impl Consumer {
                 State::Fetch(Position { offset, epoch, leader_epoch: LeaderEpoch::NONE })
             }
         };
-        let assigned = Assigned { state, turn, busy: false, retry_at: cx.now, failures: 0 };
+        let (preferred, busy, failures) = (None, false, 0);
+        let assigned = Assigned { state, preferred, turn, busy, retry_at: cx.now, failures };
         self.partitions.insert(partition, assigned);
     }
 
@@ -183,10 +190,13 @@ impl Consumer {
         }
     }
 
-    /// Asks the leaders what there is to ask, one request a broker and kind.
+    /// Asks the brokers what there is to ask, one request a broker and kind.
     fn ask(&mut self, cx: &mut Context<'_>) {
-        let mut wanted: BTreeMap<(BrokerId, i16), Wanted> = BTreeMap::new();
-        let mut wake: BTreeSet<Time> = BTreeSet::new();
+        // In the order in which brokers will be asked: look-ups and validations, then fetches.
+        let mut wanted: BTreeMap<(i16, BrokerId), Wanted> = BTreeMap::new();
+        let mut fetches: Vec<(Endpoint, Vec<(TopicPartition, FetchAsk)>)> = Vec::new();
+        let mut wake: Option<Time> = None;
+        let mut sooner = |at: Time| wake = Some(wake.map_or(at, |known| known.min(at)));
         let mut leaderless = false;
         for (partition, assigned) in &mut self.partitions {
             if assigned.busy || matches!(assigned.state, State::Stopped(_)) {
@@ -197,26 +207,58 @@ impl Consumer {
                 continue;
             };
             if assigned.retry_at > cx.now {
-                wake.insert(assigned.retry_at);
+                sooner(assigned.retry_at);
                 continue;
             }
-            let api = assigned.next_request(leader);
-            let entry = wanted.entry((leader.id, api as i16));
+            let api = assigned.next_request(cx, partition, leader);
+            if let (ApiKey::Fetch, State::Fetch(position)) = (api, assigned.state) {
+                let (to, offline) = match assigned.read_replica(cx, partition) {
+                    None => (to, false),
+                    Some(replica) => match self.core.metadata.broker(replica) {
+                        Some(at) => (at, false),
+                        None => {
+                            assigned.prefer(cx, partition, None, "unreachable");
+                            (to, true)
+                        }
+                    },
+                };
+                leaderless |= offline;
+                if self.fetches.get(to).is_some_and(|fetch| fetch.under_way) {
+                    continue;
+                }
+                let ask = FetchAsk {
+                    topic: self.core.metadata.topic_id(&partition.topic),
+                    offset: position.offset,
+                    leader_epoch: leader.epoch,
+                    turn: assigned.turn,
+                };
+                match fetches.iter_mut().find(|(at, _)| at == to) {
+                    Some((_, asks)) => asks.push((partition.clone(), ask)),
+                    None => fetches.push((to.clone(), vec![(partition.clone(), ask)])),
+                }
+                continue;
+            }
+            let entry = wanted.entry((api as i16, leader.id));
             let at = entry.or_insert_with(|| Wanted { to: to.clone(), partitions: Vec::new() });
             at.partitions.push((partition.clone(), leader));
         }
         if leaderless {
             self.core.metadata.refresh();
         }
-        for ((_, api), wanted) in wanted {
+        for ((api, _), wanted) in wanted {
             match self.core.ready(cx, &wanted.to) {
                 Ok(()) if api == ApiKey::ListOffsets as i16 => self.look_up(cx, wanted),
-                Ok(()) if api == ApiKey::OffsetForLeaderEpoch as i16 => self.validate(cx, wanted),
-                Ok(()) => self.fetch(cx, wanted),
-                Err(retry) => wake.extend(retry),
+                Ok(()) => self.validate(cx, wanted),
+                Err(retry) => retry.into_iter().for_each(&mut sooner),
             }
         }
-        self.wake = wake.first().copied();
+        for (to, asks) in fetches {
+            match self.core.ready(cx, &to) {
+                Ok(()) => self.fetch(cx, to, asks),
+                Err(retry) => retry.into_iter().for_each(&mut sooner),
+            }
+        }
+        self.wake = wake;
     }
 
     /// The tag of a request about some partitions, which are busy from now on.
@@ -236,7 +278,11 @@ impl Consumer {
     fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<Asked>) {
         let asked = done.tag;
         if asked.api == ApiKey::Fetch {
-            self.fetching.remove(&asked.to);
+            return match done.outcome {
+                Ok(ResponseKind::Fetch(response)) => self.fetched(cx, &asked.to, &response),
+                Ok(_) => self.fetch_failed(cx, &asked.to, ErrorCode::UNKNOWN_SERVER_ERROR.word()),
+                Err(error) => self.fetch_failed(cx, &asked.to, error.word()),
+            };
         }
         for (partition, turn) in &asked.partitions {
             if let Some(assigned) = self.partitions.get_mut(partition)
@@ -246,7 +292,6 @@ impl Consumer {
             }
         }
         match done.outcome {
-            Ok(ResponseKind::Fetch(response)) => self.fetched(cx, &asked, &response),
             Ok(ResponseKind::ListOffsets(response)) => self.looked_up(cx, &asked, &response),
             Ok(ResponseKind::OffsetForLeaderEpoch(response)) => {
                 self.validated(cx, &asked, &response);
@@ -254,7 +299,7 @@ impl Consumer {
             Ok(_) => {
                 for (partition, turn) in &asked.partitions {
                     let code = ErrorCode::UNKNOWN_SERVER_ERROR;
-                    self.retry(cx, partition, *turn, &asked, code, None);
+                    self.retry(cx, partition, *turn, asked.about(partition), code, None);
                 }
             }
             Err(RpcError::UnsupportedVersion) if asked.api == ApiKey::OffsetForLeaderEpoch => {
@@ -271,9 +316,9 @@ impl Consumer {
             }
             Err(error) => {
                 for (partition, turn) in &asked.partitions {
-                    let word = Some(error.word());
+                    let (word, about) = (Some(error.word()), asked.about(partition));
                     let code = ErrorCode::NETWORK_EXCEPTION;
-                    self.retry(cx, partition, *turn, &asked, code, word);
+                    self.retry(cx, partition, *turn, about, code, word);
                 }
             }
         }
@@ -286,7 +331,7 @@ impl Consumer {
         cx: &mut Context<'_>,
         partition: &TopicPartition,
         turn: u64,
-        asked: &Asked,
+        (api, tried): (ApiKey, LeaderEpoch),
         error: ErrorCode,
         word: Option<Word>,
     ) {
@@ -294,13 +339,12 @@ impl Consumer {
         let Some(failures) = at else { return };
         cx.observe(EventKind::RequestRetried {
             partition: partition.clone(),
-            api_key: asked.api as i16,
+            api_key: api as i16,
             error: word.unwrap_or_else(|| error.word()),
         });
         if shows_stale_metadata(error) {
             self.core.metadata.refresh();
         }
-        let tried = asked.epochs.get(partition).copied().unwrap_or(LeaderEpoch::NONE);
         let moved = self.core.metadata.leader(partition).is_some_and(|(now, _)| now.epoch > tried);
         let retry_at = if moved { cx.now } else { self.backoff.until(cx, failures) };
         if let Some(assigned) = self.current(partition, turn) {
@@ -330,17 +374,37 @@ impl Consumer {
     }
 }
 
+impl Asked {
+    /// A fetch, of which its session knows the rest.
+    fn fetch(to: Endpoint) -> Self {
+        Self { api: ApiKey::Fetch, partitions: Vec::new(), epochs: BTreeMap::new(), to }
+    }
+
+    /// What was asked of a partition, and in which epoch of its leader.
+    fn about(&self, partition: &TopicPartition) -> (ApiKey, LeaderEpoch) {
+        (self.api, self.epochs.get(partition).copied().unwrap_or(LeaderEpoch::NONE))
+    }
+}
+
 impl Assigned {
-    /// What to ask the leader. A leader of another epoch than the last is checked first, if anything was read so far.
-    fn next_request(&mut self, leader: Leader) -> ApiKey {
-        if let State::Fetch(position) = &mut self.state
+    /// What to ask. A leader of another epoch than the last is checked first, if anything was read so far (KIP-320); and
+    /// where the last one said to read from was its business.
+    fn next_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        partition: &TopicPartition,
+        leader: Leader,
+    ) -> ApiKey {
+        if let State::Fetch(position) = self.state
             && position.leader_epoch != leader.epoch
         {
-            if position.epoch.0 >= 0 && position.leader_epoch.0 >= 0 {
-                self.state = State::Validate(*position);
+            let known = position.leader_epoch.0 >= 0;
+            self.state = if position.epoch.0 >= 0 && known {
+                State::Validate(position)
             } else {
-                position.leader_epoch = leader.epoch;
-            }
+                State::Fetch(Position { leader_epoch: leader.epoch, ..position })
+            };
+            self.prefer(cx, partition, None, "leader-changed");
         }
         match self.state {
             State::LookUp { .. } => ApiKey::ListOffsets,

@@ -20,7 +20,13 @@ impl Replicas {
     pub(super) fn checkpoint_due(&mut self, cx: &mut Context<'_>) {
         let every = self.config.replica_high_watermark_checkpoint_interval;
         let done = self.checkpoint_high_watermarks(cx);
-        self.checkpointed(cx, Wake::HighWatermarkCheckpoint, every, HIGH_WATERMARK_CHECKPOINT, done);
+        self.checkpointed(
+            cx,
+            Wake::HighWatermarkCheckpoint,
+            every,
+            HIGH_WATERMARK_CHECKPOINT,
+            done,
+        );
     }
 
     /// Writes the log starts, every `log.flush.start.offset.checkpoint.interval.ms`.
@@ -34,7 +40,13 @@ impl Replicas {
     pub(super) fn recovery_point_checkpoint_due(&mut self, cx: &mut Context<'_>) {
         let every = self.config.log_flush_offset_checkpoint_interval;
         let done = self.checkpoint_recovery_points(cx);
-        self.checkpointed(cx, Wake::RecoveryPointCheckpoint, every, RECOVERY_POINT_CHECKPOINT, done);
+        self.checkpointed(
+            cx,
+            Wake::RecoveryPointCheckpoint,
+            every,
+            RECOVERY_POINT_CHECKPOINT,
+            done,
+        );
     }
 
     fn checkpointed(

@@ -213,8 +213,7 @@ impl Partition {
             // A compacted topic loses old values, never what its keys say now.
             return Err(ErrorCode::POLICY_VIOLATION);
         }
-        let to =
-            if offset == TO_HIGH_WATERMARK { self.high_watermark } else { Offset(offset) };
+        let to = if offset == TO_HIGH_WATERMARK { self.high_watermark } else { Offset(offset) };
         if to.0 < 0 || to > self.high_watermark {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }

@@ -9,7 +9,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, TopicPartition, planted};
+use klamm_node::{
+    BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, TopicPartition,
+    planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::convert;
@@ -23,6 +26,7 @@ use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::read::{Asker, PartitionRead, ReadAsk};
 use super::session::{FetchItem, ReadResult, SessionUse, TopicRef};
+use super::throttle::Side;
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
 
 /// How many partitions a parked fetch names in its event.
@@ -156,11 +160,12 @@ impl Replicas {
             forgotten.extend(topic.partitions.iter().map(|index| (by.clone(), *index)));
         }
         let (id, epoch) = (request.session_id, request.session_epoch);
-        let opened = self.sessions.open(cx, token, (id, epoch), asked, forgotten, |topic, index| {
-            let TopicRef::Name(name) = topic else { return None };
-            let (topic, _) = image::topic_by_name(image, name.as_str())?;
-            Some(PartitionKey { topic, partition: index })
-        });
+        let opened =
+            self.sessions.open(cx, token, (id, epoch), asked, forgotten, |topic, index| {
+                let TopicRef::Name(name) = topic else { return None };
+                let (topic, _) = image::topic_by_name(image, name.as_str())?;
+                Some(PartitionKey { topic, partition: index })
+            });
         let (items, session) = match opened {
             Ok(opened) => opened,
             Err(code) => {
@@ -202,9 +207,10 @@ impl Replicas {
         fetch: &ParkedFetch,
     ) -> (Option<&'static str>, ReplicaOutput) {
         let outcome = self.read(cx, image, fetch, None);
-        let errors = outcome.reads.iter().enumerate().filter_map(|(at, read)| {
-            read.as_ref().err().filter(|_| !fetch.unknown.contains(&at))
-        });
+        let errors =
+            outcome.reads.iter().enumerate().filter_map(|(at, read)| {
+                read.as_ref().err().filter(|_| !fetch.unknown.contains(&at))
+            });
         let word = match errors.copied().next() {
             // Fenced by a newer epoch: the leader that it was parked at has learnt of its successor, or of itself.
             Some(ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH) => {
@@ -235,6 +241,10 @@ impl Replicas {
                 return true;
             }
             if item.ask.offset < end {
+                if partition.may_throttle(fetch.asker.replica()) && self.throttles.is_over(cx.now) {
+                    // KIP-73: it would get nothing of this one.
+                    continue;
+                }
                 if fetch.min_bytes <= 1 || partition.is_in_older_segment(item.ask.offset, end) {
                     return true;
                 }
@@ -304,7 +314,16 @@ impl Replicas {
         if let Asker::Follower(follower) = fetch.asker {
             partition.known_follower(follower, item.ask.current_leader_epoch)?;
         }
-        let read = partition.read(cx, &item.ask, fetch.asker, budget, at_least_one)?;
+        let mut read = partition.read(cx, &item.ask, fetch.asker, budget, at_least_one)?;
+        // KIP-73: a throttled follower gets nothing of this one for now; what its position says counts all the same.
+        let follower = fetch.asker.replica();
+        if !read.records.is_empty()
+            && partition.may_throttle(follower)
+            && self.throttles.holds(cx, Side::Leader, &partition.name, follower)
+        {
+            read.records = bytes::Bytes::new();
+            read.settled = false;
+        }
         let (Asker::Follower(follower), Some(touched)) = (fetch.asker, touched) else {
             return Ok(read);
         };
@@ -335,6 +354,16 @@ impl Replicas {
         Ok(read)
     }
 
+    /// Counts what goes to followers of throttled partitions.
+    fn count_throttled(&mut self, now: Time, fetch: &ParkedFetch, reads: &[ReadResult]) {
+        for (item, read) in fetch.items.iter().zip(reads) {
+            let (Some(key), Ok(read)) = (item.key, read) else { continue };
+            if self.partitions.get(&key).is_some_and(|held| held.config.throttled.as_leader) {
+                self.throttles.record(now, Side::Leader, read.records.len());
+            }
+        }
+    }
+
     /// The response to what was read: of a session only what its fetcher does not know yet.
     fn answer(
         &mut self,
@@ -344,6 +373,9 @@ impl Replicas {
         fetch: &ParkedFetch,
         reads: Vec<ReadResult>,
     ) -> FetchResponse {
+        if let Asker::Follower(_) = fetch.asker {
+            self.count_throttled(cx.now, fetch, &reads);
+        }
         let mut response = FetchResponse::default();
         let mut chosen = Vec::new();
         match fetch.session {

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, TopicPartition, planted};
+use klamm_node::{
+    BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, TopicPartition, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
@@ -25,6 +27,7 @@ use klamm_protocol::kafka::messages::{
 use super::follower::{Followed, FollowerState};
 use super::image::{self, Image};
 use super::partition::Partition;
+use super::throttle::Side;
 use super::{
     PartitionKey, ReplicaCall, ReplicaOutput, Replicas, SearchStep, Wake, at_least_a_moment,
 };
@@ -115,9 +118,10 @@ impl Fetchers {
 
 /// Which fetcher of a leader a partition belongs to: Kafka's hash of its name, so that the same partitions share one.
 fn fetcher_of(name: &TopicPartition, per_leader: i32) -> i32 {
-    let hash = name.topic.encode_utf16().fold(0_i32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
-    });
+    let hash = name
+        .topic
+        .encode_utf16()
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     let mixed = hash.wrapping_mul(31).wrapping_add(name.partition);
     (mixed & i32::MAX) % per_leader
 }
@@ -126,7 +130,7 @@ impl Replicas {
     /// Sends a fetcher's next fetch, if none is on its way and there is something to ask or to take back.
     pub(super) fn fetch_from(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         image: &Image,
         id: FetcherId,
         out: &mut Vec<ReplicaOutput>,
@@ -148,6 +152,14 @@ impl Replicas {
         let mut wake: Option<Time> = None;
         for key in &fetcher.partitions {
             let Some(partition) = self.partitions.get_mut(key) else { continue };
+            // KIP-73: looked at again after a backoff, as in Kafka.
+            if partition.may_throttle_itself()
+                && self.throttles.holds(cx, Side::Follower, &partition.name, self.me.id)
+            {
+                let later = cx.now + at_least_a_moment(self.config.replica_fetch_backoff);
+                wake = Some(wake.map_or(later, |earlier| earlier.min(later)));
+                continue;
+            }
             let Some(follower) = partition.following_mut() else { continue };
             if !follower.is_ready(cx.now) {
                 if let FollowerState::Delayed(until) = follower.state {
@@ -273,6 +285,10 @@ impl Replicas {
         let Some(partition) = self.partitions.get_mut(&key) else { return false };
         if !still_asks(partition, ask) {
             return false;
+        }
+        if partition.config.throttled.as_follower {
+            let bytes = data.records.as_ref().map_or(0, bytes::Bytes::len);
+            self.throttles.record(cx.now, Side::Follower, bytes);
         }
         match ErrorCode(data.error_code) {
             ErrorCode::NONE => match partition.follow(cx, data) {

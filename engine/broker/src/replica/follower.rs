@@ -30,6 +30,8 @@ pub(super) enum FollowerState {
 pub(super) struct Follower {
     /// What it is about to do.
     pub state: FollowerState,
+    /// How far it was behind the leader's high watermark after its last fetch; none before the first.
+    pub lag: Option<i64>,
 }
 
 impl Follower {
@@ -38,7 +40,7 @@ impl Follower {
     /// Z01 (KIP-101): nothing is cut here. The high watermark reaches a follower one round trip late, so records above its
     /// own may be committed. Where the logs part is the leader's to say, by epochs, at the first fetch.
     pub(super) fn starting() -> Self {
-        Self { state: FollowerState::Fetching }
+        Self { state: FollowerState::Fetching, lag: None }
     }
 
     /// Whether it may fetch now.
@@ -72,7 +74,8 @@ impl Partition {
     ) -> Result<Followed, DiskError> {
         if data.diverging_epoch.epoch >= 0 || data.diverging_epoch.end_offset >= 0 {
             if planted("raise_hw_before_truncating") {
-                let to = Offset(data.high_watermark).clamp(self.log.log_start(), self.log.log_end());
+                let to =
+                    Offset(data.high_watermark).clamp(self.log.log_start(), self.log.log_end());
                 self.move_high_watermark(cx, to, Because::Input);
             }
             let epoch = LeaderEpoch(data.diverging_epoch.epoch);
@@ -105,6 +108,10 @@ impl Partition {
                     | AppendError::OutOfOrder { .. }),
                 ) => return Ok(Followed::Refused(error.to_string())),
             }
+        }
+        let lag = data.high_watermark.saturating_sub(self.log.log_end().0).max(0);
+        if let Some(follower) = self.following_mut() {
+            follower.lag = Some(lag);
         }
         // A leader's high watermark may be behind this one: it may have been elected before it heard of it.
         let to = Offset(data.high_watermark).min(self.log.log_end()).max(self.log.log_start());

@@ -3,7 +3,9 @@
 //! *Flows in*: requests of clients and followers. *Flows out*: responses, always at once. *Must never*: tell a client an
 //! end offset that a later answer would take back.
 
-use klamm_node::{BrokerId, Context, EventKind, LeaderEpoch, Offset, Timestamp, TopicPartition, planted};
+use klamm_node::{
+    BrokerId, Context, EventKind, LeaderEpoch, Offset, Timestamp, TopicPartition, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::list_offsets_request::ListOffsetsPartition;

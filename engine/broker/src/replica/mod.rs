@@ -40,11 +40,14 @@ mod partition;
 mod produce;
 mod proposals;
 mod read;
+mod reconfigure;
 mod recovery;
+mod role;
 mod session;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod transition;
 
 use std::collections::BTreeMap;
@@ -64,9 +67,11 @@ use partition::Partition;
 use proposals::Proposals;
 use recovery::Recovered;
 use session::Sessions;
+use throttle::Throttles;
 
 pub use fetcher::FetcherId;
 pub use image::Image;
+pub use role::{PartitionRole, RoleMove, role_figure};
 pub use summary::{BatchSummary, ReplicaRole, ReplicaSummary};
 
 /// How long a broker waits after a failed AlterPartition, as Kafka's AlterPartitionManager does.
@@ -208,6 +213,7 @@ pub struct Replicas {
     /// What the log-start checkpoint says.
     log_starts: BTreeMap<TopicPartition, Offset>,
     directories: Directories,
+    throttles: Throttles,
     /// True while a checkpoint may name what is no longer there.
     checkpoints_stale: bool,
     /// True once this broker has asked to leave.

@@ -8,16 +8,20 @@
 
 use klamm_node::config::TopicConfig;
 use klamm_node::event::Word;
-use klamm_node::{Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
-    TopicPartition, planted};
+use klamm_node::{
+    Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
+    TopicPartition, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::TimestampType;
 use klamm_storage::{Appended, Log};
 
-use super::{PartitionKey, disk_failed};
 use super::follower::Follower;
 use super::image::{self, Image};
 use super::leader::{Leader, WatermarkView, effective_min_isr};
+use super::role::{PartitionRole, RoleMove};
+use super::throttle::{self, Throttled};
+use super::{PartitionKey, disk_failed};
 
 /// What a partition takes from its topic's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,12 +36,15 @@ pub(super) struct PartitionConfig {
     pub flush_messages: i64,
     /// `message.timestamp.type`.
     pub timestamp_type: TimestampType,
+    /// Whether its replication is throttled here (KIP-73).
+    pub throttled: Throttled,
     /// Whether `cleanup.policy` has `delete`: only then may a person delete records.
     pub deletes: bool,
 }
 
-impl From<&TopicConfig> for PartitionConfig {
-    fn from(config: &TopicConfig) -> Self {
+impl PartitionConfig {
+    /// What a topic's settings mean for one of its partitions on a broker.
+    pub(super) fn new(config: &TopicConfig, partition: i32, me: BrokerId) -> Self {
         let timestamp_type = match config.message_timestamp_type.as_str() {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
@@ -48,6 +55,10 @@ impl From<&TopicConfig> for PartitionConfig {
             segment_bytes: config.segment_bytes,
             flush_messages: config.flush_messages,
             timestamp_type,
+            throttled: Throttled {
+                as_leader: throttle::names(&config.leader_throttled_replicas, partition, me),
+                as_follower: throttle::names(&config.follower_throttled_replicas, partition, me),
+            },
             deletes: config.cleanup_policy.split(',').any(|policy| policy.trim() == "delete"),
         }
     }
@@ -90,7 +101,25 @@ pub(super) struct Partition {
     pub role: Role,
 }
 
+impl Role {
+    /// Its place in the table of roles.
+    pub(super) fn kind(&self) -> PartitionRole {
+        match self {
+            Self::Leader(_) => PartitionRole::Leader,
+            Self::Follower(_) => PartitionRole::Follower,
+            Self::Failed => PartitionRole::Offline,
+        }
+    }
+}
+
 impl Partition {
+    /// Takes another role, by a move of the table.
+    pub(super) fn change_role(&mut self, event: RoleMove, role: Role) {
+        let to = self.role.kind().after(event);
+        assert_eq!(to, role.kind(), "'{}' leads to another role", event.name());
+        self.role = role;
+    }
+
     /// The leadership, if this broker has it.
     pub(super) fn leading(&self) -> Result<&Leader, ErrorCode> {
         match &self.role {
@@ -281,7 +310,7 @@ impl Partition {
     /// Takes the partition out of service: its disk can't be trusted any more (KAFKA-10778).
     pub(super) fn storage_failed(&mut self, cx: &mut Context<'_>, error: &DiskError) {
         if self.role != Role::Failed {
-            self.role = Role::Failed;
+            self.change_role(RoleMove::DiskFailed, Role::Failed);
             disk_failed(cx, &format!("{}: {error}", self.name));
         }
     }

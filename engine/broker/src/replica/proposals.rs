@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
-use klamm_node::{Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Time, planted};
+use klamm_node::{
+    Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Time, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;

@@ -4,10 +4,13 @@
 //! error. *Must never*: answer a reader whose leader epoch is not this replica's.
 
 use bytes::Bytes;
-use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, planted};
+use klamm_node::{
+    BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, TopicPartition, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_storage::ReadError;
 
+use super::disk_failed;
 use super::image::{self, Image};
 use super::partition::{Partition, Role};
 
@@ -174,7 +177,7 @@ impl Partition {
             return Ok(read);
         }
         let found = self.log.read(cx.disk, ask.offset, max_bytes, end, at_least_one);
-        read.records = found.map_err(|error| read_failed(&error))?.bytes;
+        read.records = found.map_err(|error| read_failed(cx, &self.name, &error))?.bytes;
         Ok(read)
     }
 
@@ -232,10 +235,13 @@ impl Partition {
     }
 }
 
-fn read_failed(error: &ReadError) -> ErrorCode {
+fn read_failed(cx: &mut Context<'_>, name: &TopicPartition, error: &ReadError) -> ErrorCode {
     match error {
         ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         ReadError::Corrupt { .. } => ErrorCode::CORRUPT_MESSAGE,
-        ReadError::Disk(_) => ErrorCode::KAFKA_STORAGE_ERROR,
+        ReadError::Disk(error) => {
+            disk_failed(cx, &format!("{name}: {error}"));
+            ErrorCode::KAFKA_STORAGE_ERROR
+        }
     }
 }

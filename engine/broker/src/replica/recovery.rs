@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{Because, BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers, TopicId,
-    TopicPartition, planted};
+use klamm_node::{
+    Because, BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers,
+    TopicId, TopicPartition, planted,
+};
 use klamm_storage::layout::{
     HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, PutAway, RECOVERY_POINT_CHECKPOINT,
     parse_partition_dir, parse_put_away_dir,
@@ -18,7 +20,9 @@ use super::directories::Directories;
 use super::fetcher::Fetchers;
 use super::parked::Parked;
 use super::proposals::Proposals;
+use super::role::{PartitionRole, RoleMove};
 use super::session::Sessions;
+use super::throttle::Throttles;
 use super::{Me, Replicas, Wake, at_least_a_moment, half};
 
 /// A log found on the disk.
@@ -100,6 +104,7 @@ impl Replicas {
         let sessions = Sessions::new(slots.unwrap_or(0), cx.now);
         let mut replicas = Self {
             me: Me { id, broker_epoch: BrokerEpoch(-1) },
+            throttles: Throttles::new(&config),
             config,
             partitions: BTreeMap::new(),
             recovered,
@@ -128,12 +133,13 @@ impl Replicas {
         name: &TopicPartition,
         topic: TopicId,
         config: LogConfig,
-    ) -> DiskResult<(Log, Offset)> {
+    ) -> DiskResult<(Log, Offset, PartitionRole)> {
         if let Some(found) = self.recovered.remove(name) {
             if found.topic == topic || planted("topic_identity_by_name") {
                 let mut log = found.log;
                 log.set_config(config);
-                return Ok((log, found.high_watermark));
+                let role = PartitionRole::Found.after(RoleMove::LogClaimed);
+                return Ok((log, found.high_watermark, role));
             }
             self.put_stray_away(cx, name, found)?;
         }
@@ -142,7 +148,7 @@ impl Replicas {
         PartitionMetadata { topic_id: topic }.write(cx.disk, &dir)?;
         self.checkpoint_soon(name);
         let start = log.log_start();
-        Ok((log, start))
+        Ok((log, start, PartitionRole::Absent.after(RoleMove::LogCreated)))
     }
 
     /// Takes a log out of use that metadata does not know here.
@@ -153,6 +159,7 @@ impl Replicas {
         found: Recovered,
     ) -> DiskResult<()> {
         cx.observe(EventKind::ReplicaStopped { partition: name.clone() });
+        PartitionRole::Found.after(RoleMove::Unknown);
         let Recovered { topic, log, .. } = found;
         self.put_away(cx, name, topic, log, PutAway::Stray, Because::Previous)
     }

@@ -250,8 +250,8 @@ impl Sessions {
         reads: &[ReadResult],
     ) -> i32 {
         let privileged = replica.0 >= 0;
-        let room = self.sessions.len() < self.slots
-            || self.try_evict(cx, (privileged, items.len(), 0));
+        let room =
+            self.sessions.len() < self.slots || self.try_evict(cx, (privileged, items.len(), 0));
         if !room {
             return NO_SESSION;
         }
@@ -357,11 +357,8 @@ impl Sessions {
         let (session, reason) = if let Some((_, id)) = idle {
             (*id, "idle")
         } else {
-            let list = if newcomer.0 {
-                &self.evictable_by_privileged
-            } else {
-                &self.evictable_by_all
-            };
+            let list =
+                if newcomer.0 { &self.evictable_by_privileged } else { &self.evictable_by_all };
             match list.first() {
                 Some(least) if newcomer >= *least => {
                     (least.2, if newcomer.0 == least.0 { "fewer-partitions" } else { "client" })

@@ -4,6 +4,7 @@
 //! what would be lost if its decision were reversed; the transcript shows the way.
 
 mod lab;
+mod sessions;
 
 use klamm_node::Offset;
 use lab::run;
@@ -174,6 +175,18 @@ fn a_broker_stops_when_its_disk_fails() {
 fn a_rotten_batch_is_not_replicated() {
     let mut lab = situation!("bit_rot");
     assert_eq!(lab.log_of(2), "");
+}
+
+#[test]
+fn a_throttled_follower_waits_and_one_in_sync_does_not() {
+    let lab = situation!("throttled_leader");
+    assert_eq!(lab.summary(2).log_end, lab.summary(1).log_end, "in the end it has everything");
+}
+
+#[test]
+fn a_follower_throttles_itself_while_it_is_behind() {
+    situation!("throttled_follower");
+    situation!("throttled_follower_behind");
 }
 
 #[test]

@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_controller::image::{ConfigResource, ImageChange, PartitionImage};
-use klamm_node::{Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch, TopicId, planted};
+use klamm_node::{
+    Because, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, PartitionEpoch,
+    TopicId, planted,
+};
 use klamm_storage::LogConfig;
 use klamm_storage::layout::PutAway;
 
@@ -14,6 +17,7 @@ use super::follower::Follower;
 use super::image::{self, Image};
 use super::leader::Leader;
 use super::partition::{Partition, PartitionConfig, Role};
+use super::role::RoleMove;
 use super::{PartitionKey, ReplicaOutput, Replicas, disk_failed};
 
 impl Replicas {
@@ -27,6 +31,7 @@ impl Replicas {
         image: &Image,
         out: &mut Vec<ReplicaOutput>,
     ) {
+        self.configure_throttles(image);
         let keys = image
             .partitions()
             .map(|(topic, index, _)| PartitionKey { topic: topic.id, partition: index });
@@ -67,8 +72,10 @@ impl Replicas {
                 ImageChange::ConfigChanged { resource: ConfigResource::Topic(name), .. } => {
                     configured.extend(image.topic_id(name));
                 }
-                ImageChange::ConfigChanged { .. }
-                | ImageChange::BrokerRegistered { .. }
+                ImageChange::ConfigChanged { resource: ConfigResource::Broker(_), .. } => {
+                    self.configure_throttles(image);
+                }
+                ImageChange::BrokerRegistered { .. }
                 | ImageChange::BrokerFenced { .. }
                 | ImageChange::BrokerUnfenced { .. }
                 | ImageChange::BrokerShuttingDown { .. }
@@ -89,12 +96,12 @@ impl Replicas {
         self.partitions.range(first..=last).map(|(key, _)| *key).collect()
     }
 
-    fn configure(&mut self, image: &Image, topic: TopicId) {
+    pub(super) fn configure(&mut self, image: &Image, topic: TopicId) {
         let Some(name) = image.topic_name(topic) else { return };
         let config = image.topic_config(name, &self.config);
         for key in self.of_topic(topic) {
             if let Some(partition) = self.partitions.get_mut(&key) {
-                partition.config = PartitionConfig::from(&config);
+                partition.config = PartitionConfig::new(&config, key.partition, self.me.id);
                 partition.log.set_config(LogConfig::from(&config));
             }
         }
@@ -142,6 +149,7 @@ impl Replicas {
         self.fetchers.leave(key);
         let name = partition.name.clone();
         cx.observe_because(EventKind::ReplicaStopped { partition: name.clone() }, because);
+        partition.role.kind().after(RoleMove::Unassigned);
         let (log, why) = (partition.log, PutAway::Deleted);
         if let Err(error) = self.put_away(cx, &name, key.topic, log, why, Because::Previous) {
             disk_failed(cx, &format!("the log of {name} can't be put away: {error}"));
@@ -193,8 +201,10 @@ impl Replicas {
     ) -> DiskResult<Partition> {
         let name = image::partition_name(image, key);
         let config = image.topic_config(&name.topic, &self.config);
-        let (log, high_watermark) =
+        let (log, high_watermark, kind) =
             self.claim_log(cx, &name, key.topic, LogConfig::from(&config))?;
+        let role = Role::Follower(Follower::starting());
+        debug_assert_eq!(role.kind(), kind);
         Ok(Partition {
             key,
             name,
@@ -204,8 +214,8 @@ impl Replicas {
             leader_epoch: LeaderEpoch::NONE,
             partition_epoch: PartitionEpoch(-1),
             replicas: Vec::new(),
-            config: PartitionConfig::from(&config),
-            role: Role::Follower(Follower::starting()),
+            config: PartitionConfig::new(&config, key.partition, self.me.id),
+            role,
         })
     }
 }
@@ -228,7 +238,7 @@ impl Partition {
                 && self.log.start_epoch(cx.disk, state.leader_epoch, start)?;
             let previous = self.leading().ok();
             let leader = Leader::elected(start, state.isr.clone(), others(), previous, cx.now);
-            self.role = Role::Leader(leader);
+            self.change_role(RoleMove::Elected, Role::Leader(leader));
             self.take(state);
             cx.observe_because(
                 EventKind::LeadershipTaken {
@@ -267,7 +277,8 @@ impl Partition {
             if planted("truncate_to_high_watermark") {
                 let _ = self.truncate_to(cx, self.high_watermark, "high-watermark".into()).ok();
             }
-            self.role = Role::Follower(Follower::starting());
+            let role = Role::Follower(Follower::starting());
+            self.change_role(RoleMove::FollowsAnother, role);
             cx.observe_because(
                 EventKind::FollowingStarted {
                     partition: self.name.clone(),

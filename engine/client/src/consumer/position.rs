@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{Context, LeaderEpoch, Offset, TopicName, TopicPartition};
+use klamm_node::{Context, EventKind, LeaderEpoch, Offset, TopicName, TopicPartition};
 use klamm_protocol::kafka::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsTopic,
 };
@@ -69,7 +69,7 @@ impl Consumer {
             let answer = answers.get(partition).copied();
             let (code, offset) = answer.unwrap_or((ErrorCode::UNKNOWN_SERVER_ERROR, -1));
             if !code.is_none() || offset < 0 {
-                self.retry(cx, partition, *turn, asked, code, None);
+                self.retry(cx, partition, *turn, asked.about(partition), code, None);
                 continue;
             }
             let Some(assigned) = self.current(partition, *turn) else { continue };
@@ -130,43 +130,51 @@ impl Consumer {
             let code = answers.get(partition).map(|answer| ErrorCode(answer.error_code));
             let code = code.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
             let Some(answer) = answers.get(partition).filter(|_| code.is_none()) else {
-                self.retry(cx, partition, *turn, asked, code, None);
+                self.retry(cx, partition, *turn, asked.about(partition), code, None);
                 continue;
             };
             let leader_epoch = asked.epochs.get(partition).copied().unwrap_or(LeaderEpoch::NONE);
             let (epoch, end) = (LeaderEpoch(answer.leader_epoch), Offset(answer.end_offset));
-            self.agree(cx, partition, *turn, epoch, end, leader_epoch);
+            self.agree(cx, partition, *turn, (epoch, end), leader_epoch);
         }
     }
 
     /// The leader's log has the largest epoch that both know until `end`: whatever was read behind that is gone there.
+    ///
+    /// KIP-320: with a reset policy the consumer goes back to where the logs part, which is nearer than either end of the log;
+    /// without one it stops, as the Java consumer does with a LogTruncationException.
     pub(super) fn agree(
         &mut self,
         cx: &mut Context<'_>,
         partition: &TopicPartition,
         turn: u64,
-        epoch: LeaderEpoch,
-        end: Offset,
+        (epoch, end): (LeaderEpoch, Offset),
         leader_epoch: LeaderEpoch,
     ) {
-        if epoch.0 < 0 || end.0 < 0 {
-            // Nothing in common.
-            return self.reset(partition, turn, "truncation");
-        }
         let may_go_back = self.config.auto_offset_reset != "none";
         let Some(assigned) = self.current(partition, turn) else { return };
         let (State::Validate(position) | State::Fetch(position)) = assigned.state else { return };
         assigned.failures = 0;
-        if end >= position.offset {
+        let common = epoch.0 >= 0 && end.0 >= 0;
+        if common && end >= position.offset {
             assigned.state = State::Fetch(Position { leader_epoch, ..position });
             return;
+        }
+        cx.observe(EventKind::TruncationDetected {
+            partition: partition.clone(),
+            position: position.offset,
+            epoch: position.epoch,
+            leaders_epoch: epoch,
+            end_offset: end,
+        });
+        if !common {
+            return self.reset(partition, turn, "truncation");
         }
         assigned.turn += 1;
         if may_go_back {
             assigned.state = State::Fetch(Position { offset: end, epoch, leader_epoch });
             position_set(cx, partition, end, "truncation");
         } else {
-            // The Java consumer throws LogTruncationException here.
             assigned.state = State::Stopped(position.offset);
         }
     }

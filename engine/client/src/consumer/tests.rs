@@ -139,7 +139,7 @@ fn it_looks_up_the_start_and_reads_on_from_what_it_has_read() {
         "RecordsRead partition=orders-0 base_offset=3 last_offset=4 leader_epoch=0 crc="
     ));
     assert!(told[2].starts_with("RecordsRead partition=orders-0 base_offset=5 last_offset=8 "));
-    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 9, 0, 0)]);
+    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 9, 0, -1)]);
     assert_eq!(lab.node.summary().read, 6);
 }
 
@@ -175,11 +175,17 @@ fn it_follows_a_new_leader_and_goes_back_to_where_the_logs_agree() {
     let check = lab.next_request().expect("KIP-320: checked before it reads on");
     assert_eq!(check.broker, 2);
     assert_eq!(reply_epoch_end(&mut lab, &check, 0, 5), 0);
-    assert_eq!(lab.told(), ["PositionSet partition=orders-0 to=5 reason=truncation"]);
+    assert_eq!(
+        lab.told(),
+        [
+            "TruncationDetected partition=orders-0 position=10 epoch=0 leaders_epoch=0 end_offset=5",
+            "PositionSet partition=orders-0 to=5 reason=truncation"
+        ]
+    );
     let fetch = lab.next_request().expect("fetch");
-    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 5, 3, 0)]));
+    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 5, 3, -1)]));
     reply_records(&mut lab, &fetch, batch(5, 1, 3));
-    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 6, 3, 3)]);
+    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 6, 3, -1)]);
 }
 
 #[test]
@@ -196,7 +202,7 @@ fn a_new_leader_with_everything_changes_nothing() {
     lab.told();
     reply_epoch_end(&mut lab, &check, 0, 9);
     assert_eq!(lab.told(), Vec::<String>::new());
-    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 5, 1, 0)]);
+    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 5, 1, -1)]);
 }
 
 #[test]
@@ -206,13 +212,19 @@ fn a_diverging_epoch_in_a_fetch_sets_the_position_back() {
     let fetch = lab.next_request().expect("fetch");
     reply_records(&mut lab, &fetch, [batch(0, 5, 0), batch(5, 5, 2)].concat().into());
     let fetch = lab.next_request().expect("fetch");
-    assert_eq!(asked(&fetch), [(0, 10, 0, 2)]);
+    assert_eq!(asked(&fetch), [(0, 10, 0, -1)]);
     lab.told();
     let end = EpochEndOffset::default().with_epoch(0).with_end_offset(5);
     let response = answer(&fetch, |data| data.with_diverging_epoch(end.clone()));
     lab.reply(&fetch, Some(&response));
-    assert_eq!(lab.told(), ["PositionSet partition=orders-0 to=5 reason=truncation"]);
-    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 5, 0, 0)]);
+    assert_eq!(
+        lab.told(),
+        [
+            "TruncationDetected partition=orders-0 position=10 epoch=2 leaders_epoch=0 end_offset=5",
+            "PositionSet partition=orders-0 to=5 reason=truncation"
+        ]
+    );
+    assert_eq!(asked(&lab.next_request().expect("fetch")), [(0, 5, 0, -1)]);
 }
 
 #[test]

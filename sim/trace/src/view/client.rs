@@ -17,6 +17,10 @@ impl View {
     pub(super) fn apply_client(&mut self, event: &Event) {
         let node = event.node;
         match &event.kind {
+            // The words of `AdminRequest::ElectLeaders`.
+            EventKind::CommandGiven { text } if text.contains("any live replica") => {
+                self.unclean_asked = true;
+            }
             EventKind::RecordAccepted { record, partition, key } => {
                 self.client(node).accepted += 1;
                 self.accept(event, *record, partition, key.as_deref());
@@ -122,7 +126,10 @@ impl View {
             seq: event.seq,
             time: event.time,
         };
-        view.acked.push(batch);
+        // Of a deleted topic nobody knows any more where a record was.
+        if view.deleted.is_none() || batch.epoch.is_some() {
+            view.acked.push(batch);
+        }
     }
 
     fn read(&mut self, node: NodeId, partition: &TopicPartition, span: ReadSpan, seq: Seq) {

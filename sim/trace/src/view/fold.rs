@@ -110,6 +110,8 @@ impl View {
         node.raft.role = "".into();
         node.raft.leader = BrokerId::NONE;
         node.raft.committed = Offset(0);
+        node.raft.fetching = None;
+        node.loading = None;
         let Some(broker) = self.table.broker_of(id) else { return };
         if self.quorum.active.is_some_and(|(active, _)| active == broker) {
             self.quorum.active = None;
@@ -208,6 +210,9 @@ impl View {
         reason = "the caller passes events of the raft room only"
     )]
     fn apply_raft(&mut self, event: &Event) {
+        if let EventKind::MetadataLogStartMoved { to } = &event.kind {
+            return self.metadata_log_starts(event.node, *to);
+        }
         let broker = self.table.broker_of(event.node).unwrap_or(BrokerId::NONE);
         if let EventKind::SnapshotGenerated { .. } = &event.kind {
             self.node(event.node).snapshot = Some(event.seq);
@@ -243,8 +248,39 @@ impl View {
                 // Opening a log verifies it and makes it durable.
                 member.synced = *log_end;
             }
+            EventKind::SnapshotGenerated { end_offset, epoch, .. } => {
+                member.snapshots.insert(*end_offset, *epoch);
+            }
+            EventKind::SnapshotDeleted { end_offset, .. } => {
+                member.snapshots.remove(end_offset);
+            }
+            EventKind::SnapshotFetchStarted { end_offset, .. } => {
+                member.fetching = Some(*end_offset);
+            }
+            EventKind::SnapshotFetchAbandoned { .. } => member.fetching = None,
+            EventKind::SnapshotFetched { end_offset, epoch, .. } => {
+                member.fetching = None;
+                member.snapshots.insert(*end_offset, *epoch);
+            }
             _ => {}
         }
+    }
+
+    /// A metadata log begins at `to`: a prefix of it is gone, or a snapshot has taken the place of the whole.
+    fn metadata_log_starts(&mut self, id: NodeId, to: Offset) {
+        let replaced = to > self.node(id).raft.log.end();
+        // Whoever has what stands behind the snapshot says which history it is the end of.
+        let known = replaced
+            .then(|| self.nodes.values().find_map(|node| node.raft.log.digest_below(to)))
+            .flatten();
+        let member = &mut self.node(id).raft;
+        if replaced {
+            member.log.start_over(to, known.unwrap_or_default());
+        } else {
+            member.log.move_start(to);
+        }
+        member.synced = member.synced.max(to);
+        member.committed = member.committed.max(to);
     }
 
     #[expect(
@@ -270,7 +306,10 @@ impl View {
             EventKind::PartitionChangeDecided { partition, leader, reason, .. }
                 if reason == "unclean-election" || reason == "last-known-leader" =>
             {
-                self.partition(partition).unclean.push((event.seq, *leader));
+                // An election that nobody allowed excuses nothing.
+                if reason == "last-known-leader" || self.unclean_allowed(&partition.topic) {
+                    self.partition(partition).unclean.push((event.seq, *leader));
+                }
             }
             _ => {}
         }
@@ -285,6 +324,12 @@ impl View {
         reason = "asking for news has an effect, which a guard must not have"
     )]
     fn apply_metadata(&mut self, event: &Event) {
+        if let EventKind::SnapshotLoaded { offset, .. } = &event.kind {
+            self.node(event.node).loading = Some(*offset);
+        }
+        if self.node(event.node).loading.is_some() && self.apply_loaded(event) {
+            return;
+        }
         match &event.kind {
             EventKind::MetadataApplied { offset } => {
                 let node = self.node(event.node);
@@ -340,51 +385,29 @@ impl View {
                     {
                         view.truth = None;
                         view.deleted = Some(*offset);
+                        // What follows under the name is about another topic (KIP-516).
+                        view.written.clear();
+                        view.acked.clear();
+                        view.unclean.clear();
                     }
                 }
                 self.node(event.node).beliefs.retain(|at, _| at.topic != *topic);
             }
-            EventKind::PartitionChanged {
-                offset,
-                partition,
-                leader,
-                leader_epoch,
-                partition_epoch,
-                isr,
-                replicas,
-                adding,
-                removing,
-                elr,
-                last_known_elr,
-            } => {
-                let state = PartitionState {
-                    offset: *offset,
-                    leader: *leader,
-                    leader_epoch: *leader_epoch,
-                    partition_epoch: *partition_epoch,
-                    isr: isr.clone(),
-                    replicas: replicas.clone(),
-                    adding: adding.0.clone(),
-                    removing: removing.0.clone(),
-                    elr: elr.0.clone(),
-                    last_known_elr: last_known_elr.0.clone(),
-                    seq: event.seq,
-                };
-                self.node(event.node).beliefs.insert(partition.clone(), state.clone());
-                let broker = self.table.broker_of(event.node);
+            EventKind::PartitionChanged { offset, partition, leader, .. } => {
+                let Some(state) = PartitionState::of(&event.kind, event.seq) else { return };
+                self.believes(event.node, partition, state.clone());
                 let view = self.partition(partition);
-                // A leader that learns of a newer state than it was answered withdraws what it asked for.
-                if let Some(replica) = broker.and_then(|broker| view.replicas.get_mut(&broker))
-                    && replica.answered.as_ref().is_none_or(|(epoch, _)| epoch < partition_epoch)
-                {
-                    replica.proposed = None;
-                }
                 let newest = view.truth.as_ref().map(|truth| truth.offset).max(view.deleted);
                 if newest.is_none_or(|newest| newest < *offset) {
                     if view.truth.as_ref().is_none_or(|truth| truth.leader != *leader) {
                         view.leader_changed = event.seq;
                     }
                     view.truth = Some(state);
+                }
+            }
+            EventKind::FeatureLevelChanged { offset, feature, level } => {
+                if self.is_news(&format!("feature {feature}"), *offset) {
+                    self.features.insert(feature.clone(), *level);
                 }
             }
             EventKind::ConfigChanged { offset, resource, key, value } => {
@@ -397,6 +420,45 @@ impl View {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What a node says of its image while it loads a snapshot is what it believes from then on, and no more: those who
+    /// replayed the records told it when it was news. True if that is all there was to it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes events of the metadata room only"
+    )]
+    fn apply_loaded(&mut self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::MetadataApplied { .. } => {
+                self.node(event.node).loading = None;
+                return false;
+            }
+            EventKind::TopicDeleted { topic, .. } => {
+                self.node(event.node).beliefs.retain(|at, _| at.topic != *topic);
+            }
+            EventKind::PartitionChanged { partition, .. } => {
+                if let Some(state) = PartitionState::of(&event.kind, event.seq) {
+                    self.believes(event.node, partition, state);
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// A node's image has a state of a partition.
+    fn believes(&mut self, id: NodeId, partition: &TopicPartition, state: PartitionState) {
+        let epoch = state.partition_epoch;
+        self.node(id).beliefs.insert(partition.clone(), state);
+        let broker = self.table.broker_of(id);
+        let view = self.partition(partition);
+        // A leader that learns of a newer state than it was answered withdraws what it asked for.
+        if let Some(replica) = broker.and_then(|broker| view.replicas.get_mut(&broker))
+            && replica.answered.as_ref().is_none_or(|(known, _)| *known < epoch)
+        {
+            replica.proposed = None;
         }
     }
 
@@ -534,8 +596,9 @@ impl View {
                 ..
             } => {
                 let (base, last, epoch) = (*base_offset, *last_offset, *leader_epoch);
+                let stale = self.is_stale(node, partition);
                 let view = self.partition(partition);
-                if *as_leader {
+                if *as_leader && !stale {
                     let written = Written { last, crc: *crc, seq, by: broker };
                     view.written.entry((epoch, base)).or_insert(written);
                 }

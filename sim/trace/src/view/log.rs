@@ -39,6 +39,8 @@ struct Link {
 pub struct LogModel {
     start: Offset,
     end: Offset,
+    /// The digest of what was before the first link.
+    before: u64,
     links: Vec<Link>,
 }
 
@@ -90,7 +92,7 @@ impl LogModel {
     /// Takes over from another log what lies between this log's end and `below`: whole batches only.
     pub fn extend_from(&mut self, other: &Self, below: Offset) {
         if self.links.is_empty() && self.end < other.start {
-            self.move_start(other.start);
+            self.start_over(other.start, other.before);
         }
         let first = other.links.partition_point(|link| link.batch.base < self.end);
         let fresh = other.links.get(first..).unwrap_or_default();
@@ -101,7 +103,22 @@ impl LogModel {
 
     /// A digest of everything below the end: equal for equal logs.
     pub fn digest(&self) -> u64 {
-        self.links.last().map_or(0, |link| link.chain)
+        self.links.last().map_or(self.before, |link| link.chain)
+    }
+
+    /// A digest of everything below an offset at which a batch begins or the log ends; none if it is elsewhere.
+    pub fn digest_below(&self, offset: Offset) -> Option<u64> {
+        let below = self.links.partition_point(|link| link.batch.last < offset);
+        match below.checked_sub(1).and_then(|last| self.links.get(last)) {
+            Some(last) => (last.batch.last.plus(1) == offset).then_some(last.chain),
+            None => (self.start == offset || self.links.first()?.batch.base == offset)
+                .then_some(self.before),
+        }
+    }
+
+    /// Throws everything away and begins at an offset, behind a history with this digest.
+    pub fn start_over(&mut self, start: Offset, before: u64) {
+        *self = Self { start, end: start, before, links: Vec::new() };
     }
 
     /// Adds a batch.
@@ -127,6 +144,9 @@ impl LogModel {
     /// Moves the first offset up; batches that lie wholly below are forgotten. A start above the end empties the log.
     pub fn move_start(&mut self, start: Offset) {
         let drop = self.links.partition_point(|link| link.batch.last < start);
+        if let Some(last) = drop.checked_sub(1).and_then(|last| self.links.get(last)) {
+            self.before = last.chain;
+        }
         self.links.drain(..drop);
         self.start = start;
         self.end = self.end.max(start);
@@ -207,6 +227,21 @@ mod tests {
         assert_eq!(a.first_difference(&late, Offset(6)), None);
         assert_eq!(a.at(Offset(0)), None);
         assert_eq!(a.at(Offset(3)).unwrap().crc, 8);
+    }
+
+    #[test]
+    fn a_log_that_begins_behind_a_snapshot_has_the_digest_of_the_whole() {
+        let mut whole = log(&[(0, 1, 0, 7), (2, 4, 0, 8)]);
+        let before = whole.digest_below(Offset(2)).expect("a batch begins there");
+        let mut late = LogModel::default();
+        late.start_over(Offset(2), before);
+        late.append(Batch { base: Offset(2), last: Offset(4), epoch: LeaderEpoch(0), crc: 8 });
+        assert_eq!(late.digest(), whole.digest());
+        assert_eq!(whole.digest_below(Offset(3)), None, "inside a batch");
+        whole.move_start(Offset(2));
+        assert_eq!(whole.digest_below(Offset(2)), Some(before));
+        whole.move_start(Offset(5));
+        assert_eq!(whole.digest(), late.digest(), "also when nothing is left");
     }
 
     #[test]

@@ -148,6 +148,32 @@ impl View {
         view.acked.iter().filter(missing).collect()
     }
 
+    /// Whether a replica outside the ISR and the ELR may be elected for a topic: by configuration (KIP-106), or because a
+    /// person asked for it (KIP-460).
+    pub fn unclean_allowed(&self, topic: &str) -> bool {
+        let key = "unclean.leader.election.enable";
+        let of = |resource: String| self.configs.get(&(resource, key.to_owned()));
+        let value = of(format!("topic:{topic}"))
+            .or_else(|| of("broker:".to_owned()))
+            .or_else(|| self.server_config.get(key));
+        self.unclean_asked || value.is_some_and(|value| value == "true")
+    }
+
+    /// Whether the cluster has eligible leader replicas (KIP-966).
+    pub fn has_elr(&self) -> bool {
+        self.features.get("eligible.leader.replicas.version").is_some_and(|level| *level > 0)
+    }
+
+    /// True if a node has not yet learnt that a topic was deleted: what it says of the partition is about the old topic,
+    /// though a new one may have the name (KIP-516).
+    pub fn is_stale(&self, node: NodeId, partition: &TopicPartition) -> bool {
+        let deleted = self.partitions.get(partition).and_then(|state| state.deleted);
+        deleted.is_some_and(|deleted| {
+            let belief = self.nodes.get(&node).and_then(|node| node.beliefs.get(partition));
+            belief.is_some_and(|belief| belief.offset < deleted)
+        })
+    }
+
     /// `min.insync.replicas` of a topic: its own, the cluster's, or the brokers'.
     pub fn min_isr(&self, topic: &str) -> usize {
         let key = "min.insync.replicas";

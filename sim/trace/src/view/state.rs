@@ -6,7 +6,7 @@ use std::sync::Arc;
 use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, Incarnation, IncarnationId, LeaderEpoch,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation, IncarnationId, LeaderEpoch,
     NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId, TopicPartition,
 };
 
@@ -72,6 +72,9 @@ pub struct NodeView {
     pub beliefs: BTreeMap<TopicPartition, PartitionState>,
     /// The last metadata offset that it has applied in this incarnation.
     pub applied: Option<Offset>,
+    /// While its image is being put in the place of an older one: the last offset in the snapshot. What it then says of
+    /// its image is no news to the cluster.
+    pub loading: Option<Offset>,
     /// Its part in the metadata quorum.
     pub raft: QuorumMember,
     /// The quorum epoch in which it is the active controller.
@@ -139,6 +142,10 @@ pub struct QuorumMember {
     pub synced: Offset,
     /// It knows the metadata log to be committed up to here.
     pub committed: Offset,
+    /// Its snapshots of the metadata, by their ends, with the epoch of the last record in each.
+    pub snapshots: BTreeMap<Offset, LeaderEpoch>,
+    /// The end of the snapshot that it is fetching.
+    pub fetching: Option<Offset>,
 }
 
 /// The metadata quorum as a whole.
@@ -463,4 +470,39 @@ pub struct ClientView {
     pub resets: u64,
     /// Admin requests answered, and Kafka's error names.
     pub answers: Vec<(String, Word)>,
+}
+
+impl PartitionState {
+    /// What a PartitionChanged says.
+    pub(super) fn of(kind: &EventKind, seq: Seq) -> Option<Self> {
+        let EventKind::PartitionChanged {
+            offset,
+            partition: _,
+            leader,
+            leader_epoch,
+            partition_epoch,
+            isr,
+            replicas,
+            adding,
+            removing,
+            elr,
+            last_known_elr,
+        } = kind
+        else {
+            return None;
+        };
+        Some(Self {
+            offset: *offset,
+            leader: *leader,
+            leader_epoch: *leader_epoch,
+            partition_epoch: *partition_epoch,
+            isr: isr.clone(),
+            replicas: replicas.clone(),
+            adding: adding.0.clone(),
+            removing: removing.0.clone(),
+            elr: elr.0.clone(),
+            last_known_elr: last_known_elr.0.clone(),
+            seq,
+        })
+    }
 }

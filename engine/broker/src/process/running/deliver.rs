@@ -1,6 +1,7 @@
 //! What each room's message makes the process do.
 
 use bytes::Bytes;
+use klamm_controller::image::{ConfigResource, ImageChange};
 use klamm_controller::{Controller, ControllerOutput};
 use klamm_node::{Context, EventKind, Offset};
 use klamm_protocol::MetadataRecord;
@@ -72,6 +73,10 @@ impl Running {
             broker.image.observe_applied(cx);
             if broker.published {
                 let mut out = Vec::new();
+                if changes.iter().any(|(_, change)| is_broker_config(change)) {
+                    let running = broker.image.server_config(self.config.id, &self.config.settings);
+                    broker.replicas.reconfigure(&broker.image, running);
+                }
                 broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
                 self.messages.extend(out.into_iter().map(Message::Replica));
             }
@@ -102,6 +107,10 @@ impl Running {
             if broker.published {
                 let changes: Vec<_> = changes.into_iter().map(|change| (last, change)).collect();
                 let mut out = Vec::new();
+                if changes.iter().any(|(_, change)| is_broker_config(change)) {
+                    let running = broker.image.server_config(self.config.id, &self.config.settings);
+                    broker.replicas.reconfigure(&broker.image, running);
+                }
                 broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
                 self.messages.extend(out.into_iter().map(Message::Replica));
             }
@@ -185,6 +194,8 @@ impl Running {
                 let Some(broker) = &mut self.broker else { return };
                 let mut out = Vec::new();
                 broker.published = true;
+                let running = broker.image.server_config(self.config.id, &self.config.settings);
+                broker.replicas.reconfigure(&broker.image, running);
                 broker.replicas.apply_image(cx, &broker.image, &mut out);
                 broker.lifecycle.logs_are_open(cx);
                 self.server.release_listener(Listener::Broker);
@@ -194,4 +205,9 @@ impl Running {
             LifecycleOutput::Fatal(reason) => self.fail(cx, reason),
         }
     }
+}
+
+/// Whether the settings of some broker, or of all, are others now.
+fn is_broker_config(change: &ImageChange) -> bool {
+    matches!(change, ImageChange::ConfigChanged { resource: ConfigResource::Broker(_), .. })
 }

@@ -11,7 +11,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use klamm_node::{CloseReason, Context, TopicName};
-use klamm_protocol::api;
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::codec::DecodedRequest;
 use klamm_protocol::error::ErrorCode;
@@ -22,6 +21,8 @@ use klamm_protocol::kafka::messages::{
 };
 
 use super::Running;
+use crate::api;
+use crate::api::alter_configs::Refused;
 
 /// Who waits for the answer to a forwarded request.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +33,8 @@ pub(super) enum Forwarded {
         header: RequestHeader,
         /// What a refusal of the whole request is made from.
         request: Box<RequestKind>,
+        /// The request as it came and what was refused of it here, if anything was.
+        whole: Option<Box<(RequestKind, Vec<Refused>)>>,
     },
     /// Nobody: this broker creates a topic because a client asked for its metadata.
     AutoCreate { topic: TopicName },
@@ -55,11 +58,46 @@ impl Running {
         header: RequestHeader,
         request: RequestKind,
     ) {
+        self.forward_rest(cx, token, header, request, None);
+    }
+
+    /// Checks what only a broker can check of changed configs, and sends the rest to the active controller.
+    pub(super) fn alter_configs(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        header: RequestHeader,
+        request: RequestKind,
+    ) {
+        let Some(broker) = &self.broker else { return };
+        let (id, properties) = (self.config.id, self.config.properties());
+        let mut rest = request.clone();
+        let refused = api::alter_configs::preprocess(&mut rest, id, &properties, &broker.image);
+        if refused.is_empty() || !api::alter_configs::is_empty(&rest) {
+            let whole = (!refused.is_empty()).then(|| Box::new((request, refused)));
+            return self.forward_rest(cx, token, header, rest, whole);
+        }
+        // A refusal of nothing is an answer without results; what was refused here is put into it.
+        if let Some(mut response) = forward::refused(&rest, ErrorCode::NONE, "") {
+            api::alter_configs::reassemble(&request, &refused, &mut response);
+            self.server.respond(cx, token, Some(&response));
+        }
+    }
+
+    fn forward_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        header: RequestHeader,
+        request: RequestKind,
+        whole: Option<Box<(RequestKind, Vec<Refused>)>>,
+    ) {
         match self.seal(token, &header, &request) {
             Some(envelope) => {
                 let Some(broker) = &mut self.broker else { return };
                 let deadline = cx.now + self.config.settings.request_timeout;
-                let forwarded = Forwarded::Client { token, header, request: Box::new(request) };
+                let request = Box::new(request);
+                let forwarded = Forwarded::Client { token, header, request, whole };
                 broker.forwarding.send(RequestKind::Envelope(envelope), deadline, forwarded);
             }
             // What was read can be written again; if not, nobody is told less than the truth.
@@ -79,7 +117,7 @@ impl Running {
         let key = ApiKey::CreateTopics as i16;
         let header = RequestHeader {
             api_key: key,
-            api_version: api::info(key).map_or(0, |info| info.max),
+            api_version: klamm_protocol::api::info(key).map_or(0, |info| info.max),
             correlation_id: token.correlation_id,
             client_id,
         };
@@ -112,11 +150,15 @@ impl Running {
         outcome: Result<ResponseKind, RpcError>,
     ) {
         match forwarded {
-            Forwarded::Client { token, header, request } => {
-                let response = match unwrapped(&header, outcome) {
+            Forwarded::Client { token, header, request, whole } => {
+                let mut response = match unwrapped(&header, outcome) {
                     Ok(response) => Some(response),
                     Err(error) => refused(&request, error),
                 };
+                if let Some((response, whole)) = response.as_mut().zip(whole) {
+                    let (original, refused) = *whole;
+                    api::alter_configs::reassemble(&original, &refused, response);
+                }
                 match response {
                     Some(response) => self.server.respond(cx, token, Some(&response)),
                     None => self.server.hang_up(cx, token, CloseReason::Local),

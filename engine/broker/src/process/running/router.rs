@@ -61,6 +61,16 @@ impl Running {
                 let response = api::find_coordinator::answer(&body, token.api_version);
                 self.server.respond(cx, token, Some(&ResponseKind::FindCoordinator(response)));
             }
+            (Listener::Broker, RequestKind::DescribeConfigs(body)) => {
+                let Some(broker) = &self.broker else { return };
+                let (id, properties) = (self.config.id, self.config.properties());
+                let answer = api::describe_configs::answer(&body, id, &properties, &broker.image);
+                self.server.respond(cx, token, Some(&ResponseKind::DescribeConfigs(answer)));
+            }
+            (
+                Listener::Broker,
+                body @ (RequestKind::IncrementalAlterConfigs(_) | RequestKind::AlterConfigs(_)),
+            ) => self.alter_configs(cx, token, request.header, body),
             (Listener::Broker, body) if forward::is_forwardable(&body) => {
                 self.forward(cx, token, request.header, body);
             }

@@ -27,8 +27,8 @@ use klamm_protocol::kafka::messages::list_offsets_request::{
 };
 use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use klamm_protocol::kafka::messages::{
-    AlterPartitionRequest, AlterPartitionResponse, DeleteRecordsRequest, FetchRequest, ListOffsetsRequest,
-    ProduceRequest, RequestKind, ResponseKind, alter_partition_response,
+    AlterPartitionRequest, AlterPartitionResponse, DeleteRecordsRequest, FetchRequest,
+    ListOffsetsRequest, ProduceRequest, RequestKind, ResponseKind, alter_partition_response,
 };
 use klamm_protocol::metadata::{
     BrokerEndpoint, BrokerRegistrationChange, Config, FenceBroker, Partition, PartitionChange,
@@ -657,7 +657,8 @@ impl Lab {
             .with_fetch_offset(line.number("at", 0))
             .with_last_fetched_epoch(number32(line, "last", -1))
             .with_partition_max_bytes(1 << 20);
-        let request = fetch_request(self.topic, ask, number32(line, "wait", 0)).with_replica_state(state);
+        let request =
+            fetch_request(self.topic, ask, number32(line, "wait", 0)).with_replica_state(state);
         let token = self.token(1, 17, Asker::Client(line.words[1].to_owned()));
         self.call(number32(line, "to", 1), |replicas, cx, image, out| {
             replicas.fetch(cx, image, token, request, out);
