@@ -3,8 +3,11 @@
 //! Each turns a request into one call on one room, or into a look at the metadata image, and the outcome into a response.
 //! Version quirks stay here. Produce, Fetch, ListOffsets and OffsetForLeaderEpoch go straight to the replica room.
 
+pub mod alter_configs;
 pub mod api_versions;
 pub mod create_topics;
 pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_topic_partitions;
 pub mod find_coordinator;
 pub mod metadata;

@@ -4,6 +4,7 @@
 //! speculative one with everything that it decided, committed or not, and decides on that. Offsets are known when a
 //! decision is made, because nobody else appends to the metadata log while this controller is active.
 
+mod periodic;
 mod reply;
 
 use std::collections::VecDeque;
@@ -14,11 +15,13 @@ use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, Respo
 use klamm_protocol::metadata::{FeatureLevel, NoOp};
 use klamm_protocol::{MetadataRecord, RequestToken};
 
-use crate::decide::brokers::{BrokerState, Heartbeat, reported_offset};
+use crate::decide::brokers::{Heartbeat, reported_offset};
+use crate::decide::life::BrokerState;
 use crate::decide::{Decider, Decision};
-use crate::features::{METADATA_VERSION, METADATA_VERSION_FEATURE};
+use crate::features::{ELR_FEATURE, METADATA_VERSION, METADATA_VERSION_FEATURE};
 use crate::image::MetadataImage;
 use crate::sessions::Sessions;
+use periodic::{Periodic, PeriodicElection};
 
 /// What a controller is told at its start.
 #[derive(Clone, Debug)]
@@ -76,6 +79,7 @@ struct Active {
     waiting: VecDeque<Waiting>,
     /// When a NoOp record is due; none if `metadata.max.idle.interval.ms` is 0.
     next_no_op: Option<Time>,
+    periodic: Periodic,
 }
 
 /// A reply that waits for records to be committed: its own, or those that its decision was based on.
@@ -115,6 +119,20 @@ impl Controller {
         }
     }
 
+    /// Everything before is in a snapshot whose last record stood at `last`: its records take the image's place.
+    pub fn handle_snapshot(
+        &mut self,
+        cx: &mut Context<'_>,
+        (last, epoch): (Offset, LeaderEpoch),
+        records: &[MetadataRecord],
+    ) {
+        debug_assert!(self.active.is_none(), "the active controller wrote the log itself");
+        let changes = self.image.load_snapshot(last, records);
+        if self.config.observe_image {
+            self.image.observe_loaded(cx, epoch, &changes);
+        }
+    }
+
     /// This node leads the quorum and has replayed everything before its epoch: it is the active controller.
     /// `log_end` is where its first record will be.
     pub fn activate(
@@ -134,6 +152,7 @@ impl Controller {
             unconfirmed: VecDeque::new(),
             waiting: VecDeque::new(),
             next_no_op: None,
+            periodic: Periodic::from(&self.config.settings, cx.now),
         });
         if self.image.is_empty() {
             // The first controller of a cluster says which records there are (KIP-584).
@@ -141,7 +160,14 @@ impl Controller {
                 name: METADATA_VERSION_FEATURE.to_owned(),
                 feature_level: METADATA_VERSION,
             };
-            self.append(cx, vec![level.into()], out);
+            let mut levels = vec![level.into()];
+            let elr = self.config.settings.eligible_leader_replicas_version;
+            if elr > 0 {
+                let name = ELR_FEATURE.to_owned();
+                levels.push(FeatureLevel { name, feature_level: elr }.into());
+                levels.push(crate::decide::configs::first_min_isr(&self.config.settings).into());
+            }
+            self.append(cx, levels, out);
         }
         self.arm_no_op(cx.now);
     }
@@ -155,7 +181,7 @@ impl Controller {
         }
     }
 
-    /// Takes a request from the controller listener: BrokerRegistration, BrokerHeartbeat, AlterPartition, CreateTopics.
+    /// Takes a request from the controller listener: of brokers for themselves, and of people, forwarded or not.
     /// The router sends no others here; one would stay unanswered.
     pub fn handle_request(
         &mut self,
@@ -195,6 +221,65 @@ impl Controller {
                 let Some(decider) = self.decider(cx.now) else { return };
                 let decision = decider.decide_create_topics(&request, cx.rng);
                 self.execute(cx, token, decision, ResponseKind::CreateTopics, out);
+            }
+            RequestKind::DeleteTopics(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_delete_topics(&request, token.api_version);
+                self.execute(cx, token, decision, ResponseKind::DeleteTopics, out);
+            }
+            RequestKind::CreatePartitions(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_create_partitions(&request, cx.rng);
+                self.execute(cx, token, decision, ResponseKind::CreatePartitions, out);
+            }
+            RequestKind::ElectLeaders(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_elect_leaders(&request);
+                self.execute(cx, token, decision, ResponseKind::ElectLeaders, out);
+            }
+            RequestKind::AlterPartitionReassignments(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_alter_reassignments(&request);
+                self.execute(cx, token, decision, ResponseKind::AlterPartitionReassignments, out);
+            }
+            RequestKind::ListPartitionReassignments(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_list_reassignments(&request);
+                self.execute(cx, token, decision, ResponseKind::ListPartitionReassignments, out);
+            }
+            RequestKind::IncrementalAlterConfigs(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_incremental_alter_configs(&request);
+                self.execute(cx, token, decision, ResponseKind::IncrementalAlterConfigs, out);
+            }
+            RequestKind::AlterConfigs(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_alter_configs(&request);
+                self.execute(cx, token, decision, ResponseKind::AlterConfigs, out);
+            }
+            RequestKind::AlterClientQuotas(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_alter_client_quotas(&request);
+                self.execute(cx, token, decision, ResponseKind::AlterClientQuotas, out);
+            }
+            RequestKind::UpdateFeatures(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_update_features(&request, token.api_version);
+                self.execute(cx, token, decision, ResponseKind::UpdateFeatures, out);
+            }
+            RequestKind::AllocateProducerIds(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_allocate_producer_ids(&request);
+                self.execute(cx, token, decision, ResponseKind::AllocateProducerIds, out);
+            }
+            RequestKind::UnregisterBroker(request) => {
+                let Some(decider) = self.decider(cx.now) else { return };
+                let decision = decider.decide_unregister(&request);
+                let accepted = decision.reply.error_code == 0;
+                self.execute(cx, token, decision, ResponseKind::UnregisterBroker, out);
+                if let Some(active) = self.active.as_mut().filter(|_| accepted) {
+                    active.sessions.forget(BrokerId(request.broker_id.0));
+                }
             }
             _ => {}
         }
@@ -273,6 +358,7 @@ impl Controller {
                 active.sessions.forget(broker);
             }
         }
+        self.hold_periodic_elections(cx, out);
         let due = self.active.as_ref().and_then(|active| active.next_no_op);
         if due.is_some_and(|due| due <= cx.now) {
             // Shows followers and observers that the controller lives, and moves the high watermark on (KIP-835).
@@ -285,7 +371,28 @@ impl Controller {
         let active = self.active.as_ref()?;
         let no_op = active.next_no_op.map(|at| (at, "metadata-no-op"));
         let expiry = active.sessions.next_expiry().map(|at| (at, "broker-session-timeout"));
-        no_op.into_iter().chain(expiry).min()
+        no_op.into_iter().chain(expiry).chain(active.periodic.next()).min()
+    }
+
+    /// The looks at partitions without their preferred leader, and at those without any.
+    fn hold_periodic_elections(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
+        for election in [PeriodicElection::Preferred, PeriodicElection::Unclean] {
+            let Some(active) = &self.active else { return };
+            if !active.periodic.is_due(election, cx.now) {
+                continue;
+            }
+            let Some(decider) = self.decider(cx.now) else { return };
+            let decision = match election {
+                PeriodicElection::Preferred => decider.decide_preferred_leaders(),
+                PeriodicElection::Unclean => decider.decide_unclean_leaders(),
+            };
+            let more = decision.reply;
+            self.observe(cx, decision.events);
+            self.append(cx, decision.records, out);
+            if let Some(active) = &mut self.active {
+                active.periodic.held(election, cx.now, more);
+            }
+        }
     }
 
     fn decider(&self, now: Time) -> Option<Decider<'_>> {

@@ -5,12 +5,22 @@
 
 pub(crate) mod alter_partition;
 pub(crate) mod brokers;
+mod changes;
 pub(crate) mod configs;
+pub(crate) mod deletion;
+pub(crate) mod elections;
+pub(crate) mod features;
+pub(crate) mod growth;
+pub mod life;
 pub(crate) mod partitions;
 pub(crate) mod placement;
+pub(crate) mod producer_ids;
+pub(crate) mod quotas;
+pub(crate) mod reassignment;
 pub(crate) mod topics;
 
-use klamm_node::{Because, EventKind, Offset, Time};
+use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, Offset, Time};
+use klamm_protocol::kafka::messages::ApiKey;
 use klamm_protocol::{ErrorCode, MetadataRecord};
 
 use crate::controller::ControllerConfig;
@@ -53,6 +63,17 @@ impl<R> Decision<R> {
     pub(crate) fn with<S>(self, reply: S) -> Decision<S> {
         Decision { records: self.records, events: self.events, reply }
     }
+}
+
+/// A decision that only tells of a broker whose registration does not hold (any more).
+pub(crate) fn refused(broker: BrokerId, epoch: i64, api: ApiKey, error: ErrorCode) -> Decision<()> {
+    let kind = EventKind::BrokerRequestRefused {
+        broker,
+        broker_epoch: BrokerEpoch(epoch),
+        api_key: api as i16,
+        error: error.word(),
+    };
+    Decision { records: Vec::new(), events: vec![(kind, Because::Input)], reply: () }
 }
 
 /// A refusal: Kafka's error and a sentence for people.

@@ -6,10 +6,12 @@
 //!
 //! A clone is cheap: topics and brokers are shared until one of the two changes them.
 //!
-//! Deliberately not here: snapshots of the image, ACLs, quotas, SCRAM; they come with their features.
+//! Deliberately not here: ACLs, SCRAM; they come with their features.
 
 mod apply;
 mod observe;
+mod quotas;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +21,11 @@ use klamm_node::{
     BrokerEpoch, BrokerId, DirectoryId, Endpoint, IncarnationId, LeaderEpoch, Offset,
     PartitionEpoch, TopicId, TopicName, TopicPartition,
 };
-use klamm_protocol::metadata::{BrokerEndpoint, BrokerFeature};
+use klamm_protocol::metadata::{BrokerEndpoint, BrokerFeature, Double};
 
 pub use apply::ImageChange;
+pub use quotas::{QuotaEntity, QuotaName};
+pub use snapshot::SnapshotPolicy;
 
 /// Cluster metadata up to an offset of the metadata log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +36,7 @@ pub struct MetadataImage {
     ids_by_name: BTreeMap<TopicName, TopicId>,
     configs: BTreeMap<ConfigResource, BTreeMap<String, String>>,
     features: BTreeMap<String, i16>,
+    quotas: BTreeMap<QuotaEntity, BTreeMap<String, Double>>,
     next_producer_id: i64,
 }
 
@@ -71,8 +76,8 @@ pub struct TopicImage {
     pub partitions: BTreeMap<i32, PartitionImage>,
 }
 
-/// A partition's controller state. Invariants: the ISR is a subset of the replicas and, once created, never empty;
-/// the leader, if there is one, is in the ISR; both epochs only grow.
+/// A partition's controller state. Invariants: ISR and ELR are disjoint subsets of the replicas; the ISR is empty only with
+/// eligible leader replicas, and then nobody leads; the leader, if there is one, is in the ISR; both epochs only grow.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionImage {
     /// All replicas, the preferred leader first.
@@ -93,6 +98,10 @@ pub struct PartitionImage {
     pub adding: Vec<BrokerId>,
     /// Replicas on their way out (KIP-455).
     pub removing: Vec<BrokerId>,
+    /// The eligible leader replicas: they hold every committed record, although they are not in the ISR (KIP-966).
+    pub elr: Vec<BrokerId>,
+    /// Who led when the ISR became empty, until somebody leads again (KIP-966).
+    pub last_known_elr: Vec<BrokerId>,
 }
 
 /// What a config belongs to.
@@ -113,6 +122,7 @@ impl Default for MetadataImage {
             ids_by_name: BTreeMap::new(),
             configs: BTreeMap::new(),
             features: BTreeMap::new(),
+            quotas: BTreeMap::new(),
             next_producer_id: 0,
         }
     }
@@ -255,6 +265,16 @@ impl PartitionImage {
     pub fn has_leader(&self) -> bool {
         self.leader != BrokerId::NONE
     }
+
+    /// Whether its leader is the first of its replicas.
+    pub fn has_preferred_leader(&self) -> bool {
+        self.replicas.first() == Some(&self.leader)
+    }
+
+    /// Whether replicas are on their way in or out (KIP-455).
+    pub fn is_reassigning(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
 }
 
 /// As Kafka writes it in tools: `topic:orders`, `broker:1`, `broker:`.
@@ -277,6 +297,8 @@ pub fn topic_defaults(server: &ServerConfig) -> TopicConfig {
         segment_bytes: server.log_segment_bytes,
         index_interval_bytes: server.log_index_interval_bytes,
         flush_messages: server.log_flush_interval_messages,
+        message_timestamp_type: server.log_message_timestamp_type.clone(),
+        cleanup_policy: server.log_cleanup_policy.clone(),
         ..TopicConfig::default()
     }
 }

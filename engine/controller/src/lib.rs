@@ -11,18 +11,19 @@
 //! *Must never*: change replicated state other than by replaying a record; read the log or a socket itself.
 //!
 //! Invariants:
-//! * I1: the ISR of a partition is a non-empty subset of its replicas.
+//! * I1: ISR and ELR are disjoint subsets of the replicas; without eligible leader replicas the ISR is never empty.
 //! * I2: a leader is in the ISR, and is active: neither fenced nor leaving.
 //! * I3: broker epochs, leader epochs and partition epochs only grow.
 //! * I4: no reply tells of a record that is not committed.
 //!
 //! The image ([`image`]) is used by brokers too: everybody replays the same records into the same structure.
 //!
-//! Deliberately not here: eligible leader replicas (KIP-966), reassignment (KIP-455), deletion and growth of topics, dynamic
-//! configs, preferred leader election. They come with later issues, each as a file under `decide`.
+//! Deliberately not here: log directories that fail or are moved between (KIP-858), ACLs, SCRAM, delegation tokens. Each
+//! subject is a file under `decide`.
 
 #![warn(clippy::float_arithmetic)]
 
+pub mod configs;
 mod controller;
 mod decide;
 pub mod features;
@@ -30,6 +31,8 @@ pub mod image;
 mod sessions;
 
 pub use controller::{Controller, ControllerConfig, ControllerOutput};
+pub use decide::life;
+pub use decide::topics::legal_name as legal_topic_name;
 pub use image::{
     BrokerImage, ConfigResource, ImageChange, MetadataImage, PartitionImage, TopicImage,
 };

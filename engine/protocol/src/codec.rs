@@ -159,4 +159,5 @@ kinds! {
     IncrementalAlterConfigs AlterPartitionReassignments ListPartitionReassignments DescribeClientQuotas
     AlterClientQuotas DescribeQuorum UpdateFeatures Envelope FetchSnapshot UnregisterBroker AllocateProducerIds
     ControllerRegistration AssignReplicasToDirs AddRaftVoter RemoveRaftVoter UpdateRaftVoter
+    DescribeTopicPartitions
 }

@@ -6,7 +6,7 @@
 //! *Flows in*: records of the controller, or bytes of a metadata log. *Flows out*: the other of the two.
 //! *Must never*: panic on hostile bytes, or decide what a record means for the image.
 //!
-//! Deliberately not here: the records of features that the lab does not have yet (ACLs, SCRAM, quotas, delegation tokens,
+//! Deliberately not here: the records of features that the lab does not have yet (ACLs, SCRAM, delegation tokens,
 //! controller registration). They are refused by number.
 
 mod field;
@@ -16,11 +16,12 @@ mod show;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use field::Double;
 pub use records::{
     AbortTransaction, BeginTransaction, BrokerEndpoint, BrokerFeature, BrokerRegistrationChange,
-    ClearElr, Config, EndTransaction, FeatureLevel, FenceBroker, MetadataRecord, NoOp, Partition,
-    PartitionChange, ProducerIds, RegisterBroker, RemoveTopic, Topic, UnfenceBroker,
-    UnregisterBroker,
+    ClearElr, ClientQuota, Config, EndTransaction, FeatureLevel, FenceBroker, MetadataRecord, NoOp,
+    Partition, PartitionChange, ProducerIds, QuotaEntityPart, RegisterBroker, RemoveTopic, Topic,
+    UnfenceBroker, UnregisterBroker,
 };
 
 use crate::cursor::{Cursor, Malformed, put_uvarint};

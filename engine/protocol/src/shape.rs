@@ -28,6 +28,8 @@ enum Kind {
     Array(&'static Self),
     /// A structure.
     Struct(&'static Shape),
+    /// A structure or null: 1 in a byte and the structure, or -1.
+    Nullable(&'static Shape),
 }
 
 /// A field and the versions that have it.
@@ -134,6 +136,12 @@ fn walk(
             }
         }
         Kind::Struct(shape) => walk_struct(shape, version, cursor)?,
+        // The codec takes every byte but 1 for null.
+        Kind::Nullable(shape) => {
+            if cursor.take(1, name)? == [1] {
+                walk_struct(shape, version, cursor)?;
+            }
+        }
     }
     Ok(())
 }

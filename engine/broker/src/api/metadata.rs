@@ -175,7 +175,8 @@ fn wire(id: BrokerId) -> messages::BrokerId {
     messages::BrokerId(id.0)
 }
 
-fn is_internal(name: &str) -> bool {
+/// Topics that brokers keep for themselves.
+pub(crate) fn is_internal(name: &str) -> bool {
     matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
 }
 

@@ -3,8 +3,8 @@
 use klamm_protocol::ErrorCode;
 use klamm_protocol::forward;
 use klamm_protocol::kafka::messages::{
-    AlterPartitionResponse, BrokerHeartbeatResponse, BrokerRegistrationResponse, RequestKind,
-    ResponseKind,
+    AllocateProducerIdsResponse, AlterPartitionResponse, BrokerHeartbeatResponse,
+    BrokerRegistrationResponse, RequestKind, ResponseKind,
 };
 
 const WHY: &str = "This is not the active controller.";
@@ -16,6 +16,7 @@ pub(super) fn not_controller(request: &RequestKind) -> Option<ResponseKind> {
         RequestKind::BrokerRegistration(_) => registration(),
         RequestKind::BrokerHeartbeat(_) => heartbeat(),
         RequestKind::AlterPartition(_) => alter_partition(),
+        RequestKind::AllocateProducerIds(_) => allocate_producer_ids(),
         other => return forward::refused(other, ErrorCode::NOT_CONTROLLER, WHY),
     })
 }
@@ -27,6 +28,7 @@ pub(super) fn lost_leadership(response: ResponseKind) -> ResponseKind {
         ResponseKind::BrokerRegistration(_) => registration(),
         ResponseKind::BrokerHeartbeat(_) => heartbeat(),
         ResponseKind::AlterPartition(_) => alter_partition(),
+        ResponseKind::AllocateProducerIds(_) => allocate_producer_ids(),
         mut other => {
             forward::each_error_code(&mut other, |code| *code = ErrorCode::NOT_CONTROLLER.0);
             other
@@ -45,6 +47,11 @@ fn registration() -> ResponseKind {
 fn heartbeat() -> ResponseKind {
     let response = BrokerHeartbeatResponse::default().with_error_code(ErrorCode::NOT_CONTROLLER.0);
     ResponseKind::BrokerHeartbeat(response)
+}
+
+fn allocate_producer_ids() -> ResponseKind {
+    let refused = AllocateProducerIdsResponse::default();
+    ResponseKind::AllocateProducerIds(refused.with_error_code(ErrorCode::NOT_CONTROLLER.0))
 }
 
 fn alter_partition() -> ResponseKind {

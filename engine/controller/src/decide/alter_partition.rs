@@ -17,9 +17,11 @@ use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::topic_id;
 use klamm_protocol::kafka::messages::alter_partition_request::PartitionData as Asked;
 use klamm_protocol::kafka::messages::alter_partition_response::{PartitionData, TopicData};
-use klamm_protocol::kafka::messages::{self, AlterPartitionRequest, AlterPartitionResponse};
+use klamm_protocol::kafka::messages::{
+    self, AlterPartitionRequest, AlterPartitionResponse, ApiKey,
+};
 
-use super::partitions::Occasion;
+use super::changes::Occasion;
 use super::{Decider, Decision};
 use crate::image::{PartitionImage, TopicImage};
 
@@ -43,7 +45,9 @@ impl Decider<'_> {
     ) -> Decision<AlterPartitionResponse> {
         let sender = BrokerId(request.broker_id.0);
         if let Err(error) = self.check_broker_epoch(sender, request.broker_epoch) {
-            return Decision::only(AlterPartitionResponse::default().with_error_code(error.0));
+            let response = AlterPartitionResponse::default().with_error_code(error.0);
+            let (epoch, api) = (request.broker_epoch, ApiKey::AlterPartition);
+            return super::refused(sender, epoch, api, error).with(response);
         }
         let mut decision = Decision::only(());
         let mut topics = Vec::with_capacity(request.topics.len());
@@ -149,14 +153,20 @@ impl Decider<'_> {
         asked: &Asked,
         members: &[Member],
     ) -> PartitionData {
-        let isr = members.iter().map(|member| member.id).collect();
-        let mut target = self.target(topic, asked.partition_index, partition, isr);
+        let mut target = self.target(topic, asked.partition_index, partition);
+        target.isr = members.iter().map(|member| member.id).collect();
         target.recovering = Some(asked.leader_recovery_state == 1);
         let after = match target.change(|id| self.image.is_active(id)) {
             Some(changed) => {
                 let after = changed.after.clone();
                 let name = topic.name_of(asked.partition_index);
-                decision.change_partition(name, changed, Occasion::AlterPartition);
+                let occasion = Occasion::AlterPartition;
+                decision.change_partition(name, changed, occasion, Because::Input);
+                if after.leader != partition.leader {
+                    // It ended a reassignment that takes the lead away from the very replica that asked (KIP-455). The change
+                    // holds, and the error tells the replica to look at the metadata before it asks again.
+                    return refused(asked.partition_index, ErrorCode::NEW_LEADER_ELECTED);
+                }
                 after
             }
             // It is so already: a retry whose first answer was lost.

@@ -4,42 +4,34 @@
 //! BrokerRegistrationChange records, with the partition changes that follow.
 //! *Must never*: keep two sessions for one broker id, or let an old incarnation speak for a new one.
 
+use std::collections::BTreeSet;
+
 use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, IncarnationId, Offset, Time};
-use klamm_protocol::convert::{directory_id, incarnation_id};
+use klamm_protocol::convert::{directory_id, incarnation_id, text};
 use klamm_protocol::kafka::messages::{
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse,
+    ApiKey, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
 };
 use klamm_protocol::metadata::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, RegisterBroker,
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, RegisterBroker, UnregisterBroker,
 };
 use klamm_protocol::{ErrorCode, MetadataRecord};
 
-use super::partitions::Occasion;
+use super::changes::Occasion;
+use super::life::{BrokerMove, BrokerState};
 use super::{Decider, Decision};
 use crate::features::{METADATA_VERSION_FEATURE, OLDEST_METADATA_VERSION};
 use crate::image::BrokerImage;
 
-/// Where a registered broker stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum BrokerState {
-    /// It may not lead or join ISRs.
-    Fenced,
-    /// It takes part.
-    Unfenced,
-    /// It still leads while its leaderships move away.
-    ControlledShutdown,
-    /// It may stop.
-    ShutdownNow,
-}
+/// Directory ids below this have a meaning of their own (KIP-858).
+const RESERVED_DIRECTORIES: u128 = 100;
 
-impl BrokerState {
-    fn of(broker: &BrokerImage) -> Self {
-        match (broker.fenced, broker.in_controlled_shutdown) {
-            (true, _) => Self::Fenced,
-            (false, true) => Self::ControlledShutdown,
-            (false, false) => Self::Unfenced,
-        }
+/// Where a registered broker stands, by its image.
+fn state_of(broker: &BrokerImage) -> BrokerState {
+    match (broker.fenced, broker.in_controlled_shutdown) {
+        (true, _) => BrokerState::Fenced,
+        (false, true) => BrokerState::ControlledShutdown,
+        (false, false) => BrokerState::Unfenced,
     }
 }
 
@@ -70,9 +62,16 @@ impl Decider<'_> {
             .push((EventKind::RegistrationDecided { broker: id, incarnation }, Because::Input));
         // A request whose answer was lost comes again from the same process: it keeps its epoch and its state.
         let again = existing.filter(|existing| existing.incarnation == incarnation);
-        if again.is_none() && existing.is_some() {
-            // The old incarnation is gone, and with it what the new one is still believed to hold and lead.
-            self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
+        if let Some(gone) = existing.filter(|_| again.is_none()) {
+            // The old incarnation is gone, and with it what the new one is still believed to lead. A broker that knows the
+            // epoch of its last registration wrote it down when it stopped in an orderly way, with all its logs on disk. One
+            // that does not may have lost what it had not synced, and no ELR may count on it (KIP-966).
+            let clean = request.previous_broker_epoch == gone.epoch.0;
+            if clean || !self.elr_enabled() {
+                self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
+            } else {
+                self.remove_from_isrs_and_elrs(&mut decision, id, Occasion::UncleanShutdown);
+            }
         }
         let offset = self.next_offset.plus(i64::try_from(decision.records.len()).unwrap_or(0));
         let broker_epoch = again.map_or(BrokerEpoch(offset.0), |again| again.epoch);
@@ -91,12 +90,30 @@ impl Decider<'_> {
         decision.with(registration_reply(ErrorCode::NONE, broker_epoch))
     }
 
+    /// A broker has log directories, each of them its own (KIP-858).
+    fn check_directories(
+        &self,
+        id: BrokerId,
+        request: &BrokerRegistrationRequest,
+    ) -> Result<(), ErrorCode> {
+        let asked: BTreeSet<_> = request.log_dirs.iter().map(|id| directory_id(*id)).collect();
+        let reserved = asked.iter().any(|directory| directory.0 < RESERVED_DIRECTORIES);
+        let anothers = self.image.brokers().any(|other| {
+            other.id != id && other.log_dirs.iter().any(|directory| asked.contains(directory))
+        });
+        if asked.is_empty() || asked.len() < request.log_dirs.len() || reserved || anothers {
+            return Err(ErrorCode::INVALID_REGISTRATION);
+        }
+        Ok(())
+    }
+
     fn check_registration(
         &self,
         request: &BrokerRegistrationRequest,
         existing: Option<&BrokerImage>,
         incarnation: IncarnationId,
     ) -> Result<(), ErrorCode> {
+        let id = BrokerId(request.broker_id.0);
         if request.cluster_id.as_str() != self.config.cluster_id {
             return Err(ErrorCode::INCONSISTENT_CLUSTER_ID);
         }
@@ -110,6 +127,7 @@ impl Decider<'_> {
         if request.is_migrating_zk_broker || request.broker_id.0 < 0 {
             return Err(ErrorCode::INVALID_REGISTRATION);
         }
+        self.check_directories(id, request)?;
         let supports = |name: &str, level: i16| {
             let wanted = request.features.iter().find(|feature| feature.name.as_str() == name);
             match wanted {
@@ -133,11 +151,16 @@ impl Decider<'_> {
             Ok(broker) => broker,
             Err(error) => {
                 let response = BrokerHeartbeatResponse::default().with_error_code(error.0);
-                return Decision::only(Heartbeat { response, next: None });
+                let (epoch, api) = (request.broker_epoch, ApiKey::BrokerHeartbeat);
+                return super::refused(id, epoch, api, error)
+                    .with(Heartbeat { response, next: None });
             }
         };
-        let current = BrokerState::of(broker);
-        let next = self.next_state(broker, request);
+        let current = state_of(broker);
+        let next = match self.cause_of_move(broker, current, request) {
+            Some(event) => current.on(event).unwrap_or(current),
+            None => current,
+        };
         let mut decision = Decision::only(());
         if next != current {
             match next {
@@ -159,38 +182,40 @@ impl Decider<'_> {
         decision.with(Heartbeat { response, next: Some(next) })
     }
 
-    fn next_state(&self, broker: &BrokerImage, request: &BrokerHeartbeatRequest) -> BrokerState {
-        match BrokerState::of(broker) {
-            BrokerState::Fenced if request.want_shut_down => BrokerState::ShutdownNow,
+    /// Which move of the [table](super::life) a heartbeat is; none if the broker stays what it is.
+    fn cause_of_move(
+        &self,
+        broker: &BrokerImage,
+        current: BrokerState,
+        request: &BrokerHeartbeatRequest,
+    ) -> Option<BrokerMove> {
+        match current {
+            // Nothing is lost by its leave: it leads nothing, and nobody waits for it.
+            BrokerState::Fenced if request.want_shut_down => Some(BrokerMove::LeftAtOnce),
             BrokerState::Fenced => {
                 // Unfenced once it knows of its own registration, so that it does not act on the world before it. A broker
                 // that was leaving does not come back as the same incarnation (KIP-841).
                 let caught_up = request.current_metadata_offset >= broker.registered_at.0;
-                if caught_up && !request.want_fence && !broker.in_controlled_shutdown {
-                    BrokerState::Unfenced
-                } else {
-                    BrokerState::Fenced
-                }
+                let wanted = !request.want_fence && !broker.in_controlled_shutdown;
+                (caught_up && wanted).then_some(BrokerMove::CaughtUp)
             }
             BrokerState::Unfenced => match (request.want_fence, request.want_shut_down) {
-                (true, true) => BrokerState::ShutdownNow,
-                (true, false) => BrokerState::Fenced,
-                (false, true) if self.leads_something(broker.id) => BrokerState::ControlledShutdown,
-                (false, true) => BrokerState::ShutdownNow,
-                (false, false) => BrokerState::Unfenced,
+                (true, true) => Some(BrokerMove::LeftAtOnce),
+                (true, false) => Some(BrokerMove::AskedToBeFenced),
+                (false, true) if self.leads_something(broker.id) => Some(BrokerMove::AskedToLeave),
+                (false, true) => Some(BrokerMove::LeftAtOnce),
+                (false, false) => None,
             },
-            BrokerState::ControlledShutdown | BrokerState::ShutdownNow => {
+            BrokerState::ControlledShutdown => {
                 // It may go when it leads nothing and every active broker has learnt who leads instead.
                 let passed = self
                     .sessions
                     .controlled_shutdown_offset(broker.id)
                     .is_some_and(|offset| offset <= self.sessions.lowest_active_offset(self.image));
-                if self.leads_something(broker.id) || !passed {
-                    BrokerState::ControlledShutdown
-                } else {
-                    BrokerState::ShutdownNow
-                }
+                let may_go = passed && !self.leads_something(broker.id);
+                may_go.then_some(BrokerMove::LeadershipsMoved)
             }
+            BrokerState::ShutdownNow => None,
         }
     }
 
@@ -243,10 +268,35 @@ impl Decider<'_> {
     }
 
     fn begin_shutdown(&self, decision: &mut Decision<()>, broker: &BrokerImage) {
+        let kind = EventKind::ControlledShutdownDecided { broker: broker.id };
+        decision.events.push((kind, Because::Input));
         let change =
             BrokerRegistrationChange { in_controlled_shutdown: 1, ..registration_change(broker) };
         decision.records.push(change.into());
         self.remove_from_isrs(decision, broker.id, Occasion::ControlledShutdown);
+    }
+
+    /// Forgets a broker that will not come back. A living one is thrown out: its epoch is stale from then on.
+    pub(crate) fn decide_unregister(
+        &self,
+        request: &UnregisterBrokerRequest,
+    ) -> Decision<UnregisterBrokerResponse> {
+        let id = BrokerId(request.broker_id.0);
+        let Some(broker) = self.image.broker(id) else {
+            let why = format!("Broker ID {id} is not currently registered");
+            return Decision::only(
+                UnregisterBrokerResponse::default()
+                    .with_error_code(ErrorCode::BROKER_ID_NOT_REGISTERED.0)
+                    .with_error_message(Some(text(&why))),
+            );
+        };
+        let mut decision = Decision::only(());
+        let kind = EventKind::UnregistrationDecided { broker: id };
+        decision.events.push((kind, Because::Input));
+        self.remove_from_isrs_and_elrs(&mut decision, id, Occasion::Unregistration);
+        let record = UnregisterBroker { broker_id: id, broker_epoch: broker.epoch };
+        decision.records.push(record.into());
+        decision.with(UnregisterBrokerResponse::default().with_error_message(None))
     }
 }
 

@@ -1,14 +1,36 @@
-//! Leaders and ISRs: which partition changes follow when a broker leaves, comes back, or a leader asks.
+//! Leaders, ISRs and eligible leaders: which change of a partition follows when a broker leaves, comes back, or somebody
+//! asks. The whole of Kafka's election is here, once, for every occasion.
 //!
-//! *Flows in*: the image, and who goes or comes. *Flows out*: PartitionChange records with their events.
-//! *Must never*: put a broker into an ISR that its leader did not ask for, or empty an ISR.
+//! *Flows in*: a partition as it is, and what is wanted of it ([`Target`]). *Flows out*: the PartitionChange record that
+//! takes it there, if it is not there already ([`Changed`]).
+//! *Must never*: elect a replica that is not acceptable, or leave one both in the ISR and in the ELR.
+//!
+//! Who may lead, in this order (KIP-966, KIP-106, KIP-704):
+//! 1. the leader there is, while it is in the ISR and acceptable;
+//! 2. the first replica in assignment order that is in the ISR, or, once the ISR is empty, in the ELR: both hold every
+//!    committed record, the one because the leader waits for it, the other because the high watermark has stood still since
+//!    it left;
+//! 3. if both are empty, the last known leader: it lost records only if it lost its disk;
+//! 4. if the topic allows it, anybody who lives. The new leader is then the whole ISR, and recovering.
 
-use klamm_node::{Because, BrokerId, EventKind, TopicPartition};
-use klamm_protocol::MetadataRecord;
+use std::collections::BTreeSet;
+
+use klamm_node::{BrokerId, DirectoryId};
 use klamm_protocol::metadata::PartitionChange;
 
-use super::{Decider, Decision};
+use super::reassignment;
 use crate::image::{PartitionImage, TopicImage};
+
+/// How far an election may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Election {
+    /// To keep the partition online, by a replica that has every committed record.
+    Online,
+    /// As that, and away from a good leader to the preferred one.
+    Preferred,
+    /// As [`Self::Online`], and by any replica that lives if there is no other (KIP-106).
+    Unclean,
+}
 
 /// What is to become of a partition.
 #[derive(Clone, Debug)]
@@ -16,19 +38,41 @@ pub(super) struct Target<'a> {
     pub topic: &'a TopicImage,
     pub index: i32,
     pub partition: &'a PartitionImage,
-    /// The ISR wanted; empty leaves the last members where they are, without a leader.
+    /// The ISR wanted; may be empty.
     pub isr: Vec<BrokerId>,
+    /// The replicas wanted, with those on their way in and out.
+    pub replicas: Vec<BrokerId>,
+    /// Who is to be added.
+    pub adding: Vec<BrokerId>,
+    /// Who is to be removed.
+    pub removing: Vec<BrokerId>,
     /// What the leader says about its recovery, if it asks.
     pub recovering: Option<bool>,
-    /// `unclean.leader.election.enable` of the topic.
-    pub unclean_allowed: bool,
+    /// How far the election may go.
+    pub election: Election,
+    /// The effective min ISR if eligible leader replicas are on (KIP-966).
+    pub elr_below: Option<usize>,
+    /// Replicas that came back without their last clean shutdown: what they hold is not to be trusted (KIP-966).
+    pub unclean_shutdown: BTreeSet<BrokerId>,
+    /// The directory of a replica that is new.
+    pub new_directories: Vec<(BrokerId, DirectoryId)>,
 }
 
-/// Who leads from now on.
+/// How a leader was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum By {
+    /// Nothing but what was asked for: the leader stays, or comes from the ISR or ELR, or there is none.
+    Rule,
+    /// It led when the ISR became empty (KIP-966).
+    LastKnownLeader,
+    /// It lives.
+    Unclean,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Elected {
     leader: BrokerId,
-    unclean: bool,
+    by: By,
 }
 
 /// A change and how it came about.
@@ -37,35 +81,74 @@ pub(super) struct Changed {
     pub record: PartitionChange,
     /// The partition after it.
     pub after: PartitionImage,
-    pub unclean: bool,
+    /// How its leader was found, if it is a new one.
+    pub by: By,
+    /// Whether it ends a reassignment (KIP-455).
+    pub completes_reassignment: bool,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// The partition as it is: nothing wanted but a leader, if it has none.
+    pub(super) fn of(topic: &'a TopicImage, index: i32, partition: &'a PartitionImage) -> Self {
+        Self {
+            topic,
+            index,
+            partition,
+            isr: partition.isr.clone(),
+            replicas: partition.replicas.clone(),
+            adding: partition.adding.clone(),
+            removing: partition.removing.clone(),
+            recovering: None,
+            election: Election::Online,
+            elr_below: None,
+            unclean_shutdown: BTreeSet::new(),
+            new_directories: Vec::new(),
+        }
+    }
+
     /// The record that takes the partition there; none if it is there already.
-    pub(super) fn change(&self, acceptable: impl Fn(BrokerId) -> bool) -> Option<Changed> {
-        let elected = self.elect(acceptable);
+    pub(super) fn change(mut self, acceptable: impl Fn(BrokerId) -> bool) -> Option<Changed> {
+        let before = self.partition;
+        let completes_reassignment = self.complete_reassignment();
+        let mut elr = self.wanted_elr();
+        let elected = self.elect(&elr, acceptable);
         let mut record = PartitionChange {
             partition_id: self.index,
             topic_id: self.topic.id,
             ..PartitionChange::default()
         };
-        if elected.leader != self.partition.leader {
+        let mut unclean = false;
+        if elected.leader != before.leader {
             record.leader = elected.leader;
+            unclean = elected.by != By::Rule;
+            if elr.contains(&elected.leader) {
+                // From here on it is in sync with itself; the others of the ELR stay what they are.
+                self.isr = vec![elected.leader];
+                elr.retain(|id| *id != elected.leader);
+            }
+        } else if before.replicas.iter().any(|id| !self.replicas.contains(id)) {
+            // Whoever was removed must be told apart from its later self: fetches of the old epoch are fenced.
+            record.leader = before.leader;
         }
-        if elected.unclean && elected.leader != self.partition.leader {
+        if unclean {
             // Nobody else is known to have what the new leader has: it is the whole ISR, and recovering (KIP-704).
             record.isr = Some(vec![elected.leader]);
-            if !self.partition.recovering {
+            elr.clear();
+            if !before.recovering {
                 record.leader_recovery_state = 1;
             }
-        } else {
-            // The last members stay in the ISR when all of it would go: they are who may lead again.
-            if !self.isr.is_empty() && self.isr != self.partition.isr {
-                record.isr = Some(self.isr.clone());
-            }
-            if self.recovering == Some(false) && self.partition.recovering {
-                record.leader_recovery_state = 0;
-            }
+        } else if self.isr != before.isr && (!self.isr.is_empty() || self.elr_below.is_some()) {
+            // Without eligible leader replicas the last members stay in the ISR when all of it would go: they are who may
+            // lead again.
+            record.isr = Some(self.isr.clone());
+        }
+        if elr != before.elr {
+            record.eligible_leader_replicas = Some(elr);
+        }
+        self.last_known_leader(&mut record);
+        self.assignment(&mut record);
+        if !unclean && self.recovering == Some(false) && before.recovering {
+            record.leader_recovery_state = 0;
         }
         let nothing = PartitionChange {
             partition_id: self.index,
@@ -73,127 +156,120 @@ impl Target<'_> {
             ..PartitionChange::default()
         };
         (record != nothing).then(|| {
-            let after = self.partition.merged(&record);
-            Changed { record, after, unclean: elected.unclean }
+            let after = before.merged(&record);
+            let by = if unclean { elected.by } else { By::Rule };
+            Changed { record, after, by, completes_reassignment }
         })
     }
 
-    /// A valid leader stays; else the first replica in assignment order that is in the ISR and acceptable leads; else, if
-    /// the topic allows it, the first acceptable replica (KIP-106); else nobody does.
-    fn elect(&self, acceptable: impl Fn(BrokerId) -> bool) -> Elected {
-        let valid = |id: BrokerId| self.isr.contains(&id) && acceptable(id);
-        if valid(self.partition.leader) {
-            return Elected { leader: self.partition.leader, unclean: false };
+    /// Ends a reassignment whose new replicas are all in sync: whoever was to go is gone (KIP-455).
+    fn complete_reassignment(&mut self) -> bool {
+        let done = reassignment::completed(&self.replicas, &self.adding, &self.removing, &self.isr);
+        let Some(done) = done else { return false };
+        self.replicas = done.replicas;
+        self.isr = done.isr;
+        self.adding.clear();
+        self.removing.clear();
+        true
+    }
+
+    /// Who may lead besides the ISR: who left it since it fell below the min ISR, for the high watermark has not moved
+    /// since, and whose disk has not been lost since (KIP-966).
+    fn wanted_elr(&self) -> Vec<BrokerId> {
+        let before = self.partition;
+        let Some(min_isr) = self.elr_below else { return Vec::new() };
+        if self.isr.len() >= min_isr {
+            return Vec::new();
         }
-        let in_order = |wanted: &dyn Fn(BrokerId) -> bool| {
-            self.partition.replicas.iter().copied().find(|id| wanted(*id))
+        let candidates: BTreeSet<BrokerId> =
+            before.elr.iter().chain(&before.isr).copied().collect();
+        let eligible = |id: &BrokerId| {
+            !self.isr.contains(id)
+                && !self.unclean_shutdown.contains(id)
+                && self.replicas.contains(id)
         };
-        if let Some(leader) = in_order(&valid) {
-            return Elected { leader, unclean: false };
-        }
-        match in_order(&acceptable).filter(|_| self.unclean_allowed) {
-            Some(leader) => Elected { leader, unclean: true },
-            None => Elected { leader: BrokerId::NONE, unclean: false },
-        }
+        candidates.into_iter().filter(eligible).collect()
     }
-}
 
-/// Why partitions change, in the words of `PartitionChangeDecided`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Occasion {
-    Fencing,
-    Unfencing,
-    ControlledShutdown,
-    AlterPartition,
-}
-
-impl Occasion {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Fencing => "fencing",
-            Self::Unfencing => "unfencing",
-            Self::ControlledShutdown => "controlled-shutdown",
-            Self::AlterPartition => "alter-partition",
-        }
-    }
-}
-
-impl<R> Decision<R> {
-    /// Adds a partition's change, record and event.
-    pub(super) fn change_partition(
-        &mut self,
-        partition: TopicPartition,
-        changed: Changed,
-        occasion: Occasion,
-    ) {
-        let reason = if changed.unclean { "unclean-election" } else { occasion.word() };
-        let kind = EventKind::PartitionChangeDecided {
-            partition,
-            leader: changed.after.leader,
-            isr: changed.after.isr.clone(),
-            reason: reason.into(),
+    fn elect(&self, elr: &[BrokerId], acceptable: impl Fn(BrokerId) -> bool) -> Elected {
+        let before = self.partition;
+        let valid = |id: BrokerId| {
+            let in_sync = self.isr.contains(&id) || (self.isr.is_empty() && elr.contains(&id));
+            in_sync && acceptable(id)
         };
-        let because = match occasion {
-            Occasion::AlterPartition => Because::Input,
-            // The decision about the broker comes first; what follows for its partitions hangs on it.
-            Occasion::Fencing | Occasion::Unfencing | Occasion::ControlledShutdown => {
-                Because::Previous
+        let by_rule = |leader| Elected { leader, by: By::Rule };
+        let preferred = self.replicas.first().copied().filter(|id| valid(*id));
+        if let Some(leader) = preferred.filter(|_| self.election == Election::Preferred) {
+            return by_rule(leader);
+        }
+        if valid(before.leader) {
+            return by_rule(before.leader);
+        }
+        if let Some(leader) = self.replicas.iter().copied().find(|id| valid(*id)) {
+            return by_rule(leader);
+        }
+        if let Some(leader) = self.last_known_candidate(elr).filter(|id| acceptable(*id)) {
+            return Elected { leader, by: By::LastKnownLeader };
+        }
+        let living = self.replicas.iter().copied().find(|id| acceptable(*id));
+        match living.filter(|_| self.election == Election::Unclean) {
+            Some(leader) => Elected { leader, by: By::Unclean },
+            None => by_rule(BrokerId::NONE),
+        }
+    }
+
+    /// The last known leader, when nobody is left who certainly has everything. It must live (KAFKA-19522).
+    fn last_known_candidate(&self, elr: &[BrokerId]) -> Option<BrokerId> {
+        match self.partition.last_known_elr.as_slice() {
+            [only] if self.elr_below.is_some() && elr.is_empty() && self.isr.is_empty() => {
+                self.replicas.contains(only).then_some(*only)
             }
+            _ => None,
+        }
+    }
+
+    /// Remembers who led when the ISR became empty, and forgets it once somebody leads.
+    fn last_known_leader(&self, record: &mut PartitionChange) {
+        let before = self.partition;
+        if self.elr_below.is_none() {
+            if !before.last_known_elr.is_empty() {
+                record.last_known_elr = Some(Vec::new());
+            }
+            return;
+        }
+        let empties = record.isr.as_ref().is_some_and(Vec::is_empty);
+        let led = if record.leader == PartitionChange::SAME_LEADER {
+            before.leader != BrokerId::NONE
+        } else {
+            record.leader != BrokerId::NONE
         };
-        self.events.push((kind, because));
-        self.records.push(MetadataRecord::PartitionChange(changed.record));
-    }
-}
-
-impl Decider<'_> {
-    /// Takes a broker out of every ISR, and the lead of every partition, that it is in.
-    pub(super) fn remove_from_isrs<R>(
-        &self,
-        decision: &mut Decision<R>,
-        gone: BrokerId,
-        occasion: Occasion,
-    ) {
-        for (topic, index, partition) in self.image.partitions() {
-            if partition.isr.contains(&gone) {
-                let isr = partition.isr.iter().copied().filter(|id| *id != gone).collect();
-                let target = self.target(topic, index, partition, isr);
-                let acceptable = |id| id != gone && self.image.is_active(id);
-                if let Some(changed) = target.change(acceptable) {
-                    decision.change_partition(topic.name_of(index), changed, occasion);
-                }
-            }
+        if empties && before.last_known_elr != [before.leader] {
+            record.last_known_elr = Some(vec![before.leader]);
+        } else if led && !before.last_known_elr.is_empty() {
+            record.last_known_elr = Some(Vec::new());
         }
     }
 
-    /// Looks for a leader for every partition without one, now that a broker is back.
-    pub(super) fn elect_leaderless<R>(&self, decision: &mut Decision<R>, back: BrokerId) {
-        for (topic, index, partition) in self.image.partitions() {
-            if !partition.has_leader() {
-                let target = self.target(topic, index, partition, partition.isr.clone());
-                let acceptable = |id| id == back || self.image.is_active(id);
-                if let Some(changed) = target.change(acceptable) {
-                    decision.change_partition(topic.name_of(index), changed, Occasion::Unfencing);
-                }
+    fn assignment(&self, record: &mut PartitionChange) {
+        let before = self.partition;
+        if self.replicas != before.replicas {
+            let old = before.replicas.iter().copied().zip(before.directories.iter().copied());
+            let known: Vec<_> = old.chain(self.new_directories.iter().copied()).collect();
+            let directory = |id: &BrokerId| {
+                let found = known.iter().find(|(replica, _)| replica == id);
+                found.map_or(super::topics::UNASSIGNED, |(_, directory)| *directory)
+            };
+            let directories: Vec<_> = self.replicas.iter().map(directory).collect();
+            if directories != before.directories {
+                record.directories = Some(directories);
             }
+            record.replicas = Some(self.replicas.clone());
         }
-    }
-
-    /// Whether a broker leads anything.
-    pub(super) fn leads_something(&self, broker: BrokerId) -> bool {
-        self.image.partitions().any(|(_, _, partition)| partition.leader == broker)
-    }
-
-    pub(super) fn target<'b>(
-        &self,
-        topic: &'b TopicImage,
-        index: i32,
-        partition: &'b PartitionImage,
-        isr: Vec<BrokerId>,
-    ) -> Target<'b> {
-        let unclean_allowed = self
-            .image
-            .topic_config(&topic.name, &self.config.settings)
-            .unclean_leader_election_enable;
-        Target { topic, index, partition, isr, recovering: None, unclean_allowed }
+        if self.removing != before.removing {
+            record.removing_replicas = Some(self.removing.clone());
+        }
+        if self.adding != before.adding {
+            record.adding_replicas = Some(self.adding.clone());
+        }
     }
 }

@@ -14,7 +14,9 @@ use klamm_protocol::convert::{text, topic_uuid};
 use klamm_protocol::kafka::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic,
 };
-use klamm_protocol::kafka::messages::create_topics_response::CreatableTopicResult;
+use klamm_protocol::kafka::messages::create_topics_response::{
+    CreatableTopicConfigs, CreatableTopicResult,
+};
 use klamm_protocol::kafka::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use klamm_protocol::metadata::{Config, Partition, Topic, resource_type};
 use klamm_protocol::{ErrorCode, MetadataRecord};
@@ -26,13 +28,13 @@ const METADATA_TOPIC: &str = "__cluster_metadata";
 /// Longer names would not fit a directory with the partition's number.
 const MAX_NAME: usize = 249;
 /// The most partitions of one request: its records are one atomic batch.
-const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
+pub(super) const MAX_PARTITIONS_PER_REQUEST: i64 = 10_000;
 /// The streams of `Purpose::Ids` that topics draw from, apart from those of other rooms of the process.
 const TOPIC_IDS: u64 = 0x7001;
-const PLACEMENT: u64 = 0x7002;
+pub(super) const PLACEMENT: u64 = 0x7002;
 
 /// The directory of a replica whose broker has yet to choose one (KIP-858).
-const UNASSIGNED: DirectoryId = DirectoryId(0);
+pub(super) const UNASSIGNED: DirectoryId = DirectoryId(0);
 
 impl Decider<'_> {
     /// Decides every topic of the request on its own, in its order.
@@ -62,7 +64,7 @@ impl Decider<'_> {
             results.push(match outcome {
                 Ok(new) => {
                     created.insert(new.name.clone());
-                    let result = new.result(&self.config.settings);
+                    let result = new.result(self.effective(&new.configs));
                     if !request.validate_only {
                         decision.events.push((new.event(), Because::Input));
                         decision.records.extend(new.records());
@@ -188,15 +190,27 @@ impl Decider<'_> {
         assignment: &CreatableReplicaAssignment,
         factor: Option<usize>,
     ) -> Result<Vec<BrokerId>, Refusal> {
-        let refuse = |why: String| Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, why));
         let replicas: Vec<_> = assignment.broker_ids.iter().map(|id| BrokerId(id.0)).collect();
+        self.check_manual_replicas(&replicas, factor)?;
+        let index = usize::try_from(assignment.partition_index).unwrap_or_default();
+        self.check_somebody_is_active(&replicas, index)?;
+        Ok(replicas)
+    }
+
+    /// Replicas that somebody chose: registered brokers, each once, and as many as the topic's others have.
+    pub(super) fn check_manual_replicas(
+        &self,
+        replicas: &[BrokerId],
+        factor: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let refuse = |why: String| Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, why));
         if replicas.is_empty() {
             return refuse(
                 "The manual partition assignment includes an empty replica list.".to_owned(),
             );
         }
         let mut seen = BTreeSet::new();
-        for id in &replicas {
+        for id in replicas {
             if self.image.broker(*id).is_none() {
                 return refuse(format!(
                     "The manual partition assignment includes broker {id}, but no such broker is registered."
@@ -208,25 +222,34 @@ impl Decider<'_> {
                 ));
             }
         }
-        if factor.is_some_and(|factor| factor != replicas.len()) {
+        if let Some(factor) = factor.filter(|factor| *factor != replicas.len()) {
             return refuse(format!(
                 "The manual partition assignment includes a partition with {} replica(s), but this is not \
-                 consistent with previous partitions.",
+                 consistent with previous partitions, which have {factor} replica(s).",
                 replicas.len()
             ));
         }
-        if !replicas.iter().any(|id| self.image.is_active(*id)) {
-            return refuse(format!(
-                "All brokers specified in the manual partition assignment for partition {} are fenced or in \
-                 controlled shutdown.",
-                assignment.partition_index
-            ));
+        Ok(())
+    }
+
+    /// A partition whose brokers are all fenced or leaving would have nobody in sync.
+    pub(super) fn check_somebody_is_active(
+        &self,
+        replicas: &[BrokerId],
+        index: usize,
+    ) -> Result<(), Refusal> {
+        if replicas.iter().any(|id| self.image.is_active(*id)) {
+            return Ok(());
         }
-        Ok(replicas)
+        let why = format!(
+            "All brokers specified in the manual partition assignment for partition {index} are fenced or in \
+             controlled shutdown."
+        );
+        Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, why))
     }
 
     /// Active replicas are in sync with the empty log; the first of them leads.
-    fn new_partition(&self, replicas: Vec<BrokerId>) -> Partition {
+    pub(super) fn new_partition(&self, replicas: Vec<BrokerId>) -> Partition {
         let isr: Vec<_> = replicas.iter().copied().filter(|id| self.image.is_active(*id)).collect();
         let directories = replicas.iter().map(|id| self.directory_of(*id)).collect();
         Partition {
@@ -241,7 +264,7 @@ impl Decider<'_> {
     }
 
     /// A broker with one log directory has no choice; one with more tells later (KIP-858).
-    fn directory_of(&self, id: BrokerId) -> DirectoryId {
+    pub(super) fn directory_of(&self, id: BrokerId) -> DirectoryId {
         match self.image.broker(id).map(|broker| broker.log_dirs.as_slice()) {
             Some([only]) => *only,
             Some(_) | None => UNASSIGNED,
@@ -289,14 +312,14 @@ impl NewTopic {
         }
     }
 
-    fn result(&self, settings: &klamm_node::config::ServerConfig) -> CreatableTopicResult {
+    fn result(&self, configs: Vec<CreatableTopicConfigs>) -> CreatableTopicResult {
         CreatableTopicResult::default()
             .with_name(klamm_protocol::convert::topic(&self.name))
             .with_topic_id(topic_uuid(self.id))
             .with_error_message(None)
             .with_num_partitions(self.partition_count())
             .with_replication_factor(self.replication_factor())
-            .with_configs(Some(configs::effective(&self.configs, settings)))
+            .with_configs(Some(configs))
     }
 
     /// The topic, its configs, its partitions: the order in which a replayer needs them.
@@ -326,7 +349,10 @@ fn refused(topic: &CreatableTopic, error: ErrorCode, why: &str) -> CreatableTopi
 }
 
 /// Kafka's rule for topic names.
-fn legal_name(name: &str) -> Result<(), String> {
+///
+/// # Errors
+/// The sentence about what is wrong with the name.
+pub fn legal_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("Topic name is invalid: the empty string is not allowed".to_owned());
     }

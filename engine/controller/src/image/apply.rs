@@ -6,11 +6,11 @@ use std::sync::Arc;
 use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::metadata::{
-    BrokerRegistrationChange, Config, Partition, PartitionChange, RegisterBroker, RemoveTopic,
-    Topic, resource_type,
+    BrokerRegistrationChange, Config, Double, FeatureLevel, Partition, PartitionChange,
+    RegisterBroker, RemoveTopic, Topic, resource_type,
 };
 
-use super::{BrokerImage, ConfigResource, MetadataImage, PartitionImage, TopicImage};
+use super::{BrokerImage, ConfigResource, MetadataImage, PartitionImage, QuotaEntity, TopicImage};
 
 /// What one record changed in an image.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,8 +80,26 @@ pub enum ImageChange {
     FeatureLevelChanged {
         /// Its name.
         name: String,
+        /// Its level before; none if it is the first.
+        before: Option<i16>,
         /// Its level; 0 for 'not used'.
         level: i16,
+    },
+    /// A client quota has a value, or none any more.
+    QuotaChanged {
+        /// Whom it is for.
+        entity: QuotaEntity,
+        /// The quota.
+        key: String,
+        /// The value; none if removed.
+        value: Option<Double>,
+    },
+    /// A broker got a block of producer ids.
+    ProducerIdsAllocated {
+        /// The broker.
+        broker: BrokerId,
+        /// The first id that nobody has.
+        next_producer_id: i64,
     },
 }
 
@@ -97,6 +115,11 @@ impl MetadataImage {
             self.applied
         );
         self.applied = offset;
+        self.replay(offset, record)
+    }
+
+    /// Applies a record without a look at the order: those of a snapshot have lost their offsets.
+    pub(super) fn replay(&mut self, offset: Offset, record: &MetadataRecord) -> Vec<ImageChange> {
         match record {
             MetadataRecord::RegisterBroker(record) => self.apply_register(offset, record),
             MetadataRecord::UnregisterBroker(record) => self.apply_unregister(record.broker_id),
@@ -114,26 +137,20 @@ impl MetadataImage {
             MetadataRecord::Partition(record) => self.apply_partition(record),
             MetadataRecord::PartitionChange(record) => self.apply_partition_change(record),
             MetadataRecord::Config(record) => self.apply_config(record),
-            MetadataRecord::FeatureLevel(record) => {
-                if record.feature_level == 0 {
-                    self.features.remove(&record.name);
-                } else {
-                    self.features.insert(record.name.clone(), record.feature_level);
-                }
-                vec![ImageChange::FeatureLevelChanged {
-                    name: record.name.clone(),
-                    level: record.feature_level,
-                }]
-            }
+            MetadataRecord::FeatureLevel(record) => self.apply_feature_level(record),
+            MetadataRecord::ClientQuota(record) => self.apply_client_quota(record),
             MetadataRecord::ProducerIds(record) => {
                 self.next_producer_id = record.next_producer_id;
-                Vec::new()
+                vec![ImageChange::ProducerIdsAllocated {
+                    broker: record.broker_id,
+                    next_producer_id: record.next_producer_id,
+                }]
             }
             MetadataRecord::NoOp(_)
             | MetadataRecord::BeginTransaction(_)
             | MetadataRecord::EndTransaction(_)
-            | MetadataRecord::AbortTransaction(_)
-            | MetadataRecord::ClearElr(_) => Vec::new(),
+            | MetadataRecord::AbortTransaction(_) => Vec::new(),
+            MetadataRecord::ClearElr(record) => self.apply_clear_elr(&record.topic_name),
         }
     }
 
@@ -231,6 +248,8 @@ impl MetadataImage {
             directories: record.directories.clone(),
             adding: record.adding_replicas.clone(),
             removing: record.removing_replicas.clone(),
+            elr: record.eligible_leader_replicas.clone().unwrap_or_default(),
+            last_known_elr: record.last_known_elr.clone().unwrap_or_default(),
         };
         let before = topic.partitions.insert(record.partition_id, after.clone());
         let partition = topic.name_of(record.partition_id);
@@ -248,6 +267,53 @@ impl MetadataImage {
         let partition = topic.name_of(record.partition_id);
         let before = Some(before);
         vec![ImageChange::PartitionChanged { topic_id: record.topic_id, partition, before, after }]
+    }
+
+    /// The eligible leaders of a topic, or of all, are forgotten: the min ISR that made them eligible is another now.
+    fn apply_clear_elr(&mut self, topic: &str) -> Vec<ImageChange> {
+        let mut changes = Vec::new();
+        for (id, found) in &mut self.topics {
+            let concerned = |partition: &PartitionImage| {
+                !partition.elr.is_empty() || !partition.last_known_elr.is_empty()
+            };
+            if !(topic.is_empty() || *found.name == *topic)
+                || !found.partitions.values().any(concerned)
+            {
+                continue;
+            }
+            let found = Arc::make_mut(found);
+            let name = Arc::clone(&found.name);
+            for (index, partition) in &mut found.partitions {
+                if !concerned(partition) {
+                    continue;
+                }
+                let nobody = PartitionChange {
+                    eligible_leader_replicas: Some(Vec::new()),
+                    last_known_elr: Some(Vec::new()),
+                    ..PartitionChange::default()
+                };
+                let after = partition.merged(&nobody);
+                let before = Some(std::mem::replace(partition, after.clone()));
+                let partition = TopicPartition::new(Arc::clone(&name), *index);
+                changes.push(ImageChange::PartitionChanged {
+                    topic_id: *id,
+                    partition,
+                    before,
+                    after,
+                });
+            }
+        }
+        changes
+    }
+
+    fn apply_feature_level(&mut self, record: &FeatureLevel) -> Vec<ImageChange> {
+        let (name, level) = (record.name.clone(), record.feature_level);
+        let before = if level == 0 {
+            self.features.remove(&name)
+        } else {
+            self.features.insert(name.clone(), level)
+        };
+        vec![ImageChange::FeatureLevelChanged { name, before, level }]
     }
 
     fn apply_config(&mut self, record: &Config) -> Vec<ImageChange> {
@@ -290,6 +356,8 @@ impl PartitionImage {
         replace(&mut after.isr, &change.isr);
         replace(&mut after.adding, &change.adding_replicas);
         replace(&mut after.removing, &change.removing_replicas);
+        replace(&mut after.elr, &change.eligible_leader_replicas);
+        replace(&mut after.last_known_elr, &change.last_known_elr);
         if let Some(directories) = &change.directories {
             after.directories.clone_from(directories);
         }

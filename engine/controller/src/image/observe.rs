@@ -1,6 +1,6 @@
 //! What a node says about its image: events of the room Metadata, caused by the append of the record on the quorum's leader.
 
-use klamm_node::{Because, Context, EventKind, Offset};
+use klamm_node::{Because, Context, EventKind, IfAny, LeaderEpoch, Offset};
 
 use super::{ImageChange, MetadataImage};
 
@@ -12,6 +12,20 @@ impl MetadataImage {
                 cx.observe_because(kind, Because::MetadataRecord(offset));
             }
         }
+    }
+
+    /// Records that the image is that of a snapshot now, whose last record has this epoch, and what that changed.
+    pub fn observe_loaded(
+        &self,
+        cx: &mut Context<'_>,
+        epoch: LeaderEpoch,
+        changes: &[ImageChange],
+    ) {
+        let offset = self.applied();
+        let loaded = EventKind::SnapshotLoaded { offset, epoch };
+        cx.observe_because(loaded, Because::MetadataRecord(offset));
+        self.observe_changes(cx, offset, changes);
+        self.observe_applied(cx);
     }
 
     /// Records how far the image is; once per delivered batch is enough.
@@ -62,6 +76,10 @@ impl MetadataImage {
                 partition_epoch: after.partition_epoch,
                 isr: after.isr.clone(),
                 replicas: after.replicas.clone(),
+                adding: IfAny(after.adding.clone()),
+                removing: IfAny(after.removing.clone()),
+                elr: IfAny(after.elr.clone()),
+                last_known_elr: IfAny(after.last_known_elr.clone()),
             },
             ImageChange::ConfigChanged { resource, key, value } => EventKind::ConfigChanged {
                 offset,
@@ -69,8 +87,24 @@ impl MetadataImage {
                 key: key.clone(),
                 value: value.clone(),
             },
-            // The lab shows features where they matter: in what brokers and clients do with them.
-            ImageChange::FeatureLevelChanged { .. } => return None,
+            // With what a cluster began is in its settings.
+            ImageChange::FeatureLevelChanged { before: None, .. } => return None,
+            ImageChange::FeatureLevelChanged { name, before: Some(_), level } => {
+                EventKind::FeatureLevelChanged { offset, feature: name.clone(), level: *level }
+            }
+            ImageChange::QuotaChanged { entity, key, value } => EventKind::QuotaChanged {
+                offset,
+                entity: entity.to_string(),
+                key: key.clone(),
+                value: value.map(|value| value.0.to_string()),
+            },
+            ImageChange::ProducerIdsAllocated { broker, next_producer_id } => {
+                EventKind::ProducerIdsAllocated {
+                    offset,
+                    broker: *broker,
+                    next_producer_id: *next_producer_id,
+                }
+            }
         })
     }
 }

@@ -27,8 +27,16 @@ impl MetadataImage {
     /// Where a broker's registration stands in the log is not in the records: whoever loads them takes the end of the
     /// snapshot for it, as in Kafka.
     pub fn to_records(&self) -> Vec<MetadataRecord> {
-        let Self { applied: _, brokers, topics, ids_by_name, configs, features, next_producer_id } =
-            self;
+        let Self {
+            applied: _,
+            brokers,
+            topics,
+            ids_by_name,
+            configs,
+            features,
+            quotas,
+            next_producer_id,
+        } = self;
         let mut records = Vec::new();
         let level = |(name, level): (&String, &i16)| {
             FeatureLevel { name: name.clone(), feature_level: *level }.into()
@@ -49,6 +57,10 @@ impl MetadataImage {
         for (resource, values) in configs {
             records.extend(values.iter().map(|(key, value)| config(resource, key, value).into()));
         }
+        for (entity, values) in quotas {
+            records
+                .extend(values.iter().map(|(key, value)| entity.record(key, Some(*value)).into()));
+        }
         if *next_producer_id > 0 {
             let ids = ProducerIds { next_producer_id: *next_producer_id, ..Default::default() };
             records.push(ids.into());
@@ -57,11 +69,7 @@ impl MetadataImage {
     }
 
     /// Becomes the image of a snapshot whose last record stood at `last`, and says what that changed.
-    pub fn load_snapshot(
-        &mut self,
-        last: Offset,
-        records: &[MetadataRecord],
-    ) -> Vec<ImageChange> {
+    pub fn load_snapshot(&mut self, last: Offset, records: &[MetadataRecord]) -> Vec<ImageChange> {
         let mut loaded = Self::new();
         for record in records {
             loaded.replay(last, record);
@@ -81,7 +89,8 @@ impl MetadataImage {
             ids_by_name: _,
             configs,
             features,
-            next_producer_id: _,
+            quotas,
+            next_producer_id,
         } = self;
         let mut changes = Vec::new();
         for broker in before.brokers.keys().filter(|id| !brokers.contains_key(id)) {
@@ -92,7 +101,12 @@ impl MetadataImage {
             changes.push(ImageChange::TopicDeleted { topic: Arc::clone(topic) });
         }
         for (name, level) in changed(&before.features, features) {
-            changes.push(ImageChange::FeatureLevelChanged { name, level: level.unwrap_or(0) });
+            let before = before.features.get(&name).copied();
+            changes.push(ImageChange::FeatureLevelChanged {
+                name,
+                before,
+                level: level.unwrap_or(0),
+            });
         }
         for broker in brokers.values() {
             broker_changes(before.brokers.get(&broker.id).map(Arc::as_ref), broker, &mut changes);
@@ -102,7 +116,8 @@ impl MetadataImage {
         }
         for (resource, values) in &before.configs {
             // A topic's configs go with it, and nothing is said of them then.
-            let gone = matches!(resource, ConfigResource::Topic(name) if self.topic_id(name).is_none());
+            let gone =
+                matches!(resource, ConfigResource::Topic(name) if self.topic_id(name).is_none());
             if !gone && !configs.contains_key(resource) {
                 config_changes(resource, values, &BTreeMap::new(), &mut changes);
             }
@@ -111,6 +126,12 @@ impl MetadataImage {
         for (resource, values) in configs {
             let before = before.configs.get(resource).unwrap_or(&none);
             config_changes(resource, before, values, &mut changes);
+        }
+        super::quotas::changes(&before.quotas, quotas, &mut changes);
+        if *next_producer_id != before.next_producer_id {
+            // Who got the blocks in between is not in a snapshot.
+            let (broker, next_producer_id) = (BrokerId(0), *next_producer_id);
+            changes.push(ImageChange::ProducerIdsAllocated { broker, next_producer_id });
         }
         changes
     }
@@ -204,9 +225,13 @@ fn config_changes(
     after: &BTreeMap<String, String>,
     changes: &mut Vec<ImageChange>,
 ) {
-    changes.extend(changed(before, after).into_iter().map(|(key, value)| {
-        ImageChange::ConfigChanged { resource: resource.clone(), key, value }
-    }));
+    changes.extend(
+        changed(before, after).into_iter().map(|(key, value)| ImageChange::ConfigChanged {
+            resource: resource.clone(),
+            key,
+            value,
+        }),
+    );
 }
 
 fn broker_changes(

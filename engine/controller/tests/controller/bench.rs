@@ -44,6 +44,8 @@ pub(crate) struct Bench {
     pub serial: u64,
     pub disk: MemoryDisk,
     pub rng: Streams,
+    /// What another controller wrote before this one became active again.
+    pub between: Option<klamm_protocol::metadata::Config>,
 }
 
 impl Bench {
@@ -72,6 +74,7 @@ impl Bench {
             serial: 0,
             disk: MemoryDisk::default(),
             rng: Streams::new(7, 3001),
+            between: None,
         };
         bench.fail_over();
         bench
@@ -86,6 +89,12 @@ impl Bench {
         self.call(|controller, cx, out| controller.deactivate(cx, out));
         self.uncommitted.clear();
         self.log_end = self.image().applied().max(Offset(self.log_end.0 - 1)).plus(2);
+        if let Some(config) = self.between.take() {
+            let (offset, record) = (self.log_end, MetadataRecord::from(config));
+            self.call(|controller, cx, _| controller.handle_committed(cx, offset, &record));
+            self.log.push((offset, record));
+            self.log_end = offset.plus(1);
+        }
         self.epoch = self.epoch.next();
         let (epoch, log_end) = (self.epoch, self.log_end);
         self.call(|controller, cx, out| controller.activate(cx, epoch, log_end, out));
@@ -214,7 +223,17 @@ impl Bench {
                 let cluster = options.get("cluster").copied().unwrap_or(CLUSTER);
                 let level =
                     number("level").unwrap_or_else(|| i64::from(features::METADATA_VERSION));
-                self.register(broker(), process, cluster, i16::try_from(level).expect("a level"));
+                let known = self.epochs.get(&broker()).copied().unwrap_or(-1);
+                let last = if words.contains(&"clean") { known } else { -1 };
+                self.register_as(&Registration {
+                    id: broker(),
+                    process,
+                    cluster,
+                    level: i16::try_from(level).expect("a level"),
+                    previous: number("previous").unwrap_or(last),
+                    rack: options.get("rack").copied(),
+                    directory: number("directory"),
+                });
             }
             "heartbeat" => {
                 let id = broker();
@@ -235,7 +254,20 @@ impl Bench {
                 self.hold = false;
                 self.commit();
             }
-            "fail-over" => self.fail_over(),
+            "fail-over" => match words.get(1) {
+                None => self.fail_over(),
+                // Another controller was active in between, and changed a topic's config.
+                Some(topic) => {
+                    let (key, value) = words[2].split_once('=').expect("key=value");
+                    self.between = Some(klamm_protocol::metadata::Config {
+                        resource_type: klamm_protocol::metadata::resource_type::TOPIC,
+                        resource_name: (*topic).to_owned(),
+                        name: key.to_owned(),
+                        value: Some(value.to_owned()),
+                    });
+                    self.fail_over();
+                }
+            },
             "create" => {
                 let mut request = creation(words[1]);
                 request.num_partitions =
@@ -290,11 +322,12 @@ impl Bench {
                     .unwrap_or_else(|| self.epochs.get(&sender).copied().unwrap_or(-1));
                 self.alter(sender, sender_epoch, topic_id.0, asked);
             }
-            other => panic!("no such step: {other}"),
+            other => self.admin_step(other, words),
         }
     }
 
-    pub(crate) fn register(&mut self, id: i32, process: i64, cluster: &str, level: i16) {
+    pub(crate) fn register_as(&mut self, registration: &Registration<'_>) {
+        let Registration { id, process, cluster, level, previous, rack, directory } = *registration;
         let listener = Listener::default()
             .with_name(text("PLAINTEXT"))
             .with_host(text(&format!("broker-{id}")))
@@ -303,14 +336,21 @@ impl Bench {
             .with_name(text(features::METADATA_VERSION_FEATURE))
             .with_min_supported_version(features::OLDEST_METADATA_VERSION)
             .with_max_supported_version(level);
+        let elr = Feature::default()
+            .with_name(text(features::ELR_FEATURE))
+            .with_min_supported_version(0)
+            .with_max_supported_version(1);
+        let own = i64::from(id) + 1000;
+        let directory = u128::from(directory.unwrap_or(own).unsigned_abs());
         let request = BrokerRegistrationRequest::default()
             .with_broker_id(messages::BrokerId(id))
             .with_cluster_id(text(cluster))
             .with_incarnation_id(uuid(u128::try_from(process).expect("positive")))
             .with_listeners(vec![listener])
-            .with_features(vec![feature])
-            .with_rack(None)
-            .with_log_dirs(vec![uuid(u128::from(id.unsigned_abs()) + 1000)]);
+            .with_features(vec![feature, elr])
+            .with_rack(rack.map(text))
+            .with_previous_broker_epoch(previous)
+            .with_log_dirs(vec![uuid(directory)]);
         self.request(RequestKind::BrokerRegistration(request), 4);
         if let Some(ResponseKind::BrokerRegistration(response)) = self.replies.first()
             && response.error_code == 0
@@ -360,6 +400,19 @@ impl Bench {
     }
 }
 
+/// What a broker says when it registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registration<'a> {
+    pub id: i32,
+    pub process: i64,
+    pub cluster: &'a str,
+    pub level: i16,
+    /// The epoch that its last clean stop wrote down, or -1.
+    pub previous: i64,
+    pub rack: Option<&'a str>,
+    pub directory: Option<i64>,
+}
+
 pub(crate) fn creation(name: &str) -> CreatableTopic {
     CreatableTopic::default()
         .with_name(topic(name))
@@ -394,15 +447,12 @@ fn show(response: &ResponseKind) -> String {
                     .map(|why| format!(" \"{why}\""))
                     .unwrap_or_default();
                 format!(
-                    "{} {} partitions={} replicas={} configs={}{}{why}",
+                    "{} {} partitions={} replicas={}{}{}{why}",
                     topic.name.as_str(),
                     ErrorCode(topic.error_code),
                     topic.num_partitions,
                     topic.replication_factor,
-                    topic
-                        .configs
-                        .as_ref()
-                        .map_or_else(|| "null".to_owned(), |configs| configs.len().to_string()),
+                    if topic.configs.is_none() { " configs=null" } else { "" },
                     set.concat(),
                 )
             });
@@ -423,6 +473,6 @@ fn show(response: &ResponseKind) -> String {
                 });
             format!("{}{}", ErrorCode(response.error_code), partitions.collect::<String>())
         }
-        other => format!("{other:?}"),
+        other => super::admin::show(other),
     }
 }

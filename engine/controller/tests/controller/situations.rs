@@ -11,10 +11,23 @@ const THREE_BROKERS: &str = "
     heartbeat 3
 ";
 
+/// As clusters were before KIP-966.
+pub(crate) const WITHOUT_ELR: &[(&str, &str)] = &[("eligible.leader.replicas.version", "0")];
+
 /// Runs a script on three unfenced brokers and returns its part of the transcript.
-fn on_three_brokers(settings: &[(&str, &str)], script: &str) -> String {
+pub(crate) fn on_three_brokers(settings: &[(&str, &str)], script: &str) -> String {
     let mut bench = Bench::new(settings);
     bench.run(THREE_BROKERS);
+    bench.transcript.clear();
+    bench.run(script)
+}
+
+/// Runs a script on as many unfenced brokers.
+pub(crate) fn on_brokers(count: i32, settings: &[(&str, &str)], script: &str) -> String {
+    let mut bench = Bench::new(settings);
+    for id in 1..=count {
+        bench.run(&format!("register {id}\nheartbeat {id}"));
+    }
     bench.transcript.clear();
     bench.run(script)
 }
@@ -32,12 +45,12 @@ situation!(
     a_broker_registers_fenced_and_is_unfenced_once_it_has_seen_its_registration,
     Bench::new(&[]).run(
         "register 1
-         heartbeat 1 offset=1
-         heartbeat 1 offset=2 want-fence
          heartbeat 1 offset=2
-         heartbeat 1 offset=2
-         heartbeat 1 offset=2 epoch=1
-         heartbeat 9 offset=2 epoch=1"
+         heartbeat 1 offset=3 want-fence
+         heartbeat 1 offset=3
+         heartbeat 1 offset=3
+         heartbeat 1 offset=3 epoch=2
+         heartbeat 9 offset=3 epoch=2"
     )
 );
 
@@ -79,7 +92,7 @@ situation!(
 situation!(
     silent_brokers_are_fenced_one_by_one_and_the_last_in_sync_replica_stays,
     on_three_brokers(
-        &[],
+        WITHOUT_ELR,
         "create orders 0:1,2,3 1:2,3,1
          pass 4000
          heartbeat 2
@@ -141,8 +154,8 @@ situation!(
          alter orders-0 isr=
          alter orders-0 isr=1,1
          alter orders-0 isr=1,4
-         alter orders-0 isr=1,2,3 epochs=2,3,99
-         alter orders-0 isr=1,2,3 epochs=2,3,-1
+         alter orders-0 isr=1,2,3 epochs=3,4,99
+         alter orders-0 isr=1,2,3 epochs=3,4,-1
          alter orders-0 isr=1 sender-epoch=99
          alter orders-7 isr=1 by=1
          alter nothing-0 isr=1 by=1
@@ -165,7 +178,7 @@ situation!(
          heartbeat 1
          register 2 process=2
          heartbeat 2
-         alter orders-0 isr=1,2 epochs=2,3"
+         alter orders-0 isr=1,2 epochs=3,4"
     )
 );
 
@@ -229,3 +242,5 @@ situation!(
          commit"
     )
 );
+
+pub(crate) use situation;

@@ -57,6 +57,8 @@ struct Inbound {
     /// The request that is being processed. Kafka mutes a connection meanwhile: the next ones wait in their bytes.
     busy: Option<RequestToken>,
     active_at: Time,
+    /// When to look whether it is silent: its place in [`Server::idle`].
+    look_at: Time,
 }
 
 /// All inbound connections of a process.
@@ -69,7 +71,8 @@ pub struct Server {
     connections: BTreeMap<ConnectionId, Inbound>,
     /// Connections that may hold a whole frame, in the order in which they came to.
     ready: VecDeque<ConnectionId>,
-    /// The idle deadline of every connection that is not busy.
+    /// When to look at each connection. It is silent at that time only if nothing was said since it was put there: to
+    /// move it with every request would cost more than the look.
     idle: BTreeSet<(Time, ConnectionId)>,
     /// Listeners that take connections and bytes but no requests yet.
     held: BTreeSet<Listener>,
@@ -123,8 +126,9 @@ impl Server {
             decoder: FrameDecoder::new(self.settings.max_request),
             busy: None,
             active_at: cx.now,
+            look_at: cx.now + self.settings.max_idle,
         };
-        self.idle.insert((cx.now + self.settings.max_idle, connection));
+        self.idle.insert((inbound.look_at, connection));
         self.connections.insert(connection, inbound);
     }
 
@@ -135,8 +139,8 @@ impl Server {
 
     /// Takes in bytes. Call [`Self::next_request`] until it is empty afterwards.
     pub fn received(&mut self, cx: &Context<'_>, connection: ConnectionId, bytes: &Bytes) {
-        self.touch(cx.now, connection);
         if let Some(inbound) = self.connections.get_mut(&connection) {
+            inbound.active_at = cx.now;
             inbound.decoder.push(bytes);
             if inbound.busy.is_none() {
                 self.ready.push_back(connection);
@@ -147,7 +151,7 @@ impl Server {
     /// The connection is gone; answers to its request will be dropped.
     pub fn closed(&mut self, connection: ConnectionId) {
         if let Some(inbound) = self.connections.remove(&connection) {
-            self.idle.remove(&(inbound.active_at + self.settings.max_idle, connection));
+            self.idle.remove(&(inbound.look_at, connection));
         }
     }
 
@@ -173,7 +177,6 @@ impl Server {
                     let token = self.token(connection, &request.header);
                     if let Some(inbound) = self.connections.get_mut(&connection) {
                         inbound.busy = Some(token);
-                        self.idle.remove(&(inbound.active_at + self.settings.max_idle, connection));
                     }
                     return Some((token, *request));
                 }
@@ -235,7 +238,7 @@ impl Server {
         })
     }
 
-    /// When the next silent connection is closed.
+    /// When to look for a silent connection again.
     pub fn next_deadline(&self) -> Option<Time> {
         self.idle.first().map(|(at, _)| *at)
     }
@@ -246,6 +249,17 @@ impl Server {
             self.idle.first().copied().filter(|(at, _)| *at <= cx.now)
         {
             self.idle.remove(&(at, connection));
+            let Some(inbound) = self.connections.get_mut(&connection) else { continue };
+            let silent_at = match inbound.busy {
+                // Somebody waits for this side.
+                Some(_) => cx.now + self.settings.max_idle.max(Span::millis(1)),
+                None => inbound.active_at + self.settings.max_idle,
+            };
+            if silent_at > cx.now {
+                inbound.look_at = silent_at;
+                self.idle.insert((silent_at, connection));
+                continue;
+            }
             self.connections.remove(&connection);
             cx.out.close(connection, CloseReason::Idle);
         }
@@ -270,18 +284,6 @@ impl Server {
         }
     }
 
-    /// Notes that something was said on a connection.
-    fn touch(&mut self, now: Time, connection: ConnectionId) {
-        if let Some(inbound) = self.connections.get_mut(&connection) {
-            let before = (inbound.active_at + self.settings.max_idle, connection);
-            inbound.active_at = now;
-            self.idle.remove(&before);
-            if inbound.busy.is_none() {
-                self.idle.insert((now + self.settings.max_idle, connection));
-            }
-        }
-    }
-
     /// Frees the connection for its next request; false if the token is not being waited for.
     fn unmute(&mut self, now: Time, token: RequestToken) -> bool {
         let Some(inbound) = self.connections.get_mut(&token.connection) else { return false };
@@ -289,8 +291,8 @@ impl Server {
             return false;
         }
         inbound.busy = None;
+        inbound.active_at = now;
         self.ready.push_back(token.connection);
-        self.touch(now, token.connection);
         true
     }
 

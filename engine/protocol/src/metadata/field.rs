@@ -32,6 +32,27 @@ numbers! {
     i64, i64;
 }
 
+/// A fraction; two are equal if their bits are, so that records can be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Double(pub f64);
+
+impl PartialEq for Double {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Eq for Double {}
+
+impl FieldType for Double {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_bits().to_be_bytes());
+    }
+    fn get(cursor: &mut Cursor<'_>) -> Result<Self, Malformed> {
+        Ok(Self(f64::from_bits(cursor.i64()?.cast_unsigned())))
+    }
+}
+
 macro_rules! newtypes {
     ($($type:ident, $get:ident;)*) => {$(
         impl FieldType for $type {

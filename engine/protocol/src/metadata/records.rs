@@ -5,6 +5,7 @@ use klamm_node::{
 };
 
 use super::MetadataError;
+use super::field::Double;
 use super::field::{FieldType, Reader, Writer};
 use crate::cursor::{Cursor, Malformed};
 
@@ -160,6 +161,16 @@ message! {
     }
 }
 
+message! {
+    /// A part of whom a quota is for.
+    QuotaEntityPart {
+        /// `user`, `client-id` or `ip`.
+        entity_type: String = String::new(), since 0;
+        /// Its name; none for whoever has no quota of their own.
+        entity_name: Option<String> = Some(String::new()), since 0;
+    }
+}
+
 macro_rules! elements {
     ($($name:ident)*) => {$(
         impl FieldType for $name {
@@ -176,7 +187,7 @@ macro_rules! elements {
     )*};
 }
 
-elements! { BrokerEndpoint BrokerFeature }
+elements! { BrokerEndpoint BrokerFeature QuotaEntityPart }
 
 records! {
     /// A broker registered (KIP-631): a new incarnation with a new epoch.
@@ -315,6 +326,18 @@ records! {
         name: String = String::new(), since 0;
         /// Its level; 0 for 'not used'.
         feature_level: i16 = 0, since 0;
+    }
+
+    /// A quota of clients was set or taken away (KIP-546).
+    ClientQuota = 14, latest 0 {
+        /// Whom it is for.
+        entity: Vec<QuotaEntityPart> = Vec::new(), since 0;
+        /// The quota: `producer_byte_rate`, ...
+        key: String = String::new(), since 0;
+        /// Its value.
+        value: Double = Double(0.0), since 0;
+        /// True if it is taken away.
+        remove: bool = false, since 0;
     }
 
     /// Producer ids up to the next one are handed out (KIP-730).

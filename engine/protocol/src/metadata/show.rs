@@ -47,6 +47,17 @@ impl Display for MetadataRecord {
             Self::UnfenceBroker(record) => write!(f, "{}, epoch {}", record.id, record.epoch),
             Self::RemoveTopic(record) => write!(f, "{}", record.topic_id),
             Self::FeatureLevel(record) => write!(f, "{} = {}", record.name, record.feature_level),
+            Self::ClientQuota(record) => {
+                for (i, part) in record.entity.iter().enumerate() {
+                    let name = part.entity_name.as_deref().unwrap_or("<default>");
+                    let comma = if i > 0 { "," } else { "" };
+                    write!(f, "{comma}{}={name}", part.entity_type)?;
+                }
+                match record.remove {
+                    true => write!(f, ", {} deleted", record.key),
+                    false => write!(f, ", {} = {}", record.key, record.value.0),
+                }
+            }
             Self::ProducerIds(record) => {
                 write!(f, "up to {} for {}", record.next_producer_id, record.broker_id)
             }

@@ -74,6 +74,11 @@ fn write(kind: &Kind, version: i16, flexible: bool, random: &mut Stream, out: &m
             }
         }
         Kind::Struct(shape) => write_struct(shape, version, random, out),
+        Kind::Nullable(_) if random.index(2) == 0 => out.push(0xFF),
+        Kind::Nullable(shape) => {
+            out.push(1);
+            write_struct(shape, version, random, out);
+        }
     }
 }
 

@@ -1,9 +1,8 @@
-use klamm_node::{
-    BrokerEpoch, DirectoryId, IncarnationId, LeaderEpoch, PartitionEpoch, TopicId,
-};
+use klamm_node::{BrokerEpoch, DirectoryId, IncarnationId, LeaderEpoch, PartitionEpoch, TopicId};
 use klamm_protocol::metadata::{
-    BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, ClearElr, FenceBroker, NoOp,
-    PartitionChange, RemoveTopic, UnfenceBroker, UnregisterBroker,
+    BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, ClearElr, ClientQuota, Double,
+    FenceBroker, NoOp, PartitionChange, QuotaEntityPart, RemoveTopic, UnfenceBroker,
+    UnregisterBroker,
 };
 use proptest::prelude::*;
 
@@ -25,17 +24,23 @@ fn register() -> impl Strategy<Value = RegisterBroker> {
     let who = (1..5_i32, 1..4_i64, 0..9_u128);
     let flags = (any::<bool>(), any::<bool>(), prop::option::of("[a-c]"));
     (who, flags, directories(), "[a-c]", 0..9_u16).prop_map(
-        |((id, epoch, incarnation), (fenced, leaving, rack), log_dirs, name, port)| RegisterBroker {
-            broker_id: BrokerId(id),
-            incarnation_id: IncarnationId(incarnation),
-            broker_epoch: BrokerEpoch(epoch),
-            end_points: vec![BrokerEndpoint { name: name.clone(), port, ..Default::default() }],
-            features: vec![BrokerFeature { name, max_supported_version: 3, ..Default::default() }],
-            rack,
-            fenced,
-            in_controlled_shutdown: leaving,
-            log_dirs,
-            ..Default::default()
+        |((id, epoch, incarnation), (fenced, leaving, rack), log_dirs, name, port)| {
+            RegisterBroker {
+                broker_id: BrokerId(id),
+                incarnation_id: IncarnationId(incarnation),
+                broker_epoch: BrokerEpoch(epoch),
+                end_points: vec![BrokerEndpoint { name: name.clone(), port, ..Default::default() }],
+                features: vec![BrokerFeature {
+                    name,
+                    max_supported_version: 3,
+                    ..Default::default()
+                }],
+                rack,
+                fenced,
+                in_controlled_shutdown: leaving,
+                log_dirs,
+                ..Default::default()
+            }
         },
     )
 }
@@ -96,6 +101,23 @@ fn config_record() -> impl Strategy<Value = Config> {
     })
 }
 
+fn quota_record() -> impl Strategy<Value = ClientQuota> {
+    let name = || prop::option::of(prop::option::of("[a-b]"));
+    (name(), name(), "[k-l]", 1..4_i32, any::<bool>()).prop_map(
+        |(user, client, key, value, remove)| {
+            let parts = [("user", user), ("client-id", client.or(Some(None)))];
+            let part = |(kind, name): (&str, Option<Option<String>>)| {
+                name.map(|entity_name| QuotaEntityPart {
+                    entity_type: kind.to_owned(),
+                    entity_name,
+                })
+            };
+            let entity = parts.into_iter().filter_map(part).collect();
+            ClientQuota { entity, key, value: Double(f64::from(value)), remove }
+        },
+    )
+}
+
 fn broker_change() -> impl Strategy<Value = MetadataRecord> {
     ((1..5_i32, 1..4_i64), (-1..2_i8, 0..2_i8), directories(), 0..4).prop_map(
         |((id, epoch), (fenced, leaving), log_dirs, kind)| {
@@ -136,6 +158,7 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
         1 => (1..9_i64).prop_map(|next_producer_id| {
             ProducerIds { next_producer_id, ..Default::default() }.into()
         }),
+        2 => quota_record().prop_map(MetadataRecord::from),
         1 => Just(ClearElr::default().into()),
         1 => Just(NoOp::default().into()),
     ]
@@ -156,6 +179,7 @@ fn is_drawn(record: &MetadataRecord) -> bool {
         | MetadataRecord::Config(_)
         | MetadataRecord::FeatureLevel(_)
         | MetadataRecord::ProducerIds(_)
+        | MetadataRecord::ClientQuota(_)
         | MetadataRecord::ClearElr(_)
         | MetadataRecord::NoOp(_) => true,
         MetadataRecord::BeginTransaction(_)

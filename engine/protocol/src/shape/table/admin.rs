@@ -2,9 +2,45 @@
 
 use kafka_protocol::messages::ApiKey;
 
-use super::super::Kind::{Array, Blob, Fixed, Struct, Text};
+use super::super::Kind::{Array, Blob, Fixed, Nullable, Struct, Text};
 use super::super::{Field, Shape, Tagged};
 
+shape! { DESCRIBE_TOPIC_PARTITIONS_CURSOR flexible from 0 {
+    topic_name: Text, 0, 0;
+    partition_index: Fixed(4), 0, 0;
+} }
+shape! { DESCRIBE_TOPIC_PARTITIONS_REQUEST_TOPIC_REQUEST flexible from 0 {
+    name: Text, 0, 0;
+} }
+shape! { DESCRIBE_TOPIC_PARTITIONS_REQUEST flexible from 0 {
+    topics: Array(&Struct(&DESCRIBE_TOPIC_PARTITIONS_REQUEST_TOPIC_REQUEST)), 0, 0;
+    response_partition_limit: Fixed(4), 0, 0;
+    cursor: Nullable(&DESCRIBE_TOPIC_PARTITIONS_CURSOR), 0, 0;
+} }
+shape! { DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION flexible from 0 {
+    error_code: Fixed(2), 0, 0;
+    partition_index: Fixed(4), 0, 0;
+    leader_id: Fixed(4), 0, 0;
+    leader_epoch: Fixed(4), 0, 0;
+    replica_nodes: Array(&Fixed(4)), 0, 0;
+    isr_nodes: Array(&Fixed(4)), 0, 0;
+    eligible_leader_replicas: Array(&Fixed(4)), 0, 0;
+    last_known_elr: Array(&Fixed(4)), 0, 0;
+    offline_replicas: Array(&Fixed(4)), 0, 0;
+} }
+shape! { DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC flexible from 0 {
+    error_code: Fixed(2), 0, 0;
+    name: Text, 0, 0;
+    topic_id: Fixed(16), 0, 0;
+    is_internal: Fixed(1), 0, 0;
+    partitions: Array(&Struct(&DESCRIBE_TOPIC_PARTITIONS_RESPONSE_PARTITION)), 0, 0;
+    topic_authorized_operations: Fixed(4), 0, 0;
+} }
+shape! { DESCRIBE_TOPIC_PARTITIONS_RESPONSE flexible from 0 {
+    throttle_time_ms: Fixed(4), 0, 0;
+    topics: Array(&Struct(&DESCRIBE_TOPIC_PARTITIONS_RESPONSE_TOPIC)), 0, 0;
+    next_cursor: Nullable(&DESCRIBE_TOPIC_PARTITIONS_CURSOR), 0, 0;
+} }
 shape! { DELETE_TOPICS_REQUEST_DELETE_TOPIC_STATE flexible from 4 {
     name: Text, 6, 6;
     topic_id: Fixed(16), 6, 6;
@@ -564,6 +600,7 @@ shape! { UPDATE_RAFT_VOTER_RESPONSE flexible from 0 {
 )]
 pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
     match api {
+        ApiKey::DescribeTopicPartitions => Some(&DESCRIBE_TOPIC_PARTITIONS_REQUEST),
         ApiKey::DeleteTopics => Some(&DELETE_TOPICS_REQUEST),
         ApiKey::DeleteRecords => Some(&DELETE_RECORDS_REQUEST),
         ApiKey::InitProducerId => Some(&INIT_PRODUCER_ID_REQUEST),
@@ -598,6 +635,7 @@ pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
 )]
 pub(super) fn response(api: ApiKey) -> Option<&'static Shape> {
     match api {
+        ApiKey::DescribeTopicPartitions => Some(&DESCRIBE_TOPIC_PARTITIONS_RESPONSE),
         ApiKey::DeleteTopics => Some(&DELETE_TOPICS_RESPONSE),
         ApiKey::DeleteRecords => Some(&DELETE_RECORDS_RESPONSE),
         ApiKey::InitProducerId => Some(&INIT_PRODUCER_ID_RESPONSE),
