@@ -1,5 +1,6 @@
 //! What a trace says about itself before its first event: the scenario, the seed and the table of nodes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_node::{BrokerId, NodeId};
@@ -128,6 +129,9 @@ pub struct TraceHeader {
     pub switches: Vec<String>,
     /// `min.insync.replicas` where no topic or cluster config overrides it.
     pub min_insync_replicas: u32,
+    /// The settings that every broker and controller starts with, by Kafka's keys.
+    #[serde(default)]
+    pub server_config: BTreeMap<String, String>,
     /// The nodes.
     pub nodes: NodeTable,
 }
@@ -143,6 +147,7 @@ impl TraceHeader {
             driver: "world".to_owned(),
             switches: Vec::new(),
             min_insync_replicas: 1,
+            server_config: BTreeMap::new(),
             nodes,
         }
     }

@@ -21,10 +21,12 @@ mod client_history;
 mod committed_only;
 mod committed_prefix;
 mod crash_recovery;
+mod eligible;
 mod epoch_cache;
 mod epoch_offset_unique;
 mod finding;
 mod leader_completeness;
+mod listed_offsets;
 mod liveness;
 mod membership;
 mod metadata_image;
@@ -32,14 +34,18 @@ mod metadata_monotone;
 mod metadata_recovery;
 mod observer;
 mod offsets_dense;
+mod quorum_service;
 mod raft;
 mod reconciled_prefix;
 mod repeatable_read;
+mod topic_identity;
 mod watermark;
 mod weak_isr;
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod healing_tests;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +85,10 @@ pub struct Invariants {
     alteration: alteration::Alteration,
     client_history: client_history::ClientHistory,
     liveness: liveness::Liveness,
+    eligible: eligible::Eligible,
+    topic_identity: topic_identity::TopicIdentity,
+    listed_offsets: listed_offsets::ListedOffsets,
+    quorum_service: quorum_service::QuorumService,
     finished: bool,
 }
 
@@ -88,6 +98,7 @@ impl Invariants {
         let (observer, reporter) = (&mut self.observer, &mut self.reporter);
         let mut cx = Check { view, event, observer, reporter };
         // The bystander goes first: it decides what an election lost, and whether that was permitted.
+        observer::observe_deletion(&mut cx);
         observer::observe_unclean(&mut cx);
         leader_completeness::check(&mut cx);
         observer::observe_commit(&mut cx);
@@ -110,6 +121,10 @@ impl Invariants {
         self.alteration.check(&mut cx);
         committed_only::check(&mut cx);
         self.client_history.check(&mut cx);
+        self.eligible.check(&mut cx);
+        self.topic_identity.check(&mut cx);
+        self.listed_offsets.check(&mut cx);
+        self.quorum_service.check(&mut cx);
         self.liveness.check(&mut cx);
     }
 

@@ -70,6 +70,12 @@ pub struct View {
     pub key_homes: BTreeMap<(TopicName, String), i32>,
     /// `min.insync.replicas` where no config says otherwise.
     pub min_insync_replicas: u32,
+    /// The settings that every broker and controller started with.
+    pub server_config: BTreeMap<String, String>,
+    /// The levels of the cluster's features (KIP-584), by the newest record about each.
+    pub features: BTreeMap<String, i16>,
+    /// True once a person asked for an unclean election (`kafka-leader-election --election-type UNCLEAN`).
+    pub unclean_asked: bool,
 }
 
 impl View {
@@ -79,6 +85,7 @@ impl View {
             table: header.nodes.clone(),
             nodes: header.nodes.iter().map(|(node, _)| (node, NodeView::default())).collect(),
             min_insync_replicas: header.min_insync_replicas,
+            server_config: header.server_config.clone(),
             ..Self::default()
         }
     }

@@ -33,7 +33,8 @@ fn check_partition(cx: &mut Check<'_>, partition: &TopicPartition) {
     else {
         return;
     };
-    for member in truth.isr.iter().filter(|member| **member != leader) {
+    // Who is eligible counts as who is in sync: it may be elected just so (KIP-966).
+    for member in truth.isr.iter().chain(&truth.elr).filter(|member| **member != leader) {
         let Some(replica) = state.replicas.get(member).filter(|replica| replica.settled) else {
             continue;
         };

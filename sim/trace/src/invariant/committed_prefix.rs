@@ -5,7 +5,7 @@
 //!
 //! Broken, it looks like this: two replicas would answer the same fetch with different records, for good.
 
-use klamm_node::{EventKind, TopicPartition};
+use klamm_node::{BrokerId, EventKind, TopicPartition};
 
 use super::observer::{difference_words, replica_of};
 use super::{Check, Finding, InvariantId, Severity};
@@ -14,7 +14,15 @@ use crate::view::Difference;
 pub(super) fn check(cx: &mut Check<'_>) {
     let EventKind::HighWatermarkMoved { partition, .. } = &cx.event.kind else { return };
     let Some((broker, state, replica)) = replica_of(cx.view, cx.event, partition) else { return };
-    for (other, peer) in state.replicas.iter().filter(|(id, peer)| **id != broker && peer.settled) {
+    let stale = |id: &BrokerId| {
+        let node = cx.view.table.node_of(*id);
+        state.deleted.is_some() && node.is_some_and(|node| cx.view.is_stale(node, partition))
+    };
+    if stale(&broker) {
+        return;
+    }
+    let peers = state.replicas.iter().filter(|(id, peer)| **id != broker && peer.settled);
+    for (other, peer) in peers.filter(|(id, _)| !stale(id)) {
         let below = replica.high_watermark.min(peer.high_watermark);
         if let Some(found) = replica.log.first_difference(&peer.log, below) {
             let who = format!("broker {other}");

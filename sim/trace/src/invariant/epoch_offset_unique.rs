@@ -26,6 +26,9 @@ pub(super) fn check(cx: &mut Check<'_>) {
         return;
     };
     let Some((broker, state, _)) = replica_of(cx.view, cx.event, partition) else { return };
+    if state.deleted.is_some() && cx.view.is_stale(cx.event.node, partition) {
+        return;
+    }
     let (base, last, epoch) = (*base_offset, *last_offset, *leader_epoch);
     let at: (LeaderEpoch, Offset) = (epoch, base);
     let (problem, other) = match state.written.get(&at) {

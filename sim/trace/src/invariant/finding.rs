@@ -70,7 +70,8 @@ invariants! {
     EpochOffsetUnique = "S8";
     /// A leader-epoch cache says exactly where each epoch of its log begins.
     EpochCacheExact = "S9";
-    /// The high watermark lies within the log, does not fall while a leader leads, and rises only with enough replicas.
+    /// The high watermark lies within the log, does not fall while a leader leads, and rises only with enough replicas; the
+    /// end that a client is told never goes back.
     WatermarkSanity = "S10";
     /// What a consumer has read at an offset is what every consumer reads there.
     RepeatableRead = "S11";
@@ -78,6 +79,8 @@ invariants! {
     MetadataMonotone = "S12";
     /// Only registered, unfenced replicas are in an ISR or lead.
     MembershipEligible = "S13";
+    /// Eligible leader replicas are replicas that left the ISR since it became too small, and whose disks can be trusted.
+    ElrValid = "S14";
     /// Offsets follow one another without overlap or gap, and a producer is told the offset that was stored.
     OffsetsDense = "S15";
     /// Leaders store a batch no more often than a producer sent it.
@@ -92,6 +95,8 @@ invariants! {
     MetadataImage = "S26";
     /// A log comes back from a crash with everything that it must have kept.
     CrashRecovery = "S28";
+    /// What a replica holds belongs to the topic that it serves, not to an older one of the same name.
+    TopicIdentity = "S29";
     /// Once a cluster has healed, every running broker is unfenced and each of its replicas is in the ISR.
     IsrHeals = "L1";
     /// Once a cluster has healed, every partition that can have a leader has one, and so has the metadata quorum.

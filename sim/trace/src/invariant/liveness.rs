@@ -80,6 +80,17 @@ impl Liveness {
             | EventKind::LinkCut { .. }
             | EventKind::LinkHealed { .. }
             | EventKind::LinkChanged { .. } => self.disturbed = now,
+            EventKind::LinkFlaky { from, to, loss, duplicate, reorder } => {
+                self.stands(now, ("flaky", *from, *to), loss + duplicate + reorder > 0);
+            }
+            EventKind::RepliesHeld { from, to, by, .. } => {
+                self.stands(now, ("held", *from, *to), *by > Span::ZERO);
+            }
+            EventKind::DiskFaulted { fault } => {
+                self.stands(now, ("disk", node, node), fault != "none");
+            }
+            // What rotted stays so until somebody throws it away; nothing heals by itself.
+            EventKind::DiskRotted { .. } => self.stands(now, ("rot", node, node), true),
             EventKind::QuorumRoleChanged { epoch, .. } if *epoch > self.epoch.0 => {
                 self.epoch = (*epoch, now);
             }
@@ -106,6 +117,14 @@ impl Liveness {
             }
             _ => {}
         }
+    }
+
+    fn stands(&mut self, now: Time, what: (&'static str, NodeId, NodeId), stands: bool) {
+        self.disturbed = now;
+        match stands {
+            true => self.standing.insert(what),
+            false => self.standing.remove(&what),
+        };
     }
 
     /// True if nothing is disturbed, and nothing was for the settle time.

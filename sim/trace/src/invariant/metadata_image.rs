@@ -1,16 +1,18 @@
 //! S26 MetadataImage: every node's image follows from the same committed records, in order.
 //!
 //! (a) A record does the same on every node, and each node applies records in order, once an incarnation. (b) No node acts
-//! on a record above the offset that it knows to be committed (KIP-500, KIP-595).
+//! on a record above the offset that it knows to be committed (KIP-500, KIP-595). (c) A snapshot says of a partition what
+//! the records say of which it holds the sum (KIP-630).
 //!
 //! Broken, it looks like this: a broker serves a topic that the next controller has never heard of.
 
 use std::collections::BTreeMap;
 
 use klamm_node::event::Room;
-use klamm_node::{EventKind, Incarnation, NodeId, Offset, Seq};
+use klamm_node::{EventKind, Incarnation, NodeId, Offset, Seq, TopicPartition};
 
 use crate::header::NodeKind;
+use crate::view::PartitionState;
 
 use super::{Check, Finding, InvariantId, Severity};
 
@@ -26,6 +28,8 @@ struct First {
 pub(super) struct MetadataImage {
     firsts: BTreeMap<Offset, First>,
     reached: BTreeMap<NodeId, Offset>,
+    /// What each partition was made by which record.
+    partitions: BTreeMap<TopicPartition, BTreeMap<Offset, (PartitionState, Seq)>>,
 }
 
 impl MetadataImage {
@@ -45,6 +49,12 @@ impl MetadataImage {
                 "acted on metadata record {offset}, but knows only those below {committed} to be committed"
             );
             report(cx, Severity::Red, format!("b {node}"), &what, Vec::new());
+        } else if offset >= cx.view.quorum.committed {
+            let committed = cx.view.quorum.committed;
+            let what = format!(
+                "acted on metadata record {offset}, and no leader has committed any above {committed}"
+            );
+            report(cx, Severity::Red, format!("b {node}"), &what, Vec::new());
         }
         let reached = self.reached.get(&node).copied().unwrap_or(Offset(-1));
         // A combined process holds two images, the broker's and the controller's, and tells of both.
@@ -56,6 +66,15 @@ impl MetadataImage {
         self.reached.insert(node, reached.max(offset));
         if !fact {
             return;
+        }
+        if let Some(last) = view.loading {
+            return self.check_loaded(cx, last);
+        }
+        if let EventKind::PartitionChanged { partition, .. } = &cx.event.kind
+            && let Some(state) = view.beliefs.get(partition)
+        {
+            let states = self.partitions.entry(partition.clone()).or_default();
+            states.entry(offset).or_insert_with(|| (state.clone(), cx.event.seq));
         }
         let incarnation = view.incarnation;
         let fresh = || First { node, incarnation, facts: Vec::new() };
@@ -72,6 +91,29 @@ impl MetadataImage {
             report(cx, Severity::Red, format!("a {node} {offset}"), &what, events);
         }
     }
+
+    /// What a node takes from a snapshot that reaches up to `last`.
+    fn check_loaded(&self, cx: &mut Check<'_>, last: Offset) {
+        let EventKind::PartitionChanged { partition, .. } = &cx.event.kind else { return };
+        let node = cx.event.node;
+        let loaded = cx.view.nodes.get(&node).and_then(|view| view.beliefs.get(partition));
+        let Some(loaded) = loaded else { return };
+        let states = self.partitions.get(partition);
+        let newest = states.and_then(|states| states.range(..=last).next_back());
+        let (says, events) = match newest {
+            Some((_, (state, _))) if same_state(state, loaded) => return,
+            Some((offset, (_, seq))) => (format!("record {offset} made it another"), vec![*seq]),
+            None => ("no record below made it".to_owned(), Vec::new()),
+        };
+        let what = format!("takes {partition} from a snapshot up to {last}, but {says}");
+        report(cx, Severity::Red, format!("c {node} {partition}"), &what, events);
+    }
+}
+
+/// Equal but for where they were told.
+fn same_state(a: &PartitionState, b: &PartitionState) -> bool {
+    let there = PartitionState { offset: a.offset, seq: a.seq, ..b.clone() };
+    *a == there
 }
 
 /// The record's offset, and whether the event says what the record did.
@@ -81,7 +123,9 @@ impl MetadataImage {
 )]
 fn offset_of(kind: &EventKind) -> Option<(Offset, bool)> {
     match kind {
-        EventKind::MetadataApplied { offset } => Some((*offset, false)),
+        EventKind::MetadataApplied { offset } | EventKind::SnapshotLoaded { offset, .. } => {
+            Some((*offset, false))
+        }
         EventKind::BrokerRegistered { offset, .. }
         | EventKind::BrokerFenced { offset, .. }
         | EventKind::BrokerUnfenced { offset, .. }

@@ -41,6 +41,10 @@ impl MetadataRecovery {
                 log.synced = log.synced.min(*to);
             }
             EventKind::MetadataSynced { to } => log.synced = *to,
+            EventKind::MetadataLogStartMoved { to } => {
+                log.end = log.end.max(*to);
+                log.synced = log.synced.max(*to);
+            }
             EventKind::PowerFailed { .. } => log.power = Some(cx.event.seq),
             EventKind::DiskWiped {} => *log = Log::default(),
             EventKind::MetadataRecovered { log_end, .. } => {

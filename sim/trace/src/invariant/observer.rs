@@ -79,6 +79,14 @@ impl Observer {
     }
 }
 
+/// Forgets the partitions of a deleted topic: another one may take the name (KIP-516).
+pub(super) fn observe_deletion(cx: &mut Check<'_>) {
+    let EventKind::TopicDeleted { topic, .. } = &cx.event.kind else { return };
+    if !cx.view.topics.contains_key(topic) {
+        cx.observer.partitions.retain(|partition, _| partition.topic != *topic);
+    }
+}
+
 impl PartitionMemory {
     /// The excuse for something of an epoch at an offset.
     pub(super) fn excuse(&self, offset: Offset, epoch: LeaderEpoch) -> Option<&Excuse> {
@@ -136,7 +144,9 @@ pub(super) fn permitted(
     if count >= enough {
         return Some((reason, faults));
     }
-    last_lost.map(|fault| (PermittedReason::LastReplica, vec![fault]))
+    // With eligible leader replicas a member that lost its tail is put out of the ISR when it comes back, and somebody who
+    // has the record leads (KIP-966).
+    last_lost.filter(|_| !view.has_elr()).map(|fault| (PermittedReason::LastReplica, vec![fault]))
 }
 
 /// The older epoch of two batches that differ.
@@ -214,7 +224,7 @@ pub(super) fn replica_of<'a>(
 pub(super) fn observe_commit(cx: &mut Check<'_>) {
     let EventKind::HighWatermarkMoved { partition, to, .. } = &cx.event.kind else { return };
     let Some((_, _, replica)) = replica_of(cx.view, cx.event, partition) else { return };
-    if replica.role != ReplicaRole::Leader {
+    if replica.role != ReplicaRole::Leader || cx.view.is_stale(cx.event.node, partition) {
         return;
     }
     let memory = cx.observer.of(partition);

@@ -83,7 +83,7 @@ fn misplaced(
 
 fn check_acknowledged(cx: &mut Check<'_>, partition: &TopicPartition) {
     let Some(state) = cx.view.partitions.get(partition) else { return };
-    let Some(acked) = state.acked.last() else { return };
+    let Some(acked) = state.acked.last().filter(|_| state.deleted.is_none()) else { return };
     let EventKind::RecordsAcknowledged { crc, .. } = &cx.event.kind else { return };
     let stored = acked.epoch.and_then(|epoch| state.written.get(&(epoch, acked.base)));
     let resource = format!("topic:{}", partition.topic);

@@ -1,7 +1,7 @@
 //! Each invariant is silent on a clean trace and fires on a broken one made by hand.
 
 use klamm_node::{
-    BrokerEpoch, BrokerId, EventKind, Incarnation, LeaderEpoch, Offset, PartitionEpoch,
+    BrokerEpoch, BrokerId, EventKind, IfAny, Incarnation, LeaderEpoch, Offset, PartitionEpoch,
 };
 
 use super::InvariantId as Id;
@@ -124,6 +124,12 @@ fn s1_does_not_excuse_one_power_failure_when_two_had_to_hold_the_record() {
 #[test]
 fn s1_explains_an_unclean_election() {
     let mut story = Story::committed();
+    story.metadata(|offset| EventKind::ConfigChanged {
+        offset,
+        resource: "topic:orders".to_owned(),
+        key: "unclean.leader.election.enable".to_owned(),
+        value: Some("true".to_owned()),
+    });
     story.append(1, 2, 2, 0, 71);
     story.append(2, 2, 2, 0, 71);
     story.partition(1, 0, 1, &[1, 2]);
@@ -136,7 +142,7 @@ fn s1_explains_an_unclean_election() {
             partition: orders(),
             leader: BrokerId(3),
             isr: vec![BrokerId(3)],
-            elr: klamm_node::IfAny::default(),
+            elr: IfAny::default(),
             reason: "unclean-election".into(),
         },
     );
@@ -424,6 +430,36 @@ fn s26_a_node_that_applies_what_is_not_committed_or_something_else() {
     let mut story = Story::begun();
     story.at(node(1), EventKind::MetadataApplied { offset: Offset(2) });
     story.violates(&[Id::MetadataImage]);
+}
+
+#[test]
+fn s26_a_snapshot_that_says_something_else_than_the_records() {
+    let story_with = |epoch: i32| {
+        let mut story = Story::begun();
+        story.partition(1, 3, 7, &[1, 2]);
+        let last = Offset(story.metadata - 1);
+        let (offset, epoch) = (last, PartitionEpoch(epoch));
+        story.at(node(2), EventKind::SnapshotLoaded { offset, epoch: LeaderEpoch(1) });
+        let told = EventKind::PartitionChanged {
+            offset,
+            partition: orders(),
+            leader: BrokerId(1),
+            leader_epoch: LeaderEpoch(3),
+            partition_epoch: epoch,
+            isr: vec![BrokerId(1), BrokerId(2)],
+            replicas: vec![BrokerId(1), BrokerId(2), BrokerId(3)],
+            adding: IfAny::default(),
+            removing: IfAny::default(),
+            elr: IfAny::default(),
+            last_known_elr: IfAny::default(),
+        };
+        story.at(node(2), told);
+        story.at(node(2), EventKind::MetadataApplied { offset });
+        story
+    };
+    assert!(story_with(7).codes().is_empty(), "{:?}", story_with(7).codes());
+    let sentence = story_with(6).violates(&[Id::MetadataImage]);
+    assert!(sentence.starts_with("broker-2 takes orders-0 from a snapshot up to"), "{sentence}");
 }
 
 #[test]

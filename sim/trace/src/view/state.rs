@@ -6,8 +6,9 @@ use std::sync::Arc;
 use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation, IncarnationId, LeaderEpoch,
-    NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId, TopicPartition,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation, IncarnationId,
+    LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
+    TopicPartition,
 };
 
 use super::log::LogModel;
