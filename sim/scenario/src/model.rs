@@ -7,6 +7,10 @@
 
 use std::collections::BTreeMap;
 
+mod nemesis;
+
+pub use nemesis::{Budget, Mischief, Nemesis};
+
 use klamm_node::{AdminRequest, BrokerId, Offset, Room, Span, Time, TopicName, TopicPartition};
 
 /// A whole scenario.
@@ -32,6 +36,8 @@ pub struct Scenario {
     pub clients: Vec<Client>,
     /// What happens, in file order.
     pub steps: Vec<Step>,
+    /// Random faults.
+    pub nemesis: Option<Nemesis>,
     /// What must hold when the run ends.
     pub expect: Vec<Expectation>,
     /// What the transcript reports.

@@ -8,6 +8,7 @@ mod cluster;
 mod conditions;
 mod faults;
 mod fields;
+mod nemesis;
 mod operator;
 mod steps;
 
@@ -88,6 +89,7 @@ impl Reader {
         let topics = self.topics(args.get("topics"));
         let clients = self.clients(args.get("clients"));
         let steps = self.steps(args.get("steps"), &cluster);
+        let nemesis = self.nemesis(args.get("nemesis"));
         let expect = self.expectations_at_the_end(args.get("expect"));
         let show = self.show(args.get("show"));
         Scenario {
@@ -101,6 +103,7 @@ impl Reader {
             topics,
             clients,
             steps,
+            nemesis,
             expect,
             show,
         }

@@ -4,9 +4,11 @@
 
 mod action;
 mod condition;
+mod nemesis;
 
 pub(crate) use action::ACTION;
 pub(crate) use condition::CONDITION;
+pub(crate) use nemesis::{MISCHIEF, NEMESIS};
 
 /// A field of a struct, or of a verb or condition.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,7 @@ pub(crate) const SCENARIO: Shape = record(
         may("topics", "list of `Topic`", "[]", "Topics that are created before the clients start."),
         may("clients", "list of [client](#client)", "[]", "Producers and consumers."),
         may("steps", "list of `Step`", "[]", "What happens."),
+        may("nemesis", "`Nemesis`", "none", "Random faults, drawn by the seed."),
         may("expect", "list of [condition](#condition)", "[]", "What must hold when the run ends."),
         may("show", "`Show`", "see there", "What the transcript reports."),
     ],
@@ -345,6 +348,7 @@ pub(crate) const SHOW: Shape = record(
     ],
 );
 
-pub(crate) const RECORDS: [&Shape; 9] =
-    [&SCENARIO, &CLUSTER, &BROKER, &NETWORK, &DISK, &TOPIC, &STEP, &EXPECTATION, &SHOW];
-pub(crate) const CHOICES: [&Choice; 6] = [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &CONDITION];
+pub(crate) const RECORDS: [&Shape; 10] =
+    [&SCENARIO, &CLUSTER, &BROKER, &NETWORK, &DISK, &TOPIC, &STEP, &EXPECTATION, &NEMESIS, &SHOW];
+pub(crate) const CHOICES: [&Choice; 7] =
+    [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &CONDITION, &MISCHIEF];

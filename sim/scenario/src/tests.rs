@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use klamm_node::{AdminRequest, BrokerId, ConfigTarget, Offset, Room, Span, Time, TopicPartition};
 use proptest::prelude::*;
 
-use crate::model::{Action, Client, Condition, Flaws, From, Keys, Scenario, Target, Trigger};
+use crate::model::{
+    Action, Budget, Client, Condition, Flaws, From, Keys, Mischief, Scenario, Target, Trigger,
+};
 use crate::{parse, reference_markdown, render};
 
 fn repository() -> PathBuf {
@@ -279,6 +281,32 @@ fn mistakes_of_operators_have_their_places_too() {
         ]"#,
     );
     insta::assert_snapshot!("operators_mistakes", complaints(&text));
+}
+
+#[test]
+fn a_nemesis_is_read_and_a_bad_one_is_not() {
+    let plain = good(&with("nemesis: (start: \"5s\")")).nemesis.expect("declared");
+    assert_eq!((plain.start, plain.stop), (Time(5_000_000_000), Time(30_000_000_000)));
+    assert!(plain.kinds.contains(&(Mischief::Crash, 1)));
+    assert!(!plain.kinds.iter().any(|(kind, _)| *kind == Mischief::FullDisk));
+    let picked = "nemesis: (stop: \"40s\", every: \"2s\", lasting: (\"1s\", \"3s\"), at_once: 3, kinds: [Crash(4), FullDisk], swarm: true, brokers_down: 2, live_isr: 2)";
+    let picked = good(&with(picked)).nemesis.expect("declared");
+    assert_eq!(picked.kinds, [(Mischief::Crash, 4), (Mischief::FullDisk, 1)]);
+    assert_eq!((picked.every, picked.at_once), ((Span::secs(2), Span::secs(2)), 3));
+    assert_eq!(picked.budget, Budget { brokers: 2, controllers: 1, live_isr: 2 });
+    let wrong = with(
+        r#"nemesis: (start: "10s", stop: "55s", every: "0", at_once: 0, kinds: [Crush, Freeze, Freeze], controllers_down: 2, brokers: 1)"#,
+    );
+    insta::assert_snapshot!("a_bad_nemesis", complaints(&wrong));
+    let late = complaints(&with(r#"nemesis: (start: "45s")"#));
+    assert_eq!(late, "2:18 it stops at 30s and starts at 45s\n");
+}
+
+#[test]
+fn the_table_of_random_faults_is_the_models() {
+    let table: Vec<&str> = crate::schema::MISCHIEF.shapes.iter().map(|shape| shape.name).collect();
+    let model: Vec<&str> = Mischief::ALL.iter().map(|(_, name, _)| *name).collect();
+    assert_eq!(table, model);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub use fault::{FaultId, Ledger};
 pub use lab::{CapturedFrame, Lab, Stepped, room_bit};
 pub use machine::{Life, Machine, MachineSpec};
 pub use node::{Blueprint, ClientBlueprint, NodeKind};
-pub use outcome::{ExpectationReport, FaultReport, Outcome, Progress, StepReport};
+pub use outcome::{ExpectationReport, FaultReport, MischiefReport, Outcome, Progress, StepReport};
 pub use ping::Ping;
 pub use runner::{ADMIN, Facts, Order, Runner};
 pub use setup::{BROKER_PORT, CONTROLLER_PORT, FIRST_CONTROLLER, layout};

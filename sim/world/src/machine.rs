@@ -152,6 +152,11 @@ impl Machine {
         &self.name
     }
 
+    /// Whether what its last call did still waits for its disk: its answers have not left yet.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// What its process slot holds.
     pub fn life(&self) -> Life {
         self.life

@@ -53,6 +53,19 @@ impl FaultReport {
     }
 }
 
+/// A kind of random fault and what became of it in a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MischiefReport {
+    /// Its name in scenario files.
+    pub kind: &'static str,
+    /// Whether this run has it.
+    pub enabled: bool,
+    /// How often it was done.
+    pub done: u64,
+    /// How often that changed anything.
+    pub bit: u64,
+}
+
 /// A step that never happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StepReport {
@@ -81,6 +94,8 @@ pub struct Outcome {
     pub permitted_losses: Vec<PermittedLoss>,
     /// Every fault that was done.
     pub faults: Vec<FaultReport>,
+    /// Random faults, by kind; none without a nemesis.
+    pub mischief: Vec<MischiefReport>,
     /// Steps that never happened.
     pub missed_steps: Vec<StepReport>,
     /// Nodes that panicked: a bug in the engine, and a finding.

@@ -16,11 +16,12 @@ use klamm_scenario::model::{Client, Expectation, From, Target, Trigger};
 use klamm_trace::{NodeTable, Quiescence, View};
 
 use crate::lab::room_bit;
-use crate::outcome::{ExpectationReport, StepReport};
+use crate::outcome::{ExpectationReport, FaultReport, MischiefReport, StepReport};
 use crate::verb::Verb;
 
 mod condition;
 mod load;
+mod nemesis;
 mod quiet;
 mod resolve;
 mod text;
@@ -28,6 +29,7 @@ mod text;
 pub use condition::Facts;
 use condition::{Judge, Mark};
 use load::Load;
+use nemesis::Nemesis;
 use resolve::create;
 
 /// The name of the implicit admin client.
@@ -119,6 +121,7 @@ pub struct Runner {
     open: Vec<Open>,
     reports: Vec<ExpectationReport>,
     loads: Vec<Load>,
+    nemesis: Option<Nemesis>,
     /// Consumers that start later.
     starts: Vec<(Time, NodeId)>,
     watches: u16,
@@ -170,7 +173,10 @@ impl Runner {
                 Some(Load::new(seed, node, &producer.name, ordinal, producer.workload.clone()))
             })
             .collect();
+        let after_all = u32::try_from(scenario.steps.len()).unwrap_or(u32::MAX);
+        let nemesis = scenario.nemesis.as_ref();
         Self {
+            nemesis: nemesis.map(|declared| Nemesis::new(declared, seed, after_all)),
             scenario,
             table,
             stand: Stand::Nothing,
@@ -214,6 +220,12 @@ impl Runner {
             .chain(self.open.iter().map(|open| open.deadline))
             .chain(loads.filter_map(Load::next_time))
             .chain(self.starts.iter().map(|(at, _)| *at))
+            .chain(
+                self.nemesis
+                    .iter()
+                    .filter(|_| self.stand == Stand::Clients)
+                    .filter_map(Nemesis::next_time),
+            )
             .min()
     }
 
@@ -234,6 +246,7 @@ impl Runner {
         let order = self
             .decide(now, facts)
             .or_else(|| self.step(now, facts))
+            .or_else(|| self.mischief_order(now, facts.view))
             .or_else(|| self.start_client(now))
             .or_else(|| self.load(now));
         if order.is_none() {
@@ -278,6 +291,11 @@ impl Runner {
     /// [`Runner::finish`], if no link and no disk is slower than the scenario began with.
     pub fn quiescence(&self) -> Quiescence {
         quiet::quiescence(&self.scenario, &self.table)
+    }
+
+    /// Each kind of random fault and what became of it so far.
+    pub fn mischief(&self, faults: &[FaultReport], view: &View) -> Vec<MischiefReport> {
+        self.nemesis.as_ref().map(|nemesis| nemesis.reports(faults, view)).unwrap_or_default()
     }
 
     /// Every expectation and what became of it so far.
@@ -454,6 +472,26 @@ impl Runner {
         let step_index = u32::try_from(index).unwrap_or(u32::MAX);
         let event = EventKind::StepStarted { step: step_index, line: step.line, text };
         Some(Order::Step { step: step_index, line: step.line, event, cause, verbs })
+    }
+
+    /// What the nemesis does now, as a step like those of the file.
+    fn mischief_order(&mut self, now: Time, view: &View) -> Option<Order> {
+        if self.stand != Stand::Clients {
+            return None;
+        }
+        let scenario = Arc::clone(&self.scenario);
+        let drawn = self.nemesis.as_mut()?.poll(now, &scenario, &self.table, view)?;
+        let mut verbs = Vec::new();
+        for action in &drawn.actions {
+            // Everybody is called by name, so that everybody is found.
+            if let Some((found, _)) = self.verb(view, action) {
+                verbs.extend(found.into_iter().map(|verb| (text::action(action), verb)));
+            }
+        }
+        let did = drawn.actions.iter().map(text::action).collect::<Vec<_>>().join("; ");
+        let (step, line) = (drawn.step, drawn.line);
+        let event = EventKind::StepStarted { step, line, text: format!("nemesis: {did}") };
+        Some(Order::Step { step, line, event, cause: None, verbs })
     }
 
     /// Starts the cluster, then the clients.

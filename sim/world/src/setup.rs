@@ -26,7 +26,9 @@ pub const FIRST_CONTROLLER: i32 = 3001;
 /// so its settings parse.
 pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let cluster = &scenario.cluster;
-    let settings = ServerConfig::from_map(&cluster.config).unwrap_or_default();
+    let mut levels = cluster.config.clone();
+    levels.extend(cluster.features.iter().map(|(name, level)| (name.clone(), level.to_string())));
+    let settings = ServerConfig::from_map(&levels).unwrap_or_default();
     let controller_name = |n: i32| format!("controller-{}", n + 1);
     let controllers: Vec<i32> = (0..i32::from(cluster.controllers)).collect();
     let voters: BTreeMap<BrokerId, Endpoint> = controllers

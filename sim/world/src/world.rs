@@ -72,6 +72,7 @@ impl World {
         header.seed = seed;
         header.driver.clone_from(&options.driver);
         header.switches.clone_from(&options.switches);
+        header.server_config.clone_from(&scenario.cluster.config);
         let min_isr = scenario.cluster.config.get("min.insync.replicas");
         header.min_insync_replicas = min_isr.and_then(|value| value.parse().ok()).unwrap_or(1);
         let runner = Runner::new(Arc::new(scenario.clone()), table, seed);
@@ -189,6 +190,7 @@ impl World {
             expectations: self.runner.expectations().to_vec(),
             violations: findings.violations.clone(),
             permitted_losses: findings.permitted.clone(),
+            mischief: self.runner.mischief(&self.lab.ledger().reports(), recorder.view()),
             faults: self.lab.ledger().reports(),
             missed_steps: self.runner.missed_steps(),
             panics: self.lab.panics().to_vec(),

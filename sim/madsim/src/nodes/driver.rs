@@ -52,6 +52,7 @@ impl Driver {
         header.scenario = Arc::from(scenario.text.as_str());
         header.seed = seed;
         header.driver = "node".to_owned();
+        header.server_config.clone_from(&scenario.cluster.config);
         let min_isr = scenario.cluster.config.get("min.insync.replicas");
         header.min_insync_replicas = min_isr.and_then(|value| value.parse().ok()).unwrap_or(1);
         let recorder = Recorder::new(header, Keep { view: true, ..keep });
@@ -393,6 +394,7 @@ impl Driver {
             violations: findings.violations.clone(),
             permitted_losses: findings.permitted.clone(),
             faults: Vec::new(),
+            mischief: Vec::new(),
             missed_steps: self.runner.missed_steps(),
             panics: std::mem::take(&mut bench.panics),
         };

@@ -61,9 +61,17 @@ impl Reader {
             return levels;
         };
         for (feature, level) in entries {
-            let (feature, level) = (self.feature(feature), self.level(level));
-            if let (Some(feature), Some(level)) = (feature, level) {
-                levels.insert(feature, level);
+            let (name, level) = (self.feature(feature), self.level(level));
+            let (Some(name), Some(level)) = (name, level) else { continue };
+            // A level of the start is a setting of whoever formats the cluster.
+            match ServerConfig::default().set(&name, &level.to_string()) {
+                Ok(()) => {
+                    levels.insert(name, level);
+                }
+                Err(_) => self.mistake(
+                    Mistake::new(&feature.span, format!("'{name}' has one level at the start"))
+                        .help("change it in a step: UpdateFeature"),
+                ),
             }
         }
         levels
