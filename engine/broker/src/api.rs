@@ -6,8 +6,10 @@
 pub mod alter_configs;
 pub mod api_versions;
 pub mod create_topics;
+pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_topic_partitions;
 pub mod find_coordinator;
+pub mod init_producer_id;
 pub mod metadata;

@@ -145,6 +145,7 @@ fn says_not_controller(response: &ResponseKind) -> bool {
         ResponseKind::BrokerRegistration(response) => response.error_code == not_controller,
         ResponseKind::BrokerHeartbeat(response) => response.error_code == not_controller,
         ResponseKind::AlterPartition(response) => response.error_code == not_controller,
+        ResponseKind::AllocateProducerIds(response) => response.error_code == not_controller,
         ResponseKind::Envelope(response) => response.error_code == not_controller,
         _ => false,
     }

@@ -21,6 +21,7 @@ pub mod controller_channel;
 pub mod lifecycle;
 mod meta_properties;
 pub mod process;
+mod producer_ids;
 pub mod replica;
 
 pub use process::{Process, ProcessConfig, ProcessSummary, Roles};

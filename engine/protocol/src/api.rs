@@ -61,6 +61,7 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::CreateTopics, "CreateTopics", 2, 7, BC),
     row(ApiKey::DeleteTopics, "DeleteTopics", 1, 6, BC),
     row(ApiKey::DeleteRecords, "DeleteRecords", 0, 2, B),
+    row(ApiKey::InitProducerId, "InitProducerId", 0, 5, B),
     row(ApiKey::OffsetForLeaderEpoch, "OffsetForLeaderEpoch", 2, 4, B),
     row(ApiKey::DescribeConfigs, "DescribeConfigs", 1, 4, B),
     row(ApiKey::AlterConfigs, "AlterConfigs", 0, 2, BC),

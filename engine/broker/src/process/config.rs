@@ -76,4 +76,25 @@ impl ProcessConfig {
         let bound = || Endpoint::new(Arc::clone(&self.host), self.broker_port);
         self.advertised.clone().unwrap_or_else(bound)
     }
+
+    /// Its `server.properties`, as far as they differ from Kafka's defaults.
+    pub fn properties(&self) -> BTreeMap<String, String> {
+        let changed = self.settings.changed().into_iter();
+        let mut all: BTreeMap<String, String> =
+            changed.map(|(key, value)| (key.to_owned(), value)).collect();
+        let mut tell = |key: &str, value: String| all.insert(key.to_owned(), value);
+        let roles = [(self.roles.broker, "broker"), (self.roles.controller, "controller")];
+        let roles: Vec<&str> = roles.iter().filter(|(on, _)| *on).map(|(_, role)| *role).collect();
+        let voters: Vec<String> = self.voters.iter().map(|(id, at)| format!("{id}@{at}")).collect();
+        tell("node.id", self.id.to_string());
+        tell("broker.id", self.id.to_string());
+        tell("process.roles", roles.join(","));
+        tell("controller.quorum.voters", voters.join(","));
+        tell("listeners", format!("PLAINTEXT://{}:{}", self.host, self.broker_port));
+        tell("advertised.listeners", format!("PLAINTEXT://{}", self.advertised()));
+        if let Some(rack) = &self.rack {
+            tell("broker.rack", rack.clone());
+        }
+        all
+    }
 }

@@ -25,6 +25,7 @@ use super::{BrokerSummary, ProcessConfig, ProcessSummary, ReplicaBatches};
 use crate::controller_channel::{ControllerAnswer, ControllerChannel};
 use crate::lifecycle::{Lifecycle, LifecycleCall, LifecycleOutput};
 use crate::meta_properties;
+use crate::producer_ids::ProducerIds;
 use crate::replica::{ReplicaCall, ReplicaOutput, Replicas};
 
 /// What one room says to the process, in the order in which it was said.
@@ -69,6 +70,7 @@ struct Broker {
     to_leaders: Vec<Client<ReplicaCall>>,
     /// Topics whose automatic creation was asked for and not answered yet.
     creating: BTreeSet<TopicName>,
+    producer_ids: ProducerIds,
 }
 
 /// A running process.
@@ -252,7 +254,8 @@ impl Running {
                 epoch: broker.lifecycle.epoch(),
                 fenced: broker.lifecycle.fenced(),
                 replicas: broker.replicas.summary(),
-                parked: broker.replicas.parked(),
+                parked: broker.replicas.parked().filter(|token| self.server.waits(token)).count(),
+                fetch_sessions: broker.replicas.fetch_sessions(),
                 put_away: broker.replicas.put_away_directories(),
             }),
         }

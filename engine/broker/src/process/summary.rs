@@ -36,6 +36,8 @@ pub struct BrokerSummary {
     pub replicas: Vec<ReplicaSummary>,
     /// Requests that wait.
     pub parked: usize,
+    /// How many fetch sessions it holds (KIP-227).
+    pub fetch_sessions: usize,
     /// The directories of replicas that it has put away, each with the word for why.
     pub put_away: BTreeMap<String, &'static str>,
 }

@@ -81,7 +81,9 @@ impl Replicas {
                 | ImageChange::BrokerShuttingDown { .. }
                 | ImageChange::BrokerUnregistered { .. }
                 | ImageChange::TopicCreated { .. }
-                | ImageChange::FeatureLevelChanged { .. } => {}
+                | ImageChange::FeatureLevelChanged { .. }
+                | ImageChange::QuotaChanged { .. }
+                | ImageChange::ProducerIdsAllocated { .. } => {}
             }
         }
         for topic in configured {

@@ -5,6 +5,9 @@
 use bytes::Bytes;
 use kafka_protocol::messages::api_versions_request::ApiVersionsRequest;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreateTopicsRequest};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::describe_cluster_request::DescribeClusterRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
 use kafka_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
@@ -26,8 +29,11 @@ use klamm_protocol::{BatchBuilder, Compression, Listener, api, convert};
 use klamm_world::BROKER_PORT;
 
 use crate::lone::Lone;
+use crate::operators;
+use crate::settings;
 
 const NONE: i16 = 0;
+const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const UNSUPPORTED_VERSION: i16 = 35;
@@ -127,6 +133,14 @@ fn create_topics(name: &str, partitions: i32) -> RequestKind {
     RequestKind::CreateTopics(
         CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000),
     )
+}
+
+fn delete_records(topic: Topic, before: i64) -> RequestKind {
+    let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(before);
+    let asked =
+        DeleteRecordsTopic::default().with_name(topic.name()).with_partitions(vec![partition]);
+    let request = DeleteRecordsRequest::default().with_timeout_ms(5_000);
+    RequestKind::DeleteRecords(request.with_topics(vec![asked]))
 }
 
 fn api_versions(version: i16) -> RequestKind {
@@ -231,6 +245,12 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             }
             all
         }
+        // Nothing is deleted: the other questions want the records.
+        ApiKey::DeleteRecords => vec![
+            question(delete_records(topic, 0), NONE),
+            question(delete_records(topic, 1_000_000), OFFSET_OUT_OF_RANGE),
+            question(delete_records(unknown, 0), UNKNOWN_TOPIC_OR_PARTITION),
+        ],
         ApiKey::OffsetForLeaderEpoch => vec![
             question(offset_for_leader_epoch(topic), NONE),
             question(offset_for_leader_epoch(unknown), UNKNOWN_TOPIC_OR_PARTITION),
@@ -250,7 +270,14 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             }
             all
         }
-        other => panic!("{other:?} is served, but this test asks nothing of it"),
+        other => match operators::questions(other, version, topic.name)
+            .or_else(|| settings::questions(other, version, topic.name))
+        {
+            Some(asked) => {
+                asked.into_iter().map(|(request, error)| question(request, error)).collect()
+            }
+            None => panic!("{other:?} is served, but this test asks nothing of it"),
+        },
     }
 }
 
@@ -301,6 +328,12 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
             }
             answer.error_code
         }
+        ResponseKind::DeleteRecords(response) => {
+            let answer = &response.topics[0].partitions[0];
+            let low_watermark = if answer.error_code == NONE { 0 } else { -1 };
+            assert_eq!(answer.low_watermark, low_watermark, "{answer:?}");
+            answer.error_code
+        }
         ResponseKind::OffsetForLeaderEpoch(response) => {
             let answer = &response.topics[0].partitions[0];
             assert_eq!(answer.error_code == NONE, answer.end_offset > 0, "{answer:?}");
@@ -309,7 +342,10 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
         ResponseKind::FindCoordinator(response) if version < 4 => response.error_code,
         ResponseKind::FindCoordinator(response) => response.coordinators[0].error_code,
         ResponseKind::DescribeCluster(response) => response.error_code,
-        other => panic!("an answer of another kind: {other:?}"),
+        other => match operators::error_of(other).or_else(|| settings::error_of(version, other)) {
+            Some(error) => error,
+            None => panic!("an answer of another kind: {other:?}"),
+        },
     }
 }
 

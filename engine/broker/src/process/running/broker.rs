@@ -14,6 +14,7 @@ use klamm_protocol::channel::{Client, ClientSettings};
 use super::{Broker, ProcessConfig};
 use crate::controller_channel::ControllerChannel;
 use crate::lifecycle::{BrokerState, Lifecycle};
+use crate::producer_ids::ProducerIds;
 use crate::replica::{Replicas, Wake};
 
 impl Broker {
@@ -54,6 +55,7 @@ impl Broker {
             forwarding: ControllerChannel::new(channel_id("forwarding"), settings.request_timeout),
             to_leaders: fetchers.map(|fetcher| Client::new(to_leader(fetcher))).collect(),
             creating: BTreeSet::new(),
+            producer_ids: ProducerIds::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm_controller::image::{ConfigResource, ImageChange};
 use klamm_controller::{Controller, ControllerOutput};
-use klamm_node::{Context, EventKind, Offset};
+use klamm_node::{Context, Offset};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::Call;
@@ -151,16 +151,6 @@ impl Running {
     fn on_replica(&mut self, cx: &mut Context<'_>, output: ReplicaOutput) {
         match output {
             ReplicaOutput::Reply { token, response } => {
-                if !self.server.waits(&token) {
-                    // Nobody looks for the requests of a lost connection; they leave the purgatory like the others, but no
-                    // frame says so.
-                    cx.observe(EventKind::RequestUnparked {
-                        connection: token.connection,
-                        correlation_id: token.correlation_id,
-                        outcome: "asker-gone".into(),
-                    });
-                    return;
-                }
                 self.server.respond(cx, token, response.as_ref());
             }
             ReplicaOutput::CloseConnection { token, reason } => {

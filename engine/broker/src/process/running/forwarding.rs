@@ -17,7 +17,8 @@ use klamm_protocol::error::ErrorCode;
 use klamm_protocol::forward::{self, Principal};
 use klamm_protocol::header::RequestHeader;
 use klamm_protocol::kafka::messages::{
-    ApiKey, CreateTopicsRequest, EnvelopeRequest, EnvelopeResponse, RequestKind, ResponseKind,
+    AllocateProducerIdsRequest, ApiKey, CreateTopicsRequest, EnvelopeRequest, EnvelopeResponse,
+    RequestKind, ResponseKind,
 };
 
 use super::Running;
@@ -38,6 +39,8 @@ pub(super) enum Forwarded {
     },
     /// Nobody: this broker creates a topic because a client asked for its metadata.
     AutoCreate { topic: TopicName },
+    /// Nobody: this broker fetches a block of producer ids (KIP-730). Not in an envelope, since it asks for itself.
+    ProducerIds,
 }
 
 /// A request that came in an envelope.
@@ -128,6 +131,20 @@ impl Running {
         broker.forwarding.send(RequestKind::Envelope(envelope), deadline, forwarded);
     }
 
+    /// Asks the controller for a block of producer ids if this broker runs short.
+    pub(super) fn ask_for_producer_ids(&mut self, cx: &Context<'_>) {
+        let Some(broker) = &mut self.broker else { return };
+        let Some(epoch) = broker.lifecycle.epoch() else { return };
+        if broker.producer_ids.wants_block(cx.now) {
+            let request = AllocateProducerIdsRequest::default()
+                .with_broker_id(self.config.id.0.into())
+                .with_broker_epoch(epoch.0);
+            let deadline = cx.now + self.config.settings.request_timeout;
+            let request = RequestKind::AllocateProducerIds(request);
+            broker.forwarding.send(request, deadline, Forwarded::ProducerIds);
+        }
+    }
+
     /// Simplified: hosts of the world have names and no addresses; a client on one is told as 0.0.0.0. Without
     /// authentication everybody is `User:ANONYMOUS`.
     fn seal(
@@ -162,6 +179,11 @@ impl Running {
                 match response {
                     Some(response) => self.server.respond(cx, token, Some(&response)),
                     None => self.server.hang_up(cx, token, CloseReason::Local),
+                }
+            }
+            Forwarded::ProducerIds => {
+                if let Some(broker) = &mut self.broker {
+                    broker.producer_ids.answered(block(outcome), cx.now);
                 }
             }
             Forwarded::AutoCreate { topic } => {
@@ -212,6 +234,17 @@ impl Running {
             }
             None => self.server.respond(cx, token, Some(&response)),
         }
+    }
+}
+
+/// A block of producer ids: the first and how many.
+#[expect(clippy::wildcard_enum_match_arm, reason = "anything else is no block")]
+fn block(outcome: Result<ResponseKind, RpcError>) -> Option<(i64, i32)> {
+    match outcome {
+        Ok(ResponseKind::AllocateProducerIds(answer)) if answer.error_code == 0 => {
+            Some((answer.producer_id_start.0, answer.producer_id_len))
+        }
+        _ => None,
     }
 }
 

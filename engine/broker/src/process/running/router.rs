@@ -71,6 +71,18 @@ impl Running {
                 Listener::Broker,
                 body @ (RequestKind::IncrementalAlterConfigs(_) | RequestKind::AlterConfigs(_)),
             ) => self.alter_configs(cx, token, request.header, body),
+            (Listener::Broker, RequestKind::DescribeClientQuotas(body)) => {
+                let Some(broker) = &self.broker else { return };
+                let answer = api::describe_client_quotas::answer(&body, &broker.image);
+                self.server.respond(cx, token, Some(&ResponseKind::DescribeClientQuotas(answer)));
+            }
+            (Listener::Broker, RequestKind::InitProducerId(body)) => {
+                let Some(broker) = &mut self.broker else { return };
+                let ids = &mut broker.producer_ids;
+                let answer = api::init_producer_id::answer(&body, || ids.take());
+                self.ask_for_producer_ids(cx);
+                self.server.respond(cx, token, Some(&ResponseKind::InitProducerId(answer)));
+            }
             (Listener::Broker, body) if forward::is_forwardable(&body) => {
                 self.forward(cx, token, request.header, body);
             }
