@@ -10,7 +10,7 @@ mod reply;
 use std::collections::VecDeque;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time};
+use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, planted};
 use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, ResponseKind};
 use klamm_protocol::metadata::{FeatureLevel, NoOp};
 use klamm_protocol::{MetadataRecord, RequestToken};
@@ -422,7 +422,7 @@ impl Controller {
         let response = response(decision.reply);
         // Without records of its own it still waits for what it was decided upon: that might yet be forgotten.
         let after = active.speculative.applied();
-        if after <= committed {
+        if after <= committed || planted("reply_before_commit") {
             out.push(ControllerOutput::Reply { token, response });
         } else {
             active.waiting.push_back(Waiting { after, token, response });

@@ -153,6 +153,9 @@ impl Replicas {
         cx.observe_because(EventKind::ReplicaStopped { partition: name.clone() }, because);
         partition.role.kind().after(RoleMove::Unassigned);
         let (log, why) = (partition.log, PutAway::Deleted);
+        if planted("deleted_log_stays") {
+            return true;
+        }
         if let Err(error) = self.put_away(cx, &name, key.topic, log, why, Because::Previous) {
             disk_failed(cx, &format!("the log of {name} can't be put away: {error}"));
         }

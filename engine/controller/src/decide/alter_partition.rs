@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerId, EventKind};
+use klamm_node::{Because, BrokerId, EventKind, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::topic_id;
 use klamm_protocol::kafka::messages::alter_partition_request::PartitionData as Asked;
@@ -116,7 +116,9 @@ impl Decider<'_> {
         )?;
         require(asked.leader_epoch == leader_epoch, ErrorCode::FENCED_LEADER_EPOCH)?;
         require(sender == partition.leader, ErrorCode::INVALID_REQUEST)?;
-        require(asked.partition_epoch == partition_epoch, ErrorCode::INVALID_UPDATE_VERSION)?;
+        let same =
+            asked.partition_epoch == partition_epoch || planted("alter_partition_without_cas");
+        require(same, ErrorCode::INVALID_UPDATE_VERSION)?;
 
         let ids: BTreeSet<BrokerId> = members.iter().map(|member| member.id).collect();
         let is_subset =
@@ -142,6 +144,7 @@ impl Decider<'_> {
     fn is_eligible(&self, member: Member) -> bool {
         self.image.broker(member.id).is_some_and(|broker| {
             broker.is_active() && (member.epoch == -1 || member.epoch == broker.epoch.0)
+                || planted("alter_partition_admits_anyone")
         })
     }
 

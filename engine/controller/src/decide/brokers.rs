@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, IncarnationId, Offset, Time};
+use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, IncarnationId, Offset, Time, planted};
 use klamm_protocol::convert::{directory_id, incarnation_id, text};
 use klamm_protocol::kafka::messages::{
     ApiKey, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
@@ -66,7 +66,8 @@ impl Decider<'_> {
             // The old incarnation is gone, and with it what the new one is still believed to lead. A broker that knows the
             // epoch of its last registration wrote it down when it stopped in an orderly way, with all its logs on disk. One
             // that does not may have lost what it had not synced, and no ELR may count on it (KIP-966).
-            let clean = request.previous_broker_epoch == gone.epoch.0;
+            let clean = request.previous_broker_epoch == gone.epoch.0
+                || planted("last_replica_standing");
             if clean || !self.elr_enabled() {
                 self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
             } else {
@@ -197,7 +198,8 @@ impl Decider<'_> {
                 // that was leaving does not come back as the same incarnation (KIP-841).
                 let caught_up = request.current_metadata_offset >= broker.registered_at.0;
                 let wanted = !request.want_fence && !broker.in_controlled_shutdown;
-                (caught_up && wanted).then_some(BrokerMove::CaughtUp)
+                let late = broker.epoch.0 > 20 && planted("never_unfences");
+                (caught_up && wanted && !late).then_some(BrokerMove::CaughtUp)
             }
             BrokerState::Unfenced => match (request.want_fence, request.want_shut_down) {
                 (true, true) => Some(BrokerMove::LeftAtOnce),
@@ -223,7 +225,8 @@ impl Decider<'_> {
     /// stalled does not fence everybody before it hears the heartbeats that wait in its queue.
     pub(crate) fn decide_fence_silent(&self, id: BrokerId, since: Time) -> Decision<()> {
         let mut decision = Decision::only(());
-        if let Some(broker) = self.image.broker(id).filter(|broker| !broker.fenced) {
+        let alive = planted("never_fences");
+        if let Some(broker) = self.image.broker(id).filter(|broker| !broker.fenced && !alive) {
             let because = Because::Silence { of: id, since };
             self.fence(&mut decision, broker, "session-timeout", because);
         }
@@ -238,7 +241,7 @@ impl Decider<'_> {
     ) -> Result<&BrokerImage, ErrorCode> {
         self.image
             .broker(id)
-            .filter(|broker| broker.epoch.0 == epoch)
+            .filter(|broker| broker.epoch.0 == epoch || planted("stale_broker_epoch"))
             .ok_or(ErrorCode::STALE_BROKER_EPOCH)
     }
 
@@ -254,7 +257,9 @@ impl Decider<'_> {
         }
         let kind = EventKind::FencingDecided { broker: broker.id, reason: reason.into() };
         decision.events.push((kind, because));
-        self.remove_from_isrs(decision, broker.id, Occasion::Fencing);
+        if !planted("fenced_stays_in_isr") {
+            self.remove_from_isrs(decision, broker.id, Occasion::Fencing);
+        }
         let change = BrokerRegistrationChange { fenced: 1, ..registration_change(broker) };
         decision.records.push(change.into());
     }
@@ -273,7 +278,9 @@ impl Decider<'_> {
         let change =
             BrokerRegistrationChange { in_controlled_shutdown: 1, ..registration_change(broker) };
         decision.records.push(change.into());
-        self.remove_from_isrs(decision, broker.id, Occasion::ControlledShutdown);
+        if !planted("shutdown_keeps_isr") {
+            self.remove_from_isrs(decision, broker.id, Occasion::ControlledShutdown);
+        }
     }
 
     /// Forgets a broker that will not come back. A living one is thrown out: its epoch is stale from then on.

@@ -3,7 +3,7 @@
 //! *Flows in*: the image, and who goes or comes. *Flows out*: PartitionChange records with their events.
 //! *Must never*: leave a broker that goes in an ISR, or, if its disk can't be trusted any more, in an ELR.
 
-use klamm_node::{Because, BrokerId, EventKind, IfAny, TopicPartition};
+use klamm_node::{Because, BrokerId, EventKind, IfAny, TopicPartition, planted};
 use klamm_protocol::MetadataRecord;
 
 use super::partitions::{By, Changed, Election, Target};
@@ -128,7 +128,7 @@ impl Decider<'_> {
     /// Looks for a leader for every partition without one, now that a broker is back.
     pub(super) fn elect_leaderless<R>(&self, decision: &mut Decision<R>, back: BrokerId) {
         for (topic, index, partition) in self.image.partitions() {
-            if !partition.has_leader() {
+            if !partition.has_leader() && !planted("no_election_on_unfence") {
                 let target = self.target(topic, index, partition);
                 if let Some(changed) = target.change(|id| id == back || self.image.is_active(id)) {
                     let name = topic.name_of(index);

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{BrokerId, DirectoryId};
+use klamm_node::{BrokerId, DirectoryId, planted};
 use klamm_protocol::metadata::PartitionChange;
 
 use super::reassignment;
@@ -165,7 +165,9 @@ impl<'a> Target<'a> {
     /// Ends a reassignment whose new replicas are all in sync: whoever was to go is gone (KIP-455).
     fn complete_reassignment(&mut self) -> bool {
         let done = reassignment::completed(&self.replicas, &self.adding, &self.removing, &self.isr);
-        let Some(done) = done else { return false };
+        let Some(done) = done.filter(|_| !planted("reassignment_never_completes")) else {
+            return false;
+        };
         self.replicas = done.replicas;
         self.isr = done.isr;
         self.adding.clear();
@@ -178,14 +180,15 @@ impl<'a> Target<'a> {
     fn wanted_elr(&self) -> Vec<BrokerId> {
         let before = self.partition;
         let Some(min_isr) = self.elr_below else { return Vec::new() };
-        if self.isr.len() >= min_isr {
+        let large = self.isr.len() >= min_isr && !planted("elr_beside_full_isr");
+        if large || planted("elr_forgets_members") {
             return Vec::new();
         }
         let candidates: BTreeSet<BrokerId> =
             before.elr.iter().chain(&before.isr).copied().collect();
         let eligible = |id: &BrokerId| {
             !self.isr.contains(id)
-                && !self.unclean_shutdown.contains(id)
+                && (!self.unclean_shutdown.contains(id) || planted("elr_keeps_unclean_shutdown"))
                 && self.replicas.contains(id)
         };
         candidates.into_iter().filter(eligible).collect()
@@ -194,7 +197,9 @@ impl<'a> Target<'a> {
     fn elect(&self, elr: &[BrokerId], acceptable: impl Fn(BrokerId) -> bool) -> Elected {
         let before = self.partition;
         let valid = |id: BrokerId| {
-            let in_sync = self.isr.contains(&id) || (self.isr.is_empty() && elr.contains(&id));
+            let in_sync = self.isr.contains(&id)
+                || (self.isr.is_empty() && elr.contains(&id))
+                || planted("elect_outside_isr");
             in_sync && acceptable(id)
         };
         let by_rule = |leader| Elected { leader, by: By::Rule };
@@ -212,7 +217,8 @@ impl<'a> Target<'a> {
             return Elected { leader, by: By::LastKnownLeader };
         }
         let living = self.replicas.iter().copied().find(|id| acceptable(*id));
-        match living.filter(|_| self.election == Election::Unclean) {
+        let careless = planted("unclean_leader_election");
+        match living.filter(|_| self.election == Election::Unclean || careless) {
             Some(leader) => Elected { leader, by: By::Unclean },
             None => by_rule(BrokerId::NONE),
         }
@@ -243,7 +249,9 @@ impl<'a> Target<'a> {
         } else {
             record.leader != BrokerId::NONE
         };
-        if empties && before.last_known_elr != [before.leader] {
+        if empties && planted("last_known_leader_forgotten") {
+            record.last_known_elr = Some(Vec::new());
+        } else if empties && before.last_known_elr != [before.leader] {
             record.last_known_elr = Some(vec![before.leader]);
         } else if led && !before.last_known_elr.is_empty() {
             record.last_known_elr = Some(Vec::new());

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerId};
+use klamm_node::{Because, BrokerId, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::text;
 use klamm_protocol::kafka::messages::alter_partition_reassignments_request::ReassignablePartition;
@@ -62,7 +62,8 @@ pub(super) fn completed(
     let original = replicas.iter().filter(|id| !adding.contains(id)).count();
     // Of those on their way in, some may be on their way out again.
     let needed = |id: &BrokerId| left.len() < original || adding.contains(id);
-    let complete = left.iter().filter(|id| needed(id)).all(|id| left_isr.contains(id));
+    let early = planted("reassign_completes_early");
+    let complete = left.iter().filter(|id| needed(id)).all(|id| left_isr.contains(id) || early);
     complete.then_some(Completed { replicas: left, isr: left_isr })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition};
+use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition, planted};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::metadata::{
     BrokerRegistrationChange, Config, Double, FeatureLevel, Partition, PartitionChange,
@@ -363,14 +363,17 @@ impl PartitionImage {
         }
         if change.leader != PartitionChange::SAME_LEADER {
             after.leader = change.leader;
-            after.leader_epoch = LeaderEpoch(self.leader_epoch.0.saturating_add(1));
+            let next = i32::from(!planted("leader_epoch_not_bumped"));
+            after.leader_epoch = LeaderEpoch(self.leader_epoch.0.saturating_add(next));
         }
         match change.leader_recovery_state {
             0 => after.recovering = false,
             1 => after.recovering = true,
             _ => {}
         }
-        after.partition_epoch = self.partition_epoch.next();
+        if !planted("partition_epoch_not_bumped") {
+            after.partition_epoch = self.partition_epoch.next();
+        }
         after
     }
 }

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use klamm_controller::image::{ImageChange, MetadataImage};
-use klamm_node::{
-    BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
-    Span, Time,
-};
+use klamm_node::{BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
+    Span, Time, planted};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::channel::{Client, ClientSettings};
 
@@ -67,7 +65,13 @@ impl Broker {
         record: &MetadataRecord,
         changes: &mut Vec<(Offset, ImageChange)>,
     ) {
-        let applied = self.image.apply(offset, record);
+        if planted("observer_skips_record") && offset.0 % 7 == 3 {
+            return;
+        }
+        let mut applied = self.image.apply(offset, record);
+        if planted("replicas_miss_changes") && offset.0 > 40 {
+            applied.clear();
+        }
         self.image.observe_changes(cx, offset, &applied);
         changes.extend(applied.into_iter().map(|change| (offset, change)));
     }
