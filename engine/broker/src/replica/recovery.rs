@@ -25,6 +25,9 @@ use super::session::Sessions;
 use super::throttle::Throttles;
 use super::{Me, Replicas, Wake, at_least_a_moment, half};
 
+/// The topic of the metadata log.
+const CLUSTER_METADATA: &str = "__cluster_metadata";
+
 /// A log found on the disk.
 #[derive(Clone, Debug)]
 pub(super) struct Recovered {
@@ -60,6 +63,10 @@ impl Replicas {
                 continue;
             }
             let Some(partition) = parse_partition_dir(dir) else { continue };
+            if *partition.topic == *CLUSTER_METADATA {
+                // The quorum's own log lives on the same disk, and is no replica of this room.
+                continue;
+            }
             let Some(metadata) = PartitionMetadata::read(cx.disk, dir)? else {
                 // Kafka writes `partition.metadata` before the first record, so that this is what a crash left of a
                 // creation; whose it is nobody can tell.
