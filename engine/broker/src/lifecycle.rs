@@ -18,7 +18,6 @@ use klamm_node::{
 };
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
-use klamm_protocol::error::ErrorCode;
 use klamm_protocol::kafka::messages::broker_registration_request::{
     BrokerRegistrationRequest, Feature, Listener,
 };
@@ -107,6 +106,9 @@ pub struct Lifecycle {
     shutdown_deadline: Option<Time>,
     shutdown_heard: bool,
 }
+
+/// How soon a starting broker asks again whether it has caught up. A constant in Kafka too.
+const SOON_AT_THE_START: Span = Span::millis(10);
 
 /// How long a broker waits for the controller's leave to stop. A constant in Kafka too.
 const CONTROLLED_SHUTDOWN_MAX: Span = Span::secs(300);
@@ -256,16 +258,8 @@ impl Lifecycle {
                 self.fenced = response.is_fenced;
                 self.heard(cx, response.is_caught_up, response.should_shut_down, out);
             }
-            (LifecycleCall::Heartbeat, Ok(ResponseKind::BrokerHeartbeat(response)))
-                if response.error_code == ErrorCode::BROKER_ID_NOT_REGISTERED.0 =>
-            {
-                // The controller has forgotten it: its registration was lost, or taken away. The same incarnation
-                // registers again and gets another epoch.
-                self.epoch = None;
-                self.failed(cx.now);
-            }
             // Any other refusal, a stale broker epoch (77) among them: try again later, as Kafka does. A broker whose id was
-            // taken over stays out for good that way.
+            // taken over, or whose registration was taken away, stays out for good that way.
             _ => self.failed(cx.now),
         }
     }
@@ -279,10 +273,13 @@ impl Lifecycle {
     ) {
         let interval = self.config.settings.broker_heartbeat_interval;
         match self.state {
-            BrokerState::Starting if caught_up => {
-                self.enter(cx, BrokerState::Recovery);
-                out.push(LifecycleOutput::CaughtUp);
-                self.schedule(cx.now, Span::ZERO);
+            BrokerState::Starting => {
+                if caught_up {
+                    self.enter(cx, BrokerState::Recovery);
+                    out.push(LifecycleOutput::CaughtUp);
+                }
+                // Soon, in either case: the metadata may be a moment away, and there may be nothing to recover.
+                self.schedule(cx.now, SOON_AT_THE_START);
             }
             BrokerState::Recovery if !self.fenced => {
                 self.enter(cx, BrokerState::Running);
@@ -295,7 +292,6 @@ impl Lifecycle {
                 self.schedule(cx.now, Span::millis(50));
             }
             BrokerState::NotRunning
-            | BrokerState::Starting
             | BrokerState::Recovery
             | BrokerState::Running
             | BrokerState::PendingControlledShutdown
@@ -328,8 +324,11 @@ impl Lifecycle {
         self.next = Some(now + after);
     }
 
-    /// 100 ms, doubled with every failure up to the heartbeat interval.
+    /// 100 ms, doubled with every failure up to the heartbeat interval; never at once, whatever hurry there was.
+    ///
+    /// Simplified: without Kafka's jitter of 2 %.
     fn failed(&mut self, now: Time) {
+        self.hurry = false;
         let backoff = Span::millis(100).times(1 << self.failures.min(10));
         self.failures = self.failures.saturating_add(1);
         self.schedule(now, backoff.min(self.config.settings.broker_heartbeat_interval));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use klamm_node::disk::MemoryDisk;
 use klamm_node::{CloseReason, Effects, Output, Seq, Streams, Timestamp};
+use klamm_protocol::error::ErrorCode;
 use klamm_protocol::kafka::messages::{BrokerHeartbeatResponse, BrokerRegistrationResponse};
 
 use super::*;
@@ -168,12 +169,38 @@ fn a_stale_broker_epoch_is_answered_with_patience_not_with_another_registration(
 }
 
 #[test]
-fn a_broker_that_the_controller_has_forgotten_registers_again() {
+fn a_starting_broker_asks_every_ten_milliseconds_whether_it_has_caught_up() {
+    let mut bench = Bench::started();
+    bench.asks();
+    bench.registered(ErrorCode::NONE);
+    bench.asks();
+    for _ in 0..3 {
+        bench.heard(ErrorCode::NONE, false, true, false);
+        assert_eq!(bench.asks(), (Span::millis(10), LifecycleCall::Heartbeat));
+    }
+    assert_eq!(bench.states(), "starting");
+}
+
+#[test]
+fn a_failure_is_never_followed_up_at_once() {
     let mut bench = Bench::running();
     bench.asks();
-    bench.heard(ErrorCode::BROKER_ID_NOT_REGISTERED, false, true, false);
-    assert_eq!(bench.lifecycle.epoch(), None);
-    assert_eq!(bench.asks().1, LifecycleCall::Registration);
+    // A stop is asked for while a heartbeat is on its way, and that heartbeat fails.
+    bench.with(|lifecycle, cx, out| lifecycle.begin_shutdown(cx, out));
+    bench.answer(LifecycleCall::Heartbeat, Err(RpcError::Timeout));
+    assert_eq!(bench.asks().0, Span::millis(100));
+}
+
+#[test]
+fn a_broker_shows_the_epoch_of_its_last_orderly_stop_and_none_after_a_crash() {
+    for epoch in [-1, 17] {
+        let mut bench = Bench::started();
+        bench.lifecycle.previous_epoch = BrokerEpoch(epoch);
+        let (_, said) = bench.wait();
+        let [LifecycleOutput::Send { request, .. }] = &said[..] else { panic!("{said:?}") };
+        let RequestKind::BrokerRegistration(request) = &**request else { panic!("{request:?}") };
+        assert_eq!(request.previous_broker_epoch, epoch, "KIP-966");
+    }
 }
 
 #[test]

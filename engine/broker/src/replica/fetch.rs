@@ -22,6 +22,7 @@ use klamm_protocol::kafka::messages::fetch_response::{
 };
 use klamm_protocol::kafka::messages::{FetchRequest, FetchResponse, ResponseKind};
 
+use super::closest::ReplicaSelector;
 use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::read::{Asker, PartitionRead, ReadAsk};
@@ -39,6 +40,8 @@ pub(super) struct ParkedFetch {
     replica_epoch: BrokerEpoch,
     min_bytes: usize,
     max_bytes: usize,
+    /// The client's rack, if that matters here (KIP-392).
+    rack: Option<Arc<str>>,
     /// What is read, in this order; shared with the session.
     items: Arc<Vec<FetchItem>>,
     session: SessionUse,
@@ -149,6 +152,11 @@ impl Replicas {
         let (asker, replica_epoch) = asker(&request, version);
         let max_bytes = size(request.max_bytes.min(self.config.fetch_max_bytes));
         let min_bytes = size(request.min_bytes).min(max_bytes);
+        let rack_aware = asker == Asker::Client { leader_only: false }
+            && !request.rack_id.is_empty()
+            && ReplicaSelector::named(&self.config.replica_selector_class)
+                == ReplicaSelector::RackAware;
+        let rack = rack_aware.then(|| Arc::from(request.rack_id.as_str()));
         let asked = items(std::mem::take(&mut request.topics), version, image);
         let mut forgotten = Vec::new();
         for topic in request.forgotten_topics_data {
@@ -174,8 +182,16 @@ impl Replicas {
             }
         };
         let unknown = Vec::new();
-        let mut fetch =
-            ParkedFetch { asker, replica_epoch, min_bytes, max_bytes, items, session, unknown };
+        let mut fetch = ParkedFetch {
+            asker,
+            replica_epoch,
+            min_bytes,
+            max_bytes,
+            rack,
+            items,
+            session,
+            unknown,
+        };
         let mut touched = Vec::new();
         let outcome = self.read(cx, image, &fetch, Some(&mut touched));
         let enough = outcome.bytes >= fetch.min_bytes;
@@ -279,7 +295,8 @@ impl Replicas {
                 Ok(read) => {
                     outcome.known = true;
                     outcome.bytes += read.records.len();
-                    outcome.urgent |= read.diverging.is_some() || read.settled;
+                    outcome.urgent |=
+                        read.diverging.is_some() || read.preferred.is_some() || read.settled;
                 }
                 Err(ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {}
                 Err(_) => {
@@ -313,6 +330,19 @@ impl Replicas {
         partition.readable(fetch.asker, item.ask.current_leader_epoch)?;
         if let Asker::Follower(follower) = fetch.asker {
             partition.known_follower(follower, item.ask.current_leader_epoch)?;
+        }
+        if let Some(rack) = &fetch.rack
+            && let Some(replica) =
+                partition.closest_replica(image, self.me.id, rack, item.ask.offset, cx.now)
+        {
+            return Ok(PartitionRead {
+                records: bytes::Bytes::new(),
+                high_watermark: partition.high_watermark,
+                log_start: partition.log.log_start(),
+                diverging: None,
+                preferred: Some(replica),
+                settled: false,
+            });
         }
         let mut read = partition.read(cx, &item.ask, fetch.asker, budget, at_least_one)?;
         // KIP-73: a throttled follower gets nothing of this one for now; what its position says counts all the same.
@@ -408,7 +438,14 @@ impl Replicas {
         }
         for (item, read) in told.into_iter().chain(unknown) {
             let data = match read {
-                Ok(read) => data(item.index, read),
+                Ok(read) => {
+                    if let (Some(replica), Some(rack)) = (read.preferred, &fetch.rack) {
+                        let partition = named_partition(image, item);
+                        let rack = rack.as_ref().to_owned();
+                        cx.observe(EventKind::PreferredReplicaChosen { partition, replica, rack });
+                    }
+                    data(item.index, read)
+                }
                 Err(code) => {
                     cx.observe(EventKind::PartitionRequestRefused {
                         partition: named_partition(image, item),
@@ -463,6 +500,9 @@ fn data(index: i32, read: PartitionRead) -> PartitionData {
         .with_log_start_offset(read.log_start.0)
         .with_aborted_transactions(None)
         .with_records(Some(read.records));
+    if let Some(replica) = read.preferred {
+        answer.preferred_read_replica = replica.0.into();
+    }
     if let Some((epoch, end)) = read.diverging {
         answer.diverging_epoch =
             EpochEndOffset::default().with_epoch(epoch.0).with_end_offset(end.0);

@@ -92,6 +92,7 @@ impl Partition {
             {
                 known = known.slice(first.header().size()..);
             }
+            self.begin_inside_a_batch(cx, &known)?;
             match self.log.append_as_follower(cx.disk, &known) {
                 Ok(appended) => {
                     for batch in &appended {
@@ -124,6 +125,24 @@ impl Partition {
             self.move_log_start(cx, Offset(data.log_start_offset))?;
         }
         Ok(Followed::On)
+    }
+}
+
+impl Partition {
+    /// A leader's log may start inside a batch: it then sends the whole batch, whose first offsets lie below this empty
+    /// log's. Kafka starts over at the batch's first offset; the log start moves up again with this very answer.
+    fn begin_inside_a_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        records: &Bytes,
+    ) -> Result<(), DiskError> {
+        let end = self.log.log_end();
+        let Some(Ok(first)) = batches(records).next() else { return Ok(()) };
+        let (base, last) = (first.header().base_offset, first.header().last_offset());
+        if end == self.log.log_start() && base < end && last >= end {
+            self.start_over(cx, base)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! *Flows in*: requests of clients and followers. *Flows out*: responses, always at once. *Must never*: tell a client an
 //! end offset that a later answer would take back.
 
+use std::collections::BTreeSet;
+
 use klamm_node::{
     BrokerId, Context, EventKind, LeaderEpoch, Offset, Timestamp, TopicPartition, planted,
 };
@@ -31,8 +33,15 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 /// The record with the largest timestamp (KIP-734).
 const MAX_TIMESTAMP: i64 = -3;
-/// The first offset on the local disk, which without tiered storage is the log start.
+/// The first offset on the local disk, which without tiered storage is the log start (KIP-405).
 const EARLIEST_LOCAL: i64 = -4;
+/// The last offset in tiered storage (KIP-1005), of which there is none.
+const LATEST_TIERED: i64 = -5;
+/// The first offset that is not in tiered storage yet (KIP-1023), of which there is none without it.
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// The replica id of a client.
+const CONSUMER: BrokerId = BrokerId(-1);
 
 /// The replica id of a tool that may read from any replica (`kafka-dump-log`, `kafka-replica-verification`).
 const DEBUGGING: BrokerId = BrokerId(-2);
@@ -55,16 +64,31 @@ impl Replicas {
         out: &mut Vec<ReplicaOutput>,
     ) {
         let replica = BrokerId(request.replica_id.0);
+        let doubles = doubles(request);
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
             let mut answers = Vec::with_capacity(topic.partitions.len());
             for ask in &topic.partitions {
-                let found =
+                let found = if doubles.contains(&(topic.name.as_str(), ask.partition_index)) {
+                    Err(ErrorCode::INVALID_REQUEST)
+                } else {
                     self.by_name(image, &topic.name, ask.partition_index).and_then(|partition| {
                         partition.find_offset(cx, ask, replica, token.api_version)
-                    });
+                    })
+                };
                 let mut answer = ListOffsetsPartitionResponse::default()
                     .with_partition_index(ask.partition_index);
+                if let Ok(found) = &found {
+                    cx.observe(EventKind::OffsetListed {
+                        partition: TopicPartition::new(topic.name.as_str(), ask.partition_index),
+                        connection: token.connection,
+                        replica,
+                        timestamp: ask.timestamp,
+                        isolation: i16::from(request.isolation_level),
+                        offset: found.as_ref().map_or(Offset(-1), |found| found.offset),
+                        leader_epoch: found.as_ref().map_or(LeaderEpoch::NONE, |found| found.epoch),
+                    });
+                }
                 match found {
                     Ok(Some(found)) => {
                         answer.offset = found.offset.0;
@@ -170,6 +194,28 @@ fn refused(
     });
 }
 
+/// Whether a version knows a question: each of the special ones came with one.
+fn is_supported(timestamp: i64, api_version: i16) -> bool {
+    let since = match timestamp {
+        LATEST | EARLIEST => 1,
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        time => return time >= 0,
+    };
+    api_version >= since
+}
+
+/// The partitions that a request names more than once: each of them is refused.
+fn doubles(request: &ListOffsetsRequest) -> BTreeSet<(&str, i32)> {
+    let mut seen = BTreeSet::new();
+    let all = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|ask| (topic.name.as_str(), ask.partition_index))
+    });
+    all.filter(|partition| !seen.insert(*partition)).collect()
+}
+
 impl Partition {
     fn find_offset(
         &self,
@@ -178,11 +224,14 @@ impl Partition {
         replica: BrokerId,
         api_version: i16,
     ) -> Result<Option<Found>, ErrorCode> {
+        if !is_supported(ask.timestamp, api_version) {
+            return Err(ErrorCode::UNSUPPORTED_VERSION);
+        }
         self.check_epoch(LeaderEpoch(ask.current_leader_epoch))?;
         if replica != DEBUGGING {
             self.leading()?;
         }
-        let client = replica.0 < 0;
+        let client = replica == CONSUMER;
         let visible = if client { self.high_watermark } else { self.log.log_end() };
         // Z51 (KIP-207): a fresh leader's high watermark may be behind what the one before told clients. Until it reaches
         // the start of this epoch, an end offset would go back in time.
@@ -213,19 +262,20 @@ impl Partition {
                 let epoch = self.log.epoch_at(offset).unwrap_or(LeaderEpoch::NONE);
                 return Ok(Some(Found { offset, timestamp: Timestamp::NONE, epoch }));
             }
-            MAX_TIMESTAMP => self.log.max_timestamp(cx.disk, visible),
-            time if time < 0 => return Err(ErrorCode::UNSUPPORTED_VERSION),
-            time => self.log.offset_for_timestamp(cx.disk, Timestamp(time), visible),
+            LATEST_TIERED | EARLIEST_PENDING_UPLOAD => return Ok(None),
+            // Over the whole log: a record that is not visible yet hides the largest visible one, as in Kafka.
+            MAX_TIMESTAMP => self.log.max_timestamp(cx.disk, self.log.log_end()),
+            time => self.log.offset_for_timestamp(cx.disk, Timestamp(time), self.log.log_end()),
         };
         let found = found.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
         match found {
-            Some(found) => Ok(Some(Found {
+            Some(found) if found.offset < visible => Ok(Some(Found {
                 offset: found.offset,
                 timestamp: found.timestamp,
                 epoch: found.epoch,
             })),
-            None if lagging => Err(not_available),
-            None => Ok(None),
+            Some(_) | None if lagging => Err(not_available),
+            Some(_) | None => Ok(None),
         }
     }
 

@@ -20,9 +20,10 @@
 //! * I5 At most one ISR proposal a partition, one AlterPartition a broker, one Fetch a fetcher.
 //! * I6 acks=0 is never answered; every other request is answered exactly once.
 //!
-//! Deliberately not here: idempotence and transactions, retention, several log directories.
+//! Deliberately not here: transactions, retention, several log directories.
 
 mod checkpoint;
+mod closest;
 mod delete_records;
 mod directories;
 mod fetch;
@@ -38,6 +39,7 @@ mod list_offsets;
 mod parked;
 mod partition;
 mod produce;
+mod producers;
 mod proposals;
 mod read;
 mod reconfigure;
@@ -243,9 +245,10 @@ impl Replicas {
         self.partitions.values().filter(|partition| partition.leading().is_ok()).count()
     }
 
-    /// How many requests wait.
-    pub fn parked(&self) -> usize {
-        self.parked.len()
+    /// The requests that wait. Among them may be some whose connection is gone: as in Kafka's purgatory, nobody looks for
+    /// those before they are due.
+    pub fn parked(&self) -> impl Iterator<Item = &RequestToken> {
+        self.parked.tokens()
     }
 
     /// How many fetch sessions it holds (KIP-227).

@@ -98,9 +98,9 @@ impl Parked {
         self.by_deadline.first().map(|(at, _)| *at)
     }
 
-    /// How many requests wait.
-    pub(super) fn len(&self) -> usize {
-        self.requests.len()
+    /// The requests that wait.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &RequestToken> {
+        self.requests.values().map(|request| &request.token)
     }
 
     /// Whether nothing waits.

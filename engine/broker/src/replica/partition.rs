@@ -19,6 +19,7 @@ use klamm_storage::{Appended, Log};
 use super::follower::Follower;
 use super::image::{self, Image};
 use super::leader::{Leader, WatermarkView, effective_min_isr};
+use super::producers::ProducerMemory;
 use super::role::{PartitionRole, RoleMove};
 use super::throttle::{self, Throttled};
 use super::{PartitionKey, disk_failed};
@@ -99,6 +100,8 @@ pub(super) struct Partition {
     pub config: PartitionConfig,
     /// What this broker is to it.
     pub role: Role,
+    /// A leader's memory of idempotent producers, if any came.
+    pub producers: Option<ProducerMemory>,
 }
 
 impl Role {

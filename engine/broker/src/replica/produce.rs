@@ -15,7 +15,7 @@ use klamm_protocol::kafka::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse,
 };
 use klamm_protocol::kafka::messages::{ProduceRequest, ProduceResponse, ResponseKind};
-use klamm_storage::AppendError;
+use klamm_storage::{AppendError, Sequence};
 
 use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
@@ -419,12 +419,30 @@ impl Partition {
             ..ProduceRules::default()
         };
         let valid = validate_from_client(records, &rules)?;
+        let header = *valid.batch.header();
+        if let Sequence::Duplicate(known) = self.judge_sequence(cx, &header)? {
+            // Nothing is appended; the producer learns where the batch lies since the first time (KIP-98).
+            cx.observe(EventKind::DuplicateBatchFound {
+                partition: self.name.clone(),
+                producer_id: header.producer_id.0,
+                base_sequence: header.base_sequence,
+                base_offset: known.base_offset,
+            });
+            let stamped = timestamp_type == TimestampType::LogAppendTime;
+            return Ok(LeaderAppend {
+                base_offset: known.base_offset,
+                next_offset: known.last_offset.plus(1),
+                log_start: self.log.log_start(),
+                log_append_time_ms: if stamped { known.timestamp.0 } else { -1 },
+            });
+        }
         let append_time = (timestamp_type == TimestampType::LogAppendTime).then_some(cx.wall);
         let batch = valid.batch.into_bytes();
         let appended = self
             .log
             .append_as_leader(cx.disk, batch, self.leader_epoch, append_time)
             .map_err(|error| self.append_failed(cx, &error))?;
+        self.remember_batch(&header, appended.base_offset);
         self.observe_appended(cx, &appended, true);
         if !self.flush_if_due(cx) {
             return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());

@@ -160,6 +160,13 @@ fn a_follower_below_its_leaders_log_start_begins_there() {
 }
 
 #[test]
+fn a_follower_begins_where_its_leaders_log_starts_inside_a_batch() {
+    let mut lab = situation!("log_start_inside_a_batch");
+    assert_eq!(lab.log_of(2), lab.log_of(1));
+    assert_eq!(lab.summary(2).log_start, Offset(2));
+}
+
+#[test]
 fn a_leaving_broker_does_not_fetch_its_way_back() {
     situation!("leaving");
 }
@@ -187,6 +194,21 @@ fn a_throttled_follower_waits_and_one_in_sync_does_not() {
 fn a_follower_throttles_itself_while_it_is_behind() {
     situation!("throttled_follower");
     situation!("throttled_follower_behind");
+}
+
+#[test]
+fn a_consumer_is_sent_to_the_closest_replica() {
+    situation!("closest_replica");
+}
+
+#[test]
+fn offsets_by_time_and_at_the_ends() {
+    situation!("list_offsets");
+}
+
+#[test]
+fn a_fetch_has_one_budget_and_its_first_batch() {
+    situation!("fetch_budget");
 }
 
 #[test]

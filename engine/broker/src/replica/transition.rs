@@ -221,6 +221,7 @@ impl Replicas {
             replicas: Vec::new(),
             config: PartitionConfig::new(&config, key.partition, self.me.id),
             role,
+            producers: None,
         })
     }
 }

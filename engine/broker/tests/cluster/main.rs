@@ -233,6 +233,48 @@ fn a_broker_that_dies_is_fenced_after_its_session_and_leadership_moves() {
     assert_eq!(summary.replicas[0].log_end.0, 2);
 }
 
+/// KIP-500's brokers do not fence themselves: without a controller they serve on by what they know, and nothing that the
+/// controller decides can change. They may not shrink or expand an ISR, nor elect a leader.
+#[test]
+fn brokers_without_a_controller_serve_on_and_change_no_isr() {
+    let mut lab = started(11);
+    create(&mut lab, "broker-1", "orders", 1, 3);
+    lab.run(Span::secs(1));
+    let leader = leader_of(&mut lab, "orders");
+    for n in 1..=3 {
+        lab.crash(&format!("controller-{n}"));
+    }
+    // Long after every session would have ended.
+    lab.run(Span::secs(20));
+    assert_eq!(produce(&mut lab, &leader, "orders", -1, batch(&["a"])), (ErrorCode::NONE, 0));
+    assert_eq!(fetch(&mut lab, &leader, "orders", 0).2, ["a"]);
+    // A follower dies. It stays in the ISR, because nobody can take it out: acks=all times out, acks=1 does not, and what
+    // only the leader and the other follower have stays invisible.
+    let dead = if leader == "broker-1" { "broker-2" } else { "broker-1" };
+    lab.crash(dead);
+    lab.run(Span::secs(60));
+    let timed_out = produce(&mut lab, &leader, "orders", -1, batch(&["b"]));
+    assert_eq!(timed_out.0, ErrorCode::REQUEST_TIMED_OUT);
+    assert_eq!(produce(&mut lab, &leader, "orders", 1, batch(&["c"])), (ErrorCode::NONE, 2));
+    assert_eq!(fetch(&mut lab, &leader, "orders", 0).2, ["a"]);
+    lab.run(Span::secs(20));
+    let isr = |lab: &Lab| {
+        let held = lab.summary(&leader).expect("runs").broker.expect("a broker").replicas;
+        held.first().expect("a replica").clone()
+    };
+    assert_eq!((isr(&lab).isr.len(), isr(&lab).proposed.map(|isr| isr.len())), (3, Some(2)));
+    // The dead one comes back, but can't register: it takes no part until there is a controller again.
+    lab.start(dead);
+    lab.run(Span::secs(30));
+    assert!(!running(&lab, dead));
+    for n in 1..=3 {
+        lab.start(&format!("controller-{n}"));
+    }
+    lab.run(Span::secs(30));
+    assert_eq!(fetch(&mut lab, &leader, "orders", 0).2, ["a", "b", "c"]);
+    assert_eq!(isr(&lab).isr.len(), 3);
+}
+
 #[test]
 fn one_process_with_both_roles_does_all_of_it_alone() {
     let voters = BTreeMap::from([(BrokerId(1), Endpoint::new("broker-1", 9093))]);

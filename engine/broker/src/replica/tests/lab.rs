@@ -119,6 +119,8 @@ pub(super) struct Lab {
     truth: MetadataImage,
     config: ServerConfig,
     brokers: BTreeMap<i32, Broker>,
+    /// The rack of each broker, from the first on.
+    racks: Vec<String>,
     serial: u64,
     /// The topic of the moment; another of the same name has another id.
     topic: TopicId,
@@ -140,6 +142,7 @@ pub(super) fn run(script: &str) -> Lab {
         truth: MetadataImage::new(),
         config: ServerConfig::default(),
         brokers: BTreeMap::new(),
+        racks: Vec::new(),
         serial: 0,
         topic: TOPIC,
         asked: BTreeMap::new(),
@@ -220,7 +223,11 @@ impl Lab {
                     self.config.set(key, value).expect("a config key");
                 }
             }
-            "brokers" => self.start_brokers(line.number("count", 3)),
+            "brokers" => {
+                let racks = line.options.get("racks").copied().unwrap_or_default();
+                self.racks = racks.split(',').map(str::to_owned).collect();
+                self.start_brokers(line.number("count", 3));
+            }
             "topic" => self.create_topic(&line),
             "controller" => self.control(&line),
             "learn" if line.words[1] == "all" => {
@@ -398,7 +405,11 @@ impl Lab {
             broker_id: BrokerId(id),
             broker_epoch: epoch,
             end_points: vec![listener],
-            rack: None,
+            rack: usize::try_from(id - 1)
+                .ok()
+                .and_then(|at| self.racks.get(at))
+                .filter(|rack| !rack.is_empty())
+                .cloned(),
             fenced: false,
             ..RegisterBroker::default()
         });
@@ -677,6 +688,8 @@ impl Lab {
             .with_min_bytes(min)
             .with_replica_state(ReplicaState::default().with_replica_id((-1).into()));
         let version = i16::try_from(line.number("version", 17)).expect("a version");
+        let rack = line.options.get("rack").copied().unwrap_or_default();
+        let request = request.with_rack_id(convert::text(rack));
         let token = self.token(1, version, Asker::Client("consumer".to_owned()));
         self.call(line.broker(), |replicas, cx, image, out| {
             replicas.fetch(cx, image, token, request, out);
@@ -691,12 +704,13 @@ impl Lab {
         };
         let ask = ListOffsetsPartition::default()
             .with_partition_index(0)
-            .with_current_leader_epoch(-1)
+            .with_current_leader_epoch(number32(line, "epoch", -1))
             .with_timestamp(timestamp);
         let topic =
             ListOffsetsTopic::default().with_name(convert::topic(NAME)).with_partitions(vec![ask]);
-        let request =
-            ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(vec![topic]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(number32(line, "replica", -1).into())
+            .with_topics(vec![topic]);
         let version = i16::try_from(line.number("version", 10)).expect("a version");
         let token = self.token(2, version, Asker::Client("consumer".to_owned()));
         self.call(line.broker(), |replicas, cx, image, out| {
@@ -912,6 +926,9 @@ fn fetched(found: &PartitionData) -> String {
     if found.diverging_epoch.epoch >= 0 {
         let parted = &found.diverging_epoch;
         write!(text, " diverging epoch {} end {}", parted.epoch, parted.end_offset).expect("text");
+    }
+    if found.preferred_read_replica.0 >= 0 {
+        write!(text, " read from b{}", found.preferred_read_replica.0).expect("text");
     }
     write!(text, " [{}]", shown(&found.records.clone().unwrap_or_default())).expect("text");
     text
