@@ -8,6 +8,7 @@
 //!   wire          every frame is the Kafka protocol, as another implementation reads it
 //!   why           causes lead back to the step that started it
 //!   faults        every fault changed something
+//!   nemesis       whatever happens at random, promises are kept
 //!   malformed     mutated frames never stop a broker
 //!   versions      every API in every version that is advertised
 //! ```
@@ -16,6 +17,9 @@ mod determinism;
 mod faults;
 mod lone;
 mod malformed;
+mod nemesis;
+mod operators;
+mod settings;
 mod snapshots;
 mod transcripts;
 mod versions;
