@@ -99,8 +99,7 @@ fn is_about_metadata(request: &DescribeQuorumRequest) -> bool {
 }
 
 fn refused(partition: i32, error: ErrorCode, version: i16) -> PartitionData {
-    let refused =
-        PartitionData::default().with_partition_index(partition).with_error_code(error.0);
+    let refused = PartitionData::default().with_partition_index(partition).with_error_code(error.0);
     if version >= 2 { refused.with_error_message(Some(text(&error.to_string()))) } else { refused }
 }
 

@@ -96,7 +96,8 @@ impl Raft {
     /// How a fetcher's log stands to this one (KIP-595, KIP-630).
     fn place(&self, offset: Offset, last_epoch: LeaderEpoch) -> Place {
         let log_start = self.log.log_start();
-        if let (Some(earliest), Some(latest)) = (self.snapshots.earliest(), self.snapshots.latest()) {
+        if let (Some(earliest), Some(latest)) = (self.snapshots.earliest(), self.snapshots.latest())
+        {
             // A fetcher with nothing at all is better served by a snapshot, even where the log still begins at 0.
             let empty = offset == Offset(0);
             let before = offset < log_start || last_epoch < earliest.epoch;
@@ -119,7 +120,11 @@ impl Raft {
             Some(known) => known,
             None => (self.last_epoch(), self.log.log_end()),
         };
-        if epoch == last_epoch && offset <= end { Place::Prefix } else { Place::Diverging(epoch, end) }
+        if epoch == last_epoch && offset <= end {
+            Place::Prefix
+        } else {
+            Place::Diverging(epoch, end)
+        }
     }
 
     /// Answers a fetch if there is anything to say: another history, records, a newer high watermark (KIP-1166), or by

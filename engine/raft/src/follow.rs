@@ -98,7 +98,11 @@ impl Raft {
         if !pulled.records.is_empty() && !self.store(cx, &pulled.records) {
             return;
         }
-        let told = if planted("raft_applies_uncommitted") { Offset(i64::MAX) } else { pulled.high_watermark };
+        let told = if planted("raft_applies_uncommitted") {
+            Offset(i64::MAX)
+        } else {
+            pulled.high_watermark
+        };
         let known = told.min(self.log.log_end());
         let news = self.high_watermark.is_none_or(|committed| known > committed);
         if news && known >= self.log.log_start() && pulled.high_watermark >= Offset(0) {

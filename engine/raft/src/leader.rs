@@ -172,7 +172,8 @@ impl Leader {
         ends.sort_unstable_by(|a, b| b.cmp(a));
         let majority = if planted("raft_commits_without_majority") { 0 } else { ends.len() / 2 };
         let held = *ends.get(majority)?;
-        (held > self.epoch_start || held.0 > 0 && planted("raft_commit_prior_epoch")).then_some(held)
+        (held > self.epoch_start || held.0 > 0 && planted("raft_commit_prior_epoch"))
+            .then_some(held)
     }
 
     /// The voters that have not fetched since `since`.

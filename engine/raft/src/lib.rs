@@ -27,12 +27,15 @@
 //! * I5: nothing below the high watermark is cut off.
 //! * I6: a leader that no majority fetches from stops to lead (KAFKA-15489).
 //!
-//! Follows KIP-595 (quorum), KIP-631 (controller log), KIP-836 (observers), KIP-996 (pre-vote), KIP-1166 (high watermark in
-//! fetches). Deliberately absent, with the door each comes through: *snapshots* (KIP-630): the log starts at 0 until a
-//! snapshot moves `log_start`, and `Raft::divergence` is where a snapshot id would be answered; *dynamic voters*
-//! (KIP-853): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as part of a
-//! voter's identity (Z38: until then a voter that returns with an empty disk is taken for the old one, as in Kafka with a
-//! static quorum).
+//! * I7: a snapshot stands for committed records only, and a log that does not begin at 0 begins where one ends.
+//!
+//! Which moves between roles there are is declared in one table, [`MOVES`].
+//!
+//! Follows KIP-595 (quorum), KIP-630 (snapshots), KIP-631 (controller log), KIP-836 (observers), KIP-996 (pre-vote),
+//! KIP-1166 (high watermark in fetches), KIP-1219 (sizes of fetches). Deliberately absent, with the door it comes through:
+//! *dynamic voters* (KIP-853): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as
+//! part of a voter's identity (Z38: until then a voter that returns with an empty disk is taken for the old one, as in Kafka
+//! with a static quorum).
 
 #![warn(clippy::float_arithmetic)]
 #![expect(
@@ -55,6 +58,7 @@ mod role;
 mod snapshot;
 mod snapshots;
 mod tenure;
+mod transitions;
 mod vote;
 
 pub use config::RaftConfig;
@@ -62,3 +66,4 @@ pub use output::{RaftCall, RaftOutput};
 pub use raft::{Raft, RaftSummary};
 pub use role::QuorumRole;
 pub use snapshots::SnapshotId;
+pub use transitions::{BEGINNINGS, MOVES, quorum_figure};

@@ -134,7 +134,11 @@ impl Raft {
     fn wanted(&self) -> Wanted {
         match &self.role {
             Role::Unattached { .. } => Wanted::AnyVoter,
-            Role::Prospective(canvass) | Role::Candidate(canvass) => Wanted::Votes(canvass.open()),
+            Role::Prospective(canvass) | Role::Candidate(canvass) => {
+                // Who has lost asks no more.
+                let open = if canvass.is_lost() { Vec::new() } else { canvass.open() };
+                Wanted::Votes(open)
+            }
             Role::Leader(leader) => Wanted::Begin(leader.to_call.clone()),
             Role::Follower(_) => self.state.leader.map_or(Wanted::AnyVoter, Wanted::Leader),
             Role::Resigned { unacknowledged, .. } => Wanted::End(unacknowledged.clone()),

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
-use klamm_node::{Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
-    Purpose, Time, Timestamp, planted};
+use klamm_node::{
+    Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
+    Purpose, Time, Timestamp, planted,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{RequestKind, ResponseKind};
@@ -21,6 +23,7 @@ use crate::quorum_state::{DIR, QuorumState};
 use crate::role::{Canvass, Following, QuorumRole, Role};
 use crate::snapshot;
 use crate::snapshots::{SnapshotId, Snapshots};
+use crate::transitions;
 
 /// What a member holds, for comparison with what events say of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -353,6 +356,12 @@ impl Raft {
         self.abandon_snapshot(cx, "new-role");
         let leader_changed = (old, self.state.leader) != (new, state.leader);
         self.state = state;
+        debug_assert!(
+            transitions::is_move(self.role.kind(), role.kind()),
+            "{:?} to {:?} is no move",
+            self.role.kind(),
+            role.kind()
+        );
         let was = std::mem::replace(&mut self.role, role);
         // What is still under way belongs to the old role: its outcome means nothing any more.
         self.links.clear();

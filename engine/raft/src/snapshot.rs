@@ -368,6 +368,10 @@ impl Raft {
         id: SnapshotId,
         reason: &'static str,
     ) -> bool {
+        // What goes on must not hang on what goes.
+        if !self.sync(cx) {
+            return false;
+        }
         let (path, partition) = log_start_file();
         let to = id.end_offset;
         let mut file = CheckpointFile::default();

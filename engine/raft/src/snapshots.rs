@@ -38,7 +38,8 @@ impl SnapshotId {
 
     fn parse(name: &str) -> Option<Self> {
         let (end_offset, epoch) = name.strip_suffix(SUFFIX)?.split_once('-')?;
-        let digits = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
+        let digits =
+            |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
         if !digits(end_offset, 20) || !digits(epoch, 10) {
             return None;
         }
@@ -209,8 +210,7 @@ impl Snapshots {
 fn compose(id: SnapshotId, now: Timestamp, contents: &Contents, max_batch: usize) -> Bytes {
     let Contents { timestamp, state, records } = contents;
     let mut file = BytesMut::new();
-    let mut head =
-        vec![ControlRecord::SnapshotHeader { last_contained_log_timestamp: *timestamp }];
+    let mut head = vec![ControlRecord::SnapshotHeader { last_contained_log_timestamp: *timestamp }];
     head.extend(state.iter().cloned());
     file.extend_from_slice(&control_batch(Offset(0), id.epoch, now, None, &head));
     let mut next = (0..).map(Offset).nth(head.len()).unwrap_or_default();
@@ -226,7 +226,13 @@ fn compose(id: SnapshotId, now: Timestamp, contents: &Contents, max_batch: usize
         next = next.plus(1);
     }
     file.extend_from_slice(&batch.build());
-    file.extend_from_slice(&control_batch(next, id.epoch, now, None, &[ControlRecord::SnapshotFooter]));
+    file.extend_from_slice(&control_batch(
+        next,
+        id.epoch,
+        now,
+        None,
+        &[ControlRecord::SnapshotFooter],
+    ));
     file.freeze()
 }
 
@@ -291,7 +297,10 @@ mod tests {
         let names = disk.list(DIR).expect("listed");
         assert_eq!(
             names,
-            ["00000000000000000007-0000000001.checkpoint", "00000000000000000120-0000000003.checkpoint"]
+            [
+                "00000000000000000007-0000000001.checkpoint",
+                "00000000000000000120-0000000003.checkpoint"
+            ]
         );
         let (again, damaged) = Snapshots::open(&mut disk).expect("opened");
         assert_eq!((again.earliest(), again.latest()), (Some(id(7, 1)), Some(id(120, 3))));

@@ -80,8 +80,8 @@ impl Raft {
     /// that is known. A pre-vote binds nobody and is refused only where it would disturb a leader that works (KIP-996).
     fn verdict(&self, ballot: &Ballot) -> Result<&'static str, &'static str> {
         let own = (self.last_epoch(), self.log.log_end());
-        let up_to_date = (ballot.last_epoch, ballot.log_end) >= own
-            || planted("raft_vote_without_log_check");
+        let up_to_date =
+            (ballot.last_epoch, ballot.log_end) >= own || planted("raft_vote_without_log_check");
         if ballot.pre_vote {
             let content = match &self.role {
                 Role::Leader(leader) => !leader.claimed,

@@ -4,13 +4,13 @@
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod lab;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, LeaderEpoch, Offset, Span, Time};
 use klamm_protocol::metadata::{MetadataRecord, Topic};
-use klamm_raft::{QuorumRole, SnapshotId};
+use klamm_raft::{BEGINNINGS, MOVES, QuorumRole, SnapshotId};
 use lab::Lab;
 
 /// Each takes about twenty milliseconds.
@@ -30,6 +30,7 @@ struct History {
     /// What any owner was ever told at an offset.
     told: BTreeMap<Offset, Bytes>,
     /// Snapshots that were written, that took the place of a log, and prefixes that were deleted.
+    moves: BTreeSet<(String, String)>,
     snapshots: usize,
     fetched: usize,
     deleted: usize,
@@ -65,13 +66,24 @@ impl History {
             let headers = raft.log().headers(&mut member.disk).expect("readable");
             // Everything below the log's start is in a snapshot, and what a snapshot stands for is committed.
             let covered = held.snapshots.iter().any(|id| id.end_offset >= held.log_start);
-            assert!(held.log_start == Offset(0) || covered, "{id}: nothing stands for what is gone");
+            assert!(
+                held.log_start == Offset(0) || covered,
+                "{id}: nothing stands for what is gone"
+            );
             let before = self.last_snapshots.insert(id, held.snapshots.clone()).unwrap_or_default();
             let news = held.snapshots.iter().filter(|id| !before.contains(id)).count();
             let first = headers.first().map_or(held.log_start, |header| header.base_offset);
-            assert!(first <= held.log_start, "{id}: a hole at the log's start: {held:?}, first batch at {first}");
-            if self.last_start.insert(id, held.log_start).is_some_and(|start| start < held.log_start) {
-                let fetched = held.snapshots.last().is_some_and(|id| id.end_offset == held.log_start);
+            assert!(
+                first <= held.log_start,
+                "{id}: a hole at the log's start: {held:?}, first batch at {first}"
+            );
+            if self
+                .last_start
+                .insert(id, held.log_start)
+                .is_some_and(|start| start < held.log_start)
+            {
+                let fetched =
+                    held.snapshots.last().is_some_and(|id| id.end_offset == held.log_start);
                 if fetched && news > 0 { self.fetched += 1 } else { self.deleted += 1 }
             } else {
                 self.snapshots += news;
@@ -232,6 +244,7 @@ fn torment(seed: u64, steps: u32) -> History {
         );
         assert_eq!(member.told, told, "L7: {id} was told something else, seed {seed}");
     }
+    history.moves = lab.moves;
     history
 }
 
@@ -239,11 +252,13 @@ fn torment(seed: u64, steps: u32) -> History {
 fn no_order_of_faults_breaks_the_quorum() {
     let (mut elections, mut truncations, mut committed) = (0, 0, 0);
     let (mut snapshots, mut fetched, mut deleted) = (0, 0, 0);
+    let mut moves = BTreeSet::new();
     for seed in 0..SEEDS {
         let history = torment(seed, 1500);
         elections += history.elections;
         truncations += history.truncations;
         committed += history.committed.len();
+        moves.extend(history.moves);
         snapshots += history.snapshots;
         fetched += history.fetched;
         deleted += history.deleted;
@@ -255,4 +270,13 @@ fn no_order_of_faults_breaks_the_quorum() {
     assert!(snapshots > 2000, "{snapshots} snapshots written");
     assert!(fetched > 50, "{fetched} snapshots fetched");
     assert!(deleted > 50, "{deleted} prefixes deleted");
+    // Every move of the table was made, and no other.
+    let name = |from: QuorumRole, to: QuorumRole| (from.name().to_owned(), to.name().to_owned());
+    let begin = |role: QuorumRole| ("start".to_owned(), role.name().to_owned());
+    let declared: BTreeSet<_> = MOVES
+        .iter()
+        .map(|(from, to, _)| name(*from, *to))
+        .chain(BEGINNINGS.iter().map(|(role, _)| begin(*role)))
+        .collect();
+    assert_eq!(moves, declared);
 }

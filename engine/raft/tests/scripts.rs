@@ -115,7 +115,9 @@ fn state(lab: &mut Lab) -> String {
             held.snapshots.iter().map(|id| format!(" {}e{}", id.end_offset, id.epoch)).collect();
         let snapshots = match snapshots.as_slice() {
             [] => String::new(),
-            some => format!(" log_start={} snapshots=[{}]", held.log_start, some.concat().trim_start()),
+            some => {
+                format!(" log_start={} snapshots=[{}]", held.log_start, some.concat().trim_start())
+            }
         };
         writeln!(
             text,
@@ -178,4 +180,53 @@ fn an_isolated_voter_does_not_raise_its_epoch() {
     lab.run(Span::secs(10));
     assert_eq!(lab.leader(), Some(leader));
     assert_eq!(lab.members[&leader].leads, epoch);
+}
+
+#[test]
+fn a_split_vote_is_not_repeated_again_and_again() {
+    // Both followers miss the leader within a millisecond of each other, so that the first vote is split nearly always.
+    // Then each waits for the rest of its own election timeout, one to two seconds long: the first one that is over wins
+    // the next (KIP-595, KIP-996; Kafka 4 has no backoff beside that).
+    let mut rounds = Vec::new();
+    for seed in 0..100 {
+        let mut lab = Lab::new(seed, 3, 0, |_| {});
+        lab.run_to(Time::ZERO + Span::secs(8));
+        let leader = lab.leader().expect("a leader");
+        let before = lab.members[&leader].leads.expect("leads");
+        lab.crash(leader);
+        let crashed = lab.now;
+        while lab.leader().is_none() {
+            lab.run(Span::millis(5));
+            assert!(lab.now.since(crashed) < Span::secs(12), "no leader, seed {seed}");
+        }
+        let after = lab.members[&lab.leader().expect("a leader")].leads.expect("leads");
+        rounds.push(after.0 - before.0);
+    }
+    let split = rounds.iter().filter(|rounds| **rounds > 1).count();
+    let often = rounds.iter().filter(|rounds| **rounds > 2).count();
+    assert!(split > 50, "the first vote was split {split} times of 100: this must be a hard case");
+    assert!(often <= 3, "the second vote was split too {often} times of 100");
+}
+
+#[test]
+fn a_leader_that_no_majority_fetches_from_resigns_after_one_and_a_half_fetch_timeouts() {
+    // KAFKA-15489. One follower of two is enough to stay.
+    for (cut, stays) in [(1, true), (2, false)] {
+        let mut lab = Lab::new(5, 3, 0, |_| {});
+        lab.run_to(Time::ZERO + Span::secs(8));
+        let leader = lab.leader().expect("a leader");
+        let epoch = lab.members[&leader].leads;
+        let others: Vec<_> = lab.ids().into_iter().filter(|id| *id != leader).collect();
+        for other in others.iter().take(cut) {
+            lab.cut(leader, *other);
+            lab.cut(*other, leader);
+        }
+        lab.run(Span::millis(2400));
+        assert_eq!(
+            lab.members[&leader].leads, epoch,
+            "it waits for 3 s, less the last 500 ms poll"
+        );
+        lab.run(Span::millis(700));
+        assert_eq!(lab.members[&leader].leads == epoch, stays, "{cut} of two cut off");
+    }
 }

@@ -10,7 +10,7 @@ use klamm_node::config::ServerConfig;
 use klamm_node::disk::memory::{Loss, MemoryDisk};
 use klamm_node::{
     BrokerId, ConnectionId, Context, CorrelationId, DirectoryId, Effect, Effects, Endpoint,
-    LeaderEpoch, Offset, Output, Purpose, Seq, Span, Stream, Streams, Time, Timestamp,
+    EventKind, LeaderEpoch, Offset, Output, Purpose, Seq, Span, Stream, Streams, Time, Timestamp,
 };
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::{ApiKey, RequestKind};
@@ -41,6 +41,8 @@ pub(crate) struct Member {
     /// Data records told since the last start.
     pub(crate) told: Vec<(Offset, Bytes)>,
     batches_since_snapshot: usize,
+    /// The role that it told last; `start` before the first.
+    last_role: String,
     pub(crate) leads: Option<LeaderEpoch>,
     config: RaftConfig,
     /// What every incarnation must not fall below.
@@ -71,6 +73,8 @@ pub(crate) struct Lab {
     pub(crate) voters: BTreeMap<BrokerId, Endpoint>,
     /// After so many batches each member writes a snapshot.
     pub(crate) snapshot_every: Option<usize>,
+    /// Every move from role to role that was made.
+    pub(crate) moves: BTreeSet<(String, String)>,
 }
 
 fn unpack(record: &Bytes) -> (Offset, Bytes) {
@@ -104,6 +108,7 @@ impl Lab {
                 rng: Streams::new(seed, u64::from(id.unsigned_abs())),
                 told: Vec::new(),
                 batches_since_snapshot: 0,
+                last_role: "start".to_owned(),
                 leads: None,
                 config,
                 epoch_seen: LeaderEpoch(0),
@@ -128,6 +133,7 @@ impl Lab {
             transcript: None,
             voters: endpoints,
             snapshot_every: None,
+            moves: BTreeSet::new(),
         };
         for id in lab.ids() {
             lab.start(id);
@@ -165,6 +171,10 @@ impl Lab {
         for item in effects.items {
             match item {
                 Output::Observed(kind, _) => {
+                    if let EventKind::QuorumRoleChanged { role, .. } = &kind {
+                        let from = std::mem::replace(&mut member.last_role, role.to_string());
+                        self.moves.insert((from, role.to_string()));
+                    }
                     if let Some(text) = &mut self.transcript {
                         writeln!(text, "{now} {id} {kind}").expect("text");
                     }
@@ -212,7 +222,11 @@ impl Lab {
                 // The lab's own records of a snapshot: the offset, then the record.
                 member.told = records.iter().map(|record| unpack(record)).collect();
                 member.batches_since_snapshot = 0;
-                self.say(format!("{id} loads {} records, all below {}", records.len(), snapshot.end_offset));
+                self.say(format!(
+                    "{id} loads {} records, all below {}",
+                    records.len(),
+                    snapshot.end_offset
+                ));
             }
             RaftOutput::BecameLeader { epoch } => {
                 assert_eq!(member.leads, None, "{id} gains what it has");
@@ -368,6 +382,7 @@ impl Lab {
         member.raft = None;
         member.told.clear();
         member.batches_since_snapshot = 0;
+        member.last_role = "start".to_owned();
         member.leads = None;
         member.high_watermark_seen = Offset(0);
         self.waiting.retain(|(asker, _), _| *asker != id);
