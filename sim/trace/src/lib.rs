@@ -16,6 +16,7 @@
 
 mod causes;
 mod diff;
+mod encode;
 mod format;
 mod hash;
 mod header;

@@ -6,6 +6,7 @@ use klamm_node::event::{Event, EventKind};
 use klamm_node::{Because, NodeId, Seq, Time};
 
 use crate::causes::Causes;
+use crate::encode::encode;
 use crate::format::Trace;
 use crate::hash::{RollingHash, TraceHash};
 use crate::header::TraceHeader;
@@ -76,7 +77,7 @@ impl Recorder {
         self.last = seq;
         self.now = time;
         let buffer = std::mem::take(&mut self.buffer);
-        self.buffer = postcard::to_extend(&event, buffer).expect("events are plain data");
+        self.buffer = encode(&event, buffer);
         self.hash.push(&self.buffer);
         if self.keep.events {
             self.events.push(&self.buffer);

@@ -44,7 +44,9 @@ impl EventStore {
     /// Adds the encoded form of the next event.
     pub(crate) fn push(&mut self, encoded: &[u8]) {
         if self.len.is_multiple_of(CHUNK) {
-            self.chunks.push(Arc::default());
+            // What a chunk of ordinary events takes, so that it does not grow step by step.
+            let bytes = Vec::with_capacity(CHUNK * 40);
+            self.chunks.push(Arc::new(Chunk { bytes, ends: Vec::with_capacity(CHUNK) }));
         }
         let chunk = Arc::make_mut(self.chunks.last_mut().expect("a chunk was just made"));
         chunk.bytes.extend_from_slice(encoded);

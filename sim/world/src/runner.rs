@@ -568,7 +568,7 @@ impl Runner {
         }
         let due = |load: &&mut Load| load.next_time().is_some_and(|at| at <= now);
         let load = self.loads.iter_mut().find(due)?;
-        let (command, text) = load.take()?;
-        Some(Order::Do(Verb::Command { node: load.node, command: Box::new(command), text }))
+        let command = Box::new(load.take()?);
+        Some(Order::Do(Verb::Command { node: load.node, command, text: String::new() }))
     }
 }

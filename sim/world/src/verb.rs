@@ -92,7 +92,7 @@ pub enum Verb {
         node: NodeId,
         /// What.
         command: Box<Command>,
-        /// The same, as a person would say it.
+        /// The same, as a person would say it; a record needs no words.
         text: String,
     },
     /// A workload stops.

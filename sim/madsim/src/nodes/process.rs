@@ -57,6 +57,8 @@ pub(super) enum Arrival {
 enum Origin {
     Recorded(Seq),
     Lazy(EventKind, Option<Seq>),
+    /// An input that the node's own first event tells well enough, and what it follows from.
+    Untold(Option<Seq>),
 }
 
 struct Connection {
@@ -181,7 +183,15 @@ impl Process {
                 self.closed(id, reason, None);
             }
             Arrival::Command { command, text, cause } => {
-                let origin = Origin::Lazy(EventKind::CommandGiven { text }, cause);
+                let origin = match &command {
+                    // `RecordAccepted` repeats all of it, for every record of a load.
+                    Command::Produce(_) => Origin::Untold(cause),
+                    Command::Flush
+                    | Command::Assign { .. }
+                    | Command::CreateTopic { .. }
+                    | Command::Admin(_)
+                    | Command::Shutdown => Origin::Lazy(EventKind::CommandGiven { text }, cause),
+                };
                 self.call(Input::Command(command), origin);
             }
             Arrival::Poke => {}
@@ -297,7 +307,7 @@ impl Process {
             wall: slot.clock.wall(local),
             input_seq: match &origin {
                 Origin::Recorded(seq) => *seq,
-                Origin::Lazy(..) => next_seq,
+                Origin::Lazy(..) | Origin::Untold(_) => next_seq,
             },
             disk: &mut slot.disk,
             rng: &mut slot.streams,
@@ -313,6 +323,7 @@ impl Process {
                 Some(bench.record(self.node, cause, kind))
             }
             Origin::Lazy(..) => None,
+            Origin::Untold(cause) => cause,
         };
         drop(bench);
         let mut previous = None;

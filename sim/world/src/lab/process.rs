@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use klamm_node::{
-    CloseReason, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input, Node, NodeId,
+    CloseReason, Command, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input, Node, NodeId,
     Output, Seq, Span, Time,
 };
 use klamm_scenario::model::DiskFault;
@@ -23,6 +23,8 @@ enum Origin {
     Recorded(Seq),
     /// An event that is recorded only if something follows from the input.
     Lazy(EventKind, Option<Seq>),
+    /// An input that the node's own first event tells well enough, and what it follows from.
+    Untold(Option<Seq>),
 }
 
 /// How a process ends.
@@ -129,7 +131,15 @@ impl Lab {
                 self.call(node, Input::Closed { connection, reason }, Origin::Recorded(seq));
             }
             Arrival::Command { command, text, cause } => {
-                let origin = Origin::Lazy(EventKind::CommandGiven { text }, cause);
+                let origin = match *command {
+                    // `RecordAccepted` repeats all of it, for every record of a load.
+                    Command::Produce(_) => Origin::Untold(cause),
+                    Command::Flush
+                    | Command::Assign { .. }
+                    | Command::CreateTopic { .. }
+                    | Command::Admin(_)
+                    | Command::Shutdown => Origin::Lazy(EventKind::CommandGiven { text }, cause),
+                };
                 self.call(node, Input::Command(*command), origin);
             }
         }
@@ -153,7 +163,7 @@ impl Lab {
             wall: machine.clock.wall(local),
             input_seq: match &origin {
                 Origin::Recorded(seq) => *seq,
-                Origin::Lazy(..) => next_seq,
+                Origin::Lazy(..) | Origin::Untold(_) => next_seq,
             },
             disk: &mut machine.disk,
             rng: &mut machine.streams,
@@ -186,6 +196,7 @@ impl Lab {
                 Some(self.record(node, cause, kind))
             }
             Origin::Lazy(..) => None,
+            Origin::Untold(cause) => cause,
         };
         if cost > Span::ZERO {
             let machine = self.machine_mut(node);

@@ -52,7 +52,7 @@ impl Load {
     }
 
     /// The record that is due.
-    pub(super) fn take(&mut self) -> Option<(Command, String)> {
+    pub(super) fn take(&mut self) -> Option<Command> {
         let load = self.workload.clone()?;
         let index = self.sent;
         self.sent += 1;
@@ -84,18 +84,14 @@ impl Load {
     }
 }
 
-/// The command that sends a record, and the same in words.
+/// The command that sends a record. It needs no words: the producer's `RecordAccepted` tells it.
 pub(super) fn record(
     id: RecordId,
     topic: &TopicName,
     partition: Option<i32>,
     key: Option<String>,
     value: String,
-) -> (Command, String) {
-    let text = match &key {
-        Some(key) => format!("send record {id} with key {key} to {topic}"),
-        None => format!("send record {id} to {topic}"),
-    };
+) -> Command {
     let record = ProduceRecord {
         id,
         topic: topic.clone(),
@@ -105,5 +101,5 @@ pub(super) fn record(
         headers: Vec::new(),
         timestamp: None,
     };
-    (Command::Produce(record), text)
+    Command::Produce(record)
 }

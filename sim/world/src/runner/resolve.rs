@@ -155,9 +155,8 @@ impl Runner {
                 let load = self.loads.iter_mut().find(|load| load.node == node)?;
                 let verbs = records.iter().map(|(key, value)| {
                     let id = load.fresh_id();
-                    let (command, text) =
-                        load::record(id, topic, *partition, key.clone(), value.clone());
-                    Verb::Command { node, command: Box::new(command), text }
+                    let command = load::record(id, topic, *partition, key.clone(), value.clone());
+                    Verb::Command { node, command: Box::new(command), text: String::new() }
                 });
                 Some((verbs.collect(), Some(node)))
             }
