@@ -235,6 +235,7 @@ shape! { ALTER_PARTITION_REASSIGNMENTS_REQUEST_REASSIGNABLE_TOPIC flexible from 
 } }
 shape! { ALTER_PARTITION_REASSIGNMENTS_REQUEST flexible from 0 {
     timeout_ms: Fixed(4), 0, 1;
+    allow_replication_factor_change: Fixed(1), 1, 1;
     topics: Array(&Struct(&ALTER_PARTITION_REASSIGNMENTS_REQUEST_REASSIGNABLE_TOPIC)), 0, 1;
 } }
 shape! { ALTER_PARTITION_REASSIGNMENTS_RESPONSE_REASSIGNABLE_PARTITION_RESPONSE flexible from 0 {
@@ -248,6 +249,7 @@ shape! { ALTER_PARTITION_REASSIGNMENTS_RESPONSE_REASSIGNABLE_TOPIC_RESPONSE flex
 } }
 shape! { ALTER_PARTITION_REASSIGNMENTS_RESPONSE flexible from 0 {
     throttle_time_ms: Fixed(4), 0, 1;
+    allow_replication_factor_change: Fixed(1), 1, 1;
     error_code: Fixed(2), 0, 1;
     error_message: Text, 0, 1;
     responses: Array(&Struct(&ALTER_PARTITION_REASSIGNMENTS_RESPONSE_REASSIGNABLE_TOPIC_RESPONSE)), 0, 1;
