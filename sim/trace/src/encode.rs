@@ -52,8 +52,7 @@ impl Flavor for Buffer {
 
 /// Writes an event into an empty buffer, which is handed back.
 pub(crate) fn encode(event: &Event, buffer: Vec<u8>) -> Vec<u8> {
-    postcard::serialize_with_flavor(event, Buffer { bytes: buffer })
-        .expect("events are plain data")
+    postcard::serialize_with_flavor(event, Buffer { bytes: buffer }).expect("events are plain data")
 }
 
 #[cfg(test)]
@@ -66,7 +65,8 @@ mod tests {
     fn the_bytes_are_postcards_own_for_pieces_of_every_size() {
         for size in 0..20 {
             let kind = EventKind::CommandGiven { text: "x".repeat(size) };
-            let time = Time(1_u64.checked_shl(7 * u32::try_from(size).unwrap()).unwrap_or(u64::MAX));
+            let time =
+                Time(1_u64.checked_shl(7 * u32::try_from(size).unwrap()).unwrap_or(u64::MAX));
             let event = Event { seq: Seq(u64::MAX), time, node: NodeId(300), cause: None, kind };
             assert_eq!(encode(&event, Vec::new()), postcard::to_stdvec(&event).unwrap(), "{size}");
         }

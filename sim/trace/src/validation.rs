@@ -7,7 +7,7 @@
 use klamm_node::TopicPartition;
 
 use crate::invariant::{InvariantId, Severity, Violation};
-use crate::view::{PartitionView, View};
+use crate::view::{PartitionView, ReplicaRole, ReplicaView, View};
 
 /// Every validation. Losses that a promise did not exclude are found as well: the caller knows the excuses.
 pub fn validate(view: &View) -> Vec<Violation> {
@@ -38,7 +38,11 @@ fn replicas_agree(
     partition: &TopicPartition,
     state: &PartitionView,
 ) -> Option<Violation> {
-    let live: Vec<_> = state.replicas.iter().filter(|(_, replica)| replica.settled).collect();
+    // One that has just come back, perhaps with a deleted topic's log, does not count yet.
+    let claimed =
+        |replica: &ReplicaView| state.deleted.is_none() || replica.role != ReplicaRole::Idle;
+    let live: Vec<_> =
+        state.replicas.iter().filter(|(_, replica)| replica.settled && claimed(replica)).collect();
     for (index, (id, replica)) in live.iter().enumerate() {
         for (other, peer) in live.get(index + 1..).unwrap_or_default() {
             let below = replica.high_watermark.min(peer.high_watermark);

@@ -9,7 +9,7 @@ use klamm_node::{BrokerId, EventKind, TopicPartition};
 
 use super::observer::{difference_words, replica_of};
 use super::{Check, Finding, InvariantId, Severity};
-use crate::view::Difference;
+use crate::view::{Difference, ReplicaRole, ReplicaView};
 
 pub(super) fn check(cx: &mut Check<'_>) {
     let EventKind::HighWatermarkMoved { partition, .. } = &cx.event.kind else { return };
@@ -22,7 +22,9 @@ pub(super) fn check(cx: &mut Check<'_>) {
         return;
     }
     let peers = state.replicas.iter().filter(|(id, peer)| **id != broker && peer.settled);
-    for (other, peer) in peers.filter(|(id, _)| !stale(id)) {
+    // Nor does one that has just come back know yet whose log it found.
+    let unclaimed = |peer: &ReplicaView| state.deleted.is_some() && peer.role == ReplicaRole::Idle;
+    for (other, peer) in peers.filter(|(id, peer)| !stale(id) && !unclaimed(peer)) {
         let below = replica.high_watermark.min(peer.high_watermark);
         if let Some(found) = replica.log.first_difference(&peer.log, below) {
             let who = format!("broker {other}");

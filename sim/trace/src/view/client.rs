@@ -46,6 +46,14 @@ impl View {
                 self.client(node).failed += count(records.len());
             }
             EventKind::RequestRetried { .. } => self.client(node).retried += 1,
+            EventKind::ReadReplicaChanged { partition, replica, .. } => {
+                let read = &mut self.client(node).read_replicas;
+                if replica.0 < 0 {
+                    read.remove(partition);
+                } else {
+                    read.insert(partition.clone(), *replica);
+                }
+            }
             EventKind::ClientLearned { partition, leader, leader_epoch } => {
                 self.client(node).leaders.insert(partition.clone(), (*leader, *leader_epoch));
             }

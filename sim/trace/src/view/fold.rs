@@ -165,7 +165,8 @@ impl View {
                 self.node(id).connections.insert(*connection, view);
             }
             EventKind::ConnectionClosed { connection, .. } => {
-                // What is parked stays so: as in Kafka's purgatory, nobody looks for the requests of a lost connection.
+                // Nobody waits for what is parked of it, though it stays in the purgatory until it is due.
+                self.node(id).parked.retain(|(parked, _), _| parked != connection);
                 self.node(id).connections.remove(connection);
             }
             EventKind::FrameSent {

@@ -445,6 +445,8 @@ pub struct RecordView {
 pub struct ClientView {
     /// Whom it believes to lead, and in which epoch.
     pub leaders: BTreeMap<TopicPartition, (BrokerId, LeaderEpoch)>,
+    /// Consumer: the replicas that it reads from instead of leaders (KIP-392).
+    pub read_replicas: BTreeMap<TopicPartition, BrokerId>,
     /// Records accepted.
     pub accepted: u64,
     /// Records acknowledged.
