@@ -22,6 +22,7 @@ pub mod lifecycle;
 mod meta_properties;
 pub mod process;
 mod producer_ids;
+mod quotas;
 pub mod replica;
 
 pub use process::{Process, ProcessConfig, ProcessSummary, Roles};

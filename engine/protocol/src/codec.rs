@@ -21,6 +21,8 @@ pub struct DecodedRequest {
     pub header: RequestHeader,
     /// Its body.
     pub body: RequestKind,
+    /// How many bytes it had, without the length before them.
+    pub size: usize,
 }
 
 /// Reads a request of an API that is in the [table](crate::api).
@@ -30,8 +32,9 @@ pub struct DecodedRequest {
 /// apart looks at the header first.
 pub fn decode_request(frame: Bytes) -> Result<DecodedRequest, WireError> {
     let (header, body_at) = RequestHeader::decode(&frame)?;
+    let size = frame.len();
     let body = decode_request_body(&header, frame, body_at)?;
-    Ok(DecodedRequest { header, body })
+    Ok(DecodedRequest { header, body, size })
 }
 
 /// Reads a request's body, after its header.

@@ -328,7 +328,8 @@ pub fn open(envelope: &EnvelopeRequest) -> Result<Opened, ErrorCode> {
     }
     let body = codec::decode_request_body(&header, data, body_at)
         .map_err(|_| ErrorCode::UNSUPPORTED_VERSION)?;
-    Ok(Opened { request: DecodedRequest { header, body }, principal, host })
+    let size = envelope.request_data.len();
+    Ok(Opened { request: DecodedRequest { header, body, size }, principal, host })
 }
 
 /// Puts a response into an envelope. NOT_CONTROLLER anywhere in it becomes the envelope's own error, so that the broker looks

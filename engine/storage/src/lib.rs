@@ -16,8 +16,7 @@
 //!   retention policy only has to choose that offset;
 //! * *compaction*: segments may have gaps between offsets, readers and followers accept them; a cleaner rewrites whole
 //!   segments and swaps them in;
-//! * *time index*: look-ups by timestamp go through [`Log::offset_for_timestamp`], which scans batch headers today;
-//! * *producer state*: recovery and append see every batch header, which is where sequence numbers would be replayed.
+//! * *time index*: look-ups by timestamp go through [`Log::offset_for_timestamp`], which scans batch headers today.
 
 #![warn(clippy::float_arithmetic)]
 
@@ -29,6 +28,7 @@ mod index;
 pub mod layout;
 mod log;
 mod partition_metadata;
+mod producers;
 mod segment;
 
 pub use checkpoint::CheckpointFile;
@@ -37,3 +37,4 @@ pub use epochs::{EpochCache, EpochEntry};
 pub use error::{AppendError, ReadError};
 pub use log::{Appended, Found, Log, LogConfig, Opening, Read, Recovery};
 pub use partition_metadata::PartitionMetadata;
+pub use producers::{KnownBatch, Producers, Sequence};

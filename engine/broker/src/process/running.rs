@@ -4,6 +4,7 @@ mod broker;
 mod deliver;
 mod forwarding;
 mod router;
+mod throttling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,11 +22,13 @@ use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 use klamm_storage::ReadError;
 
 use self::forwarding::{Forwarded, Opened};
+use self::throttling::Weighed;
 use super::{BrokerSummary, ProcessConfig, ProcessSummary, ReplicaBatches};
 use crate::controller_channel::{ControllerAnswer, ControllerChannel};
 use crate::lifecycle::{Lifecycle, LifecycleCall, LifecycleOutput};
 use crate::meta_properties;
 use crate::producer_ids::ProducerIds;
+use crate::quotas::Quotas;
 use crate::replica::{ReplicaCall, ReplicaOutput, Replicas};
 
 /// What one room says to the process, in the order in which it was said.
@@ -71,6 +74,7 @@ struct Broker {
     /// Topics whose automatic creation was asked for and not answered yet.
     creating: BTreeSet<TopicName>,
     producer_ids: ProducerIds,
+    quotas: Quotas,
 }
 
 /// A running process.
@@ -90,6 +94,8 @@ pub(super) struct Running {
     messages: VecDeque<Message>,
     /// Forwarded requests that were taken out of their envelopes and are not answered yet, by serial.
     opened: BTreeMap<u64, Opened>,
+    /// Requests of clients with quotas that are not answered yet, by serial.
+    weighed: BTreeMap<u64, Weighed>,
     end: End,
 }
 
@@ -159,6 +165,7 @@ impl Running {
             snapshots: SnapshotPolicy::new(&config.settings, cx.now),
             messages: VecDeque::new(),
             opened: BTreeMap::new(),
+            weighed: BTreeMap::new(),
             end: End::Open,
         })
     }
@@ -232,6 +239,7 @@ impl Running {
             self.controller.as_ref().and_then(Controller::next_deadline),
             self.broker.as_ref().and_then(Broker::next_deadline),
             self.server.next_deadline().map(|at| (at, "idle-connection")),
+            self.server.throttle_deadline().map(|at| (at, "throttled-connection")),
             resign,
         ];
         deadlines.into_iter().flatten().min()

@@ -2,6 +2,8 @@
 
 mod driver;
 mod forwarding;
+mod idempotence;
+mod settings;
 
 use std::collections::BTreeMap;
 
@@ -101,6 +103,19 @@ fn produce(lab: &mut Lab, host: &str, topic: &str, acks: i16, records: Bytes) ->
     };
     let answer = &response.responses[0].partition_responses[0];
     (ErrorCode(answer.error_code), answer.base_offset)
+}
+
+fn produce_to(lab: &mut Lab, host: &str, topic: &str, index: i32, records: Bytes) -> ErrorCode {
+    let data = PartitionProduceData::default().with_index(index).with_records(Some(records));
+    let data = TopicProduceData::default()
+        .with_name(convert::topic(topic))
+        .with_partition_data(vec![data]);
+    let request =
+        ProduceRequest::default().with_acks(1).with_timeout_ms(5_000).with_topic_data(vec![data]);
+    let Ok(ResponseKind::Produce(response)) = lab.ask_up_to(host, request, 12) else {
+        panic!("an answer")
+    };
+    ErrorCode(response.responses[0].partition_responses[0].error_code)
 }
 
 fn fetch(lab: &mut Lab, host: &str, topic: &str, from: i64) -> (ErrorCode, i64, Vec<String>) {

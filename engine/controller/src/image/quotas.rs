@@ -115,6 +115,11 @@ impl MetadataImage {
         vec![ImageChange::QuotaChanged { entity, key: record.key.clone(), value }]
     }
 
+    /// Whether there are any quotas; most clusters have none.
+    pub fn has_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
     /// Every entity with quotas.
     pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &BTreeMap<String, Double>)> {
         self.quotas.iter()
@@ -125,27 +130,38 @@ impl MetadataImage {
         self.quotas.get(entity)?.get(key).map(|value| value.0)
     }
 
-    /// The quota that holds for a user's client, and whom it is for: all who match that entity share it.
+    /// The quota that holds for a user's client, and who shares it: the user, the client id, or both, by name. A default is not
+    /// shared by all, but held by each.
     ///
     /// The nearest of Kafka's eight: user and client id, user and any client, user; any user and client id, any user and any
     /// client, any user; client id, any client.
-    pub fn quota_of(&self, user: &str, client_id: &str, key: &str) -> Option<(QuotaEntity, f64)> {
+    pub fn quota_of(
+        &self,
+        user_name: &str,
+        client_name: &str,
+        key: &str,
+    ) -> Option<(QuotaEntity, f64)> {
         let named = |name: &str| Some(QuotaName::Named(name.to_owned()));
         let any = || Some(QuotaName::Default);
         let nearest = [
-            (named(user), named(client_id)),
-            (named(user), any()),
-            (named(user), None),
-            (any(), named(client_id)),
+            (named(user_name), named(client_name)),
+            (named(user_name), any()),
+            (named(user_name), None),
+            (any(), named(client_name)),
             (any(), any()),
             (any(), None),
-            (None, named(client_id)),
+            (None, named(client_name)),
             (None, any()),
         ];
         nearest.into_iter().find_map(|(user, client_id)| {
             let entity = QuotaEntity { user, client_id, ip: None };
             let value = self.quota(&entity, key)?;
-            Some((entity, value))
+            let holder = QuotaEntity {
+                user: entity.user.map(|_| QuotaName::Named(user_name.to_owned())),
+                client_id: entity.client_id.map(|_| QuotaName::Named(client_name.to_owned())),
+                ip: None,
+            };
+            Some((holder, value))
         })
     }
 }

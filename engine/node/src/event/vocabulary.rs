@@ -676,7 +676,7 @@ vocabulary! {
             connection: ConnectionId,
             /// Its correlation id.
             correlation_id: CorrelationId,
-            /// `timeout`, `leadership-lost`, `error`, or `asker-gone` if its connection is no more.
+            /// `timeout`, `leadership-lost` or `error`.
             outcome: Word,
         }
         /// A broker remembers the partitions of a fetcher, so that its next requests name only what changed (KIP-227).
@@ -851,6 +851,17 @@ vocabulary! {
             quota: Word,
             /// For how long.
             throttle: Span,
+        }
+        /// A leader has this batch of an idempotent producer already and answers with its offsets (KIP-98).
+        DuplicateBatchFound {
+            /// The partition.
+            partition: TopicPartition,
+            /// The producer.
+            producer_id: i64,
+            /// The sequence number of the batch's first record.
+            base_sequence: i32,
+            /// Where the batch is in the log.
+            base_offset: Offset,
         }
         /// One of this broker's fetchers took a partition on; each has its own connection and session.
         FetcherAssigned {

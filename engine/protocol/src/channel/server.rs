@@ -56,6 +56,8 @@ struct Inbound {
     decoder: FrameDecoder,
     /// The request that is being processed. Kafka mutes a connection meanwhile: the next ones wait in their bytes.
     busy: Option<RequestToken>,
+    /// Whether the client is over a quota: nothing is read from it for a while (KIP-219).
+    throttled: bool,
     active_at: Time,
     /// When to look whether it is silent: its place in [`Server::idle`].
     look_at: Time,
@@ -76,6 +78,8 @@ pub struct Server {
     idle: BTreeSet<(Time, ConnectionId)>,
     /// Listeners that take connections and bytes but no requests yet.
     held: BTreeSet<Listener>,
+    /// Until when connections are throttled.
+    throttled: BTreeSet<(Time, ConnectionId)>,
     serial: u64,
 }
 
@@ -89,6 +93,7 @@ impl Server {
             ready: VecDeque::new(),
             idle: BTreeSet::new(),
             held: BTreeSet::new(),
+            throttled: BTreeSet::new(),
             serial: 0,
         }
     }
@@ -125,6 +130,7 @@ impl Server {
             peer,
             decoder: FrameDecoder::new(self.settings.max_request),
             busy: None,
+            throttled: false,
             active_at: cx.now,
             look_at: cx.now + self.settings.max_idle,
         };
@@ -159,7 +165,8 @@ impl Server {
     pub fn next_request(&mut self, cx: &mut Context<'_>) -> Option<(RequestToken, DecodedRequest)> {
         while let Some(connection) = self.ready.pop_front() {
             let Some(inbound) = self.connections.get_mut(&connection) else { continue };
-            if inbound.busy.is_some() || self.held.contains(&inbound.listener) {
+            let waits = inbound.busy.is_some() || inbound.throttled;
+            if waits || self.held.contains(&inbound.listener) {
                 continue;
             }
             let frame = match inbound.decoder.pop() {
@@ -233,9 +240,23 @@ impl Server {
     /// held listener), and more of them would only fill memory. Kafka leaves them in the socket.
     pub fn mutes(&self, connection: ConnectionId) -> bool {
         self.connections.get(&connection).is_some_and(|inbound| {
-            let waits = inbound.busy.is_some() || self.held.contains(&inbound.listener);
+            let waits = inbound.busy.is_some() || inbound.throttled;
+            let waits = waits || self.held.contains(&inbound.listener);
             waits && inbound.decoder.pending() >= ENOUGH
         })
+    }
+
+    /// Reads no further request from a connection until a time. What was answered before has left already.
+    pub fn throttle(&mut self, connection: ConnectionId, until: Time) {
+        if let Some(inbound) = self.connections.get_mut(&connection) {
+            inbound.throttled = true;
+            self.throttled.insert((until, connection));
+        }
+    }
+
+    /// When the next throttled connection may go on.
+    pub fn throttle_deadline(&self) -> Option<Time> {
+        self.throttled.first().map(|(at, _)| *at)
     }
 
     /// When to look for a silent connection again.
@@ -243,8 +264,15 @@ impl Server {
         self.idle.first().map(|(at, _)| *at)
     }
 
-    /// Closes connections on which nothing was said for too long.
+    /// Lets throttled connections go on, and closes those on which nothing was said for too long.
     pub fn handle_timers(&mut self, cx: &mut Context<'_>) {
+        while let Some(&(at, connection)) = self.throttled.first().filter(|(at, _)| *at <= cx.now) {
+            self.throttled.remove(&(at, connection));
+            if let Some(inbound) = self.connections.get_mut(&connection) {
+                inbound.throttled = false;
+                self.ready.push_back(connection);
+            }
+        }
         while let Some((at, connection)) =
             self.idle.first().copied().filter(|(at, _)| *at <= cx.now)
         {
@@ -357,8 +385,9 @@ fn read(listener: Listener, frame: Bytes) -> Result<Asked, (CloseReason, String)
         let text = format!("{} version {} is not served", api.name, header.api_version);
         return Err((CloseReason::Unsupported, text));
     }
+    let size = frame.len();
     let body = codec::decode_request_body(&header, frame, body_at).map_err(malformed)?;
-    Ok(Asked::Request(Box::new(DecodedRequest { header, body })))
+    Ok(Asked::Request(Box::new(DecodedRequest { header, body, size })))
 }
 
 /// In version 0 and with only its own entry, so that any client can read it and try again.

@@ -29,7 +29,8 @@ fn sealed() -> EnvelopeRequest {
 fn a_request_comes_out_as_it_went_in_with_its_version_and_its_sender() {
     let (header, body) = request();
     let opened = open(&sealed()).expect("well formed");
-    assert_eq!(opened.request, DecodedRequest { header, body });
+    let size = sealed().request_data.len();
+    assert_eq!(opened.request, DecodedRequest { header, body, size });
     assert_eq!(opened.principal, Principal::anonymous());
     assert_eq!(opened.host, HOST);
 }

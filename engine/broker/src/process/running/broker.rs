@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use klamm_controller::image::{ImageChange, MetadataImage};
-use klamm_node::{BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
-    Span, Time, planted};
+use klamm_node::{
+    BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
+    Span, Time, planted,
+};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::channel::{Client, ClientSettings};
 
@@ -13,6 +15,7 @@ use super::{Broker, ProcessConfig};
 use crate::controller_channel::ControllerChannel;
 use crate::lifecycle::{BrokerState, Lifecycle};
 use crate::producer_ids::ProducerIds;
+use crate::quotas::Quotas;
 use crate::replica::{Replicas, Wake};
 
 impl Broker {
@@ -54,6 +57,7 @@ impl Broker {
             to_leaders: fetchers.map(|fetcher| Client::new(to_leader(fetcher))).collect(),
             creating: BTreeSet::new(),
             producer_ids: ProducerIds::default(),
+            quotas: Quotas::default(),
         })
     }
 

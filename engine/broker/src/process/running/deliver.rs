@@ -152,9 +152,7 @@ impl Running {
 
     fn on_replica(&mut self, cx: &mut Context<'_>, output: ReplicaOutput) {
         match output {
-            ReplicaOutput::Reply { token, response } => {
-                self.server.respond(cx, token, response.as_ref());
-            }
+            ReplicaOutput::Reply { token, response } => self.answer(cx, token, response),
             ReplicaOutput::CloseConnection { token, reason } => {
                 self.server.hang_up(cx, token, reason);
             }

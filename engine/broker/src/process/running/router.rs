@@ -86,7 +86,10 @@ impl Running {
             (Listener::Broker, body) if forward::is_forwardable(&body) => {
                 self.forward(cx, token, request.header, body);
             }
-            (Listener::Broker, body) => self.ask_replicas(cx, token, body),
+            (Listener::Broker, mut body) => {
+                self.weigh(token, request.header.client_id.as_deref(), request.size, &mut body);
+                self.ask_replicas(cx, token, body);
+            }
         }
     }
 
