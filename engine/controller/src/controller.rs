@@ -10,7 +10,9 @@ mod reply;
 use std::collections::VecDeque;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, planted};
+use klamm_node::{
+    BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, planted,
+};
 use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, ResponseKind};
 use klamm_protocol::metadata::{FeatureLevel, NoOp};
 use klamm_protocol::{MetadataRecord, RequestToken};

@@ -63,11 +63,13 @@ impl Decider<'_> {
         // A request whose answer was lost comes again from the same process: it keeps its epoch and its state.
         let again = existing.filter(|existing| existing.incarnation == incarnation);
         if let Some(gone) = existing.filter(|_| again.is_none()) {
+            let next = state_of(gone).after(BrokerMove::Reregistered);
+            debug_assert_eq!(next, BrokerState::Fenced, "a new process starts fenced");
             // The old incarnation is gone, and with it what the new one is still believed to lead. A broker that knows the
             // epoch of its last registration wrote it down when it stopped in an orderly way, with all its logs on disk. One
             // that does not may have lost what it had not synced, and no ELR may count on it (KIP-966).
-            let clean = request.previous_broker_epoch == gone.epoch.0
-                || planted("last_replica_standing");
+            let clean =
+                request.previous_broker_epoch == gone.epoch.0 || planted("last_replica_standing");
             if clean || !self.elr_enabled() {
                 self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
             } else {
@@ -159,7 +161,7 @@ impl Decider<'_> {
         };
         let current = state_of(broker);
         let next = match self.cause_of_move(broker, current, request) {
-            Some(event) => current.on(event).unwrap_or(current),
+            Some(event) => current.after(event),
             None => current,
         };
         let mut decision = Decision::only(());
@@ -228,6 +230,8 @@ impl Decider<'_> {
         let alive = planted("never_fences");
         if let Some(broker) = self.image.broker(id).filter(|broker| !broker.fenced && !alive) {
             let because = Because::Silence { of: id, since };
+            let next = state_of(broker).after(BrokerMove::SessionExpired);
+            debug_assert_eq!(next, BrokerState::Fenced, "silence fences");
             self.fence(&mut decision, broker, "session-timeout", because);
         }
         decision

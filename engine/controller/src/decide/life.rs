@@ -62,6 +62,19 @@ impl BrokerState {
     pub const ALL: &[Self] =
         &[Self::Fenced, Self::Unfenced, Self::ControlledShutdown, Self::ShutdownNow];
 
+    /// Makes a move that the controller believes to be a legal one.
+    #[track_caller]
+    pub(crate) fn after(self, event: BrokerMove) -> Self {
+        let to = self.on(event);
+        assert!(
+            to.is_some(),
+            "a broker that is {} does not move by '{}'",
+            self.name(),
+            event.name()
+        );
+        to.unwrap_or(self)
+    }
+
     /// The state's word.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition, planted};
+use klamm_node::{
+    BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicId, TopicName, TopicPartition, planted,
+};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::metadata::{
     BrokerRegistrationChange, Config, Double, FeatureLevel, Partition, PartitionChange,

@@ -313,13 +313,15 @@ fn run(steps: Vec<Step>, rules: Rules) {
             }
             Step::Elect { unclean, partition } => {
                 let kind = if unclean { "unclean" } else { "preferred" };
-                let which = partition.map_or("all".to_owned(), |index| format!("orders-{index}"));
+                let which =
+                    partition.map_or_else(|| "all".to_owned(), |index| format!("orders-{index}"));
                 bench.run(&format!("elect {kind} {which}"));
             }
             Step::Reassign { partition, replicas } => {
-                let wanted = replicas.map_or("cancel".to_owned(), |ids| {
-                    ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
-                });
+                let wanted = replicas.map_or_else(
+                    || "cancel".to_owned(),
+                    |ids| ids.iter().map(i32::to_string).collect::<Vec<_>>().join(","),
+                );
                 bench.run(&format!("reassign orders-{partition}={wanted}"));
             }
             Step::Grow { by } => {
