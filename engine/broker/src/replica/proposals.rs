@@ -128,7 +128,8 @@ impl Proposals {
 
     /// The next request, if there is something to ask and nothing on its way.
     pub(super) fn next_request(&mut self, me: Me) -> Option<(u64, AlterPartitionRequest)> {
-        if self.in_flight.is_some() || self.open.is_empty() {
+        let mute = planted("alter_partition_never_sent");
+        if self.in_flight.is_some() || self.open.is_empty() || mute {
             return None;
         }
         let mut topics: Vec<TopicData> = Vec::new();
@@ -214,10 +215,6 @@ impl Replicas {
             Ok(_) => Some("malformed".into()),
             Err(error) => Some(error.word()),
         };
-        if failure.is_some() && planted("alter_partition_failure_forgotten") {
-            self.proposals.in_flight = Some((serial, sent));
-            return;
-        }
         // Anything but an answer: NOT_CONTROLLER, STALE_BROKER_EPOCH, a lost connection. Kafka waits 50 ms.
         if let Some(error) = failure {
             for (key, _) in sent {
