@@ -228,3 +228,35 @@ fn the_index_of_kips() {
     }
     check("book/src/reference/kips.md", &page);
 }
+
+/// The figures of machines that are declared once as a table of moves. Each room's own tests hold its table against its
+/// figure; here they only come together.
+const MACHINES: &[(&str, &str, &str)] = &[
+    (
+        "A registered broker, as the active controller sees it",
+        "engine/controller/src/decide/life.rs",
+        "engine/controller/tests/controller/snapshots/controller__brokers__the_life_of_a_broker_as_a_figure.snap",
+    ),
+    (
+        "What a broker is to a partition",
+        "engine/broker/src/replica/role.rs",
+        "engine/broker/src/replica/snapshots/klamm_broker__replica__role__tests__the_figure.snap",
+    ),
+];
+
+#[test]
+fn the_machines() {
+    let mut page = String::from(
+        "# Machines\n\nEach of these is declared once in the code, as a table of moves; a move that is not in it stops the process.\nThe figures are in the language of Graphviz.\n",
+    );
+    for (title, code, figure) in MACHINES {
+        let figure = std::fs::read_to_string(root().join(figure)).expect(figure);
+        // A snapshot has a head between two lines of dashes.
+        let figure = figure.splitn(3, "---\n").nth(2).unwrap_or_default();
+        page.push_str(&format!(
+            "\n## {title}\n\nDeclared in `{code}`.\n\n```dot\n{}\n```\n",
+            figure.trim_end()
+        ));
+    }
+    check("book/src/reference/machines.md", &page);
+}
