@@ -51,7 +51,10 @@ pub(crate) fn header() -> TraceHeader {
     }));
     nodes.push(info("producer-1".to_owned(), NodeKind::Producer, None));
     nodes.push(info("consumer-1".to_owned(), NodeKind::Consumer, None));
-    TraceHeader::new(NodeTable::new(nodes))
+    let mut header = TraceHeader::new(NodeTable::new(nodes));
+    // The stories are told without eligible leader replicas, unless they turn them on.
+    header.server_config.insert("eligible.leader.replicas.version".to_owned(), "0".to_owned());
+    header
 }
 
 impl Story {

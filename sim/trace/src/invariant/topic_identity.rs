@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{EventKind, Seq, TopicName};
+use klamm_node::{EventKind, Offset, Seq, TopicName, TopicPartition};
 
 use super::observer::replica_of;
 use super::{Check, Finding, InvariantId, Severity};
@@ -35,38 +35,48 @@ impl TopicIdentity {
                     self.renewed.insert(TopicName::clone(topic), cx.event.seq);
                 }
             }
-            EventKind::LeadershipTaken { partition, .. }
-            | EventKind::FollowingStarted { partition, .. }
+            EventKind::LeadershipTaken { partition, start: end, .. }
+            | EventKind::FollowingStarted { partition, log_end: end, .. }
                 if self.renewed.contains_key(&partition.topic) =>
             {
-                if cx.view.is_stale(cx.event.node, partition) {
-                    return;
-                }
-                let Some((broker, state, replica)) = replica_of(cx.view, cx.event, partition)
-                else {
-                    return;
-                };
-                let Some(first) = replica.log.batches().next() else { return };
-                let known = state.written.get(&(first.epoch, first.base));
-                if known.is_some_and(|written| written.crc == first.crc) {
-                    return;
-                }
                 let created = self.renewed.get(&partition.topic).copied().unwrap_or_default();
-                cx.reporter.report(Finding {
-                    id: InvariantId::TopicIdentity,
-                    severity: Severity::Red,
-                    subject: format!("{partition} b{broker}"),
-                    partition: Some(partition),
-                    offset: Some(first.base),
-                    sentence: format!(
-                        "{partition}: broker {broker} took the log of a deleted topic of the same name for its own: it holds \
-                         the batch {}..{} of epoch {}, which is older than the topic",
-                        first.base, first.last, first.epoch
-                    ),
-                    events: vec![created],
-                });
+                took_a_role(cx, partition, *end, created);
             }
             _ => {}
         }
     }
+}
+
+/// What a replica of a topic that took a deleted one's name holds, when it takes a role.
+fn took_a_role(cx: &mut Check<'_>, partition: &TopicPartition, end: Offset, created: Seq) {
+    if cx.view.is_stale(cx.event.node, partition) {
+        return;
+    }
+    let Some((broker, state, replica)) = replica_of(cx.view, cx.event, partition) else { return };
+    let old = replica.log.batches().next().filter(|first| {
+        let known = state.written.get(&(first.epoch, first.base));
+        known.is_none_or(|written| written.crc != first.crc)
+    });
+    let problem = match old {
+        Some(first) => {
+            format!("it holds the batch {}..{} of epoch {}", first.base, first.last, first.epoch)
+        }
+        // Nobody saw it append what it has: the directory was there before.
+        None if end > replica.log.end() => {
+            format!("its log ends at {end}, and it was given nothing above {}", replica.log.end())
+        }
+        None => return,
+    };
+    cx.reporter.report(Finding {
+        id: InvariantId::TopicIdentity,
+        severity: Severity::Red,
+        subject: format!("{partition} b{broker}"),
+        partition: Some(partition),
+        offset: Some(end),
+        sentence: format!(
+            "{partition}: broker {broker} took the log of a deleted topic of the same name for its own: {problem}, which is \
+             older than the topic"
+        ),
+        events: vec![created],
+    });
 }

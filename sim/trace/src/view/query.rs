@@ -161,7 +161,10 @@ impl View {
 
     /// Whether the cluster has eligible leader replicas (KIP-966).
     pub fn has_elr(&self) -> bool {
-        self.features.get("eligible.leader.replicas.version").is_some_and(|level| *level > 0)
+        let feature = "eligible.leader.replicas.version";
+        // The level that a cluster begins with is no change, and so no event: 1 in Kafka 4.1 and later.
+        let first = || self.server_config.get(feature).and_then(|level| level.parse().ok());
+        self.features.get(feature).copied().or_else(first).unwrap_or(1) > 0
     }
 
     /// True if a node has not yet learnt that a topic was deleted: what it says of the partition is about the old topic,
