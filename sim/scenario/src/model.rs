@@ -553,6 +553,8 @@ pub enum Condition {
     ElrIs(TopicPartition, Vec<BrokerId>),
     /// The broker is an eligible leader replica.
     InElr(TopicPartition, BrokerId),
+    /// A consumer reads the partition from this replica instead of its leader.
+    ReadsFrom(TopicPartition, BrokerId),
     /// The leader's log starts at this offset.
     LogStartIs(TopicPartition, Offset),
     /// No record of the topic is in its partition's leader's log twice.

@@ -221,7 +221,7 @@ fn what_operators_and_fate_do_is_read() {
             (after: "1s", do: [Restart(Same(2)), Stop(Same(3))], expect: [
                 TopicExists("x"), TopicGone("x"), PartitionCount("x", 4), ReplicasAre("x-0", [3, 1]), Reassigning("x-0"),
                 ReassignmentDone, ReassignmentDone("x-0"), PreferredLeader, ElrIs("x-0", [2]), InElr("x-0", 2),
-                LogStartIs("x-0", 5), NoDuplicates("x"), AdminSucceeded, AdminSucceeded(17),
+                LogStartIs("x-0", 5), ReadsFrom("x-0", 2), NoDuplicates("x"), AdminSucceeded, AdminSucceeded(17),
                 AdminFailed("INVALID_REPLICA_ASSIGNMENT"), Restarted("broker-1"), Down(Same(3)), SnapshotTaken,
                 SnapshotTaken("controller-4"),
             ]),

@@ -187,6 +187,10 @@ impl Reader {
                 let broker = args.get("broker").and_then(|node| self.broker(node));
                 Condition::InElr(partition?, broker?)
             }
+            "ReadsFrom" => {
+                let broker = args.get("broker").and_then(|node| self.broker(node));
+                Condition::ReadsFrom(partition?, broker?)
+            }
             "LogStartIs" => {
                 let offset = args.get("offset").and_then(|node| self.i64(node)).map(Offset);
                 Condition::LogStartIs(partition?, offset?)

@@ -150,6 +150,11 @@ pub(crate) const CONDITION: Choice = Choice {
         ),
         verb("InElr", "The broker is an eligible leader replica.", &[PARTITION, BROKER_ID]),
         verb(
+            "ReadsFrom",
+            "A consumer reads the partition from this replica instead of its leader.",
+            &[PARTITION, BROKER_ID],
+        ),
+        verb(
             "LogStartIs",
             "The leader's log starts at this offset.",
             &[PARTITION, must("offset", "number", "The offset.")],

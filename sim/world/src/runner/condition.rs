@@ -175,6 +175,10 @@ impl Judge<'_> {
             Condition::InElr(partition, broker) => {
                 view.truth(partition).is_some_and(|truth| truth.elr.contains(broker))
             }
+            Condition::ReadsFrom(partition, broker) => view
+                .nodes
+                .values()
+                .any(|node| node.client.read_replicas.get(partition) == Some(broker)),
             Condition::LogStartIs(partition, offset) => {
                 let leader = view.true_leader(partition);
                 leader.is_some_and(|(_, replica)| replica.log.start() == *offset)
@@ -295,6 +299,7 @@ impl Judge<'_> {
             | Condition::PreferredLeader(Some(partition))
             | Condition::ElrIs(partition, _)
             | Condition::InElr(partition, _)
+            | Condition::ReadsFrom(partition, _)
             | Condition::LogStartIs(partition, _)
             | Condition::Truncated(partition, _) => match view.partitions.get(partition) {
                 Some(_) => view.partition_line(partition),
@@ -423,6 +428,7 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         Condition::Acknowledged { .. }
         | Condition::Failed { .. }
         | Condition::Read { .. }
+        | Condition::ReadsFrom(..)
         | Condition::AdminSucceeded { .. }
         | Condition::AdminFailed { .. }
         | Condition::KeyOrder(_)
@@ -486,6 +492,7 @@ pub(super) fn needs_findings(condition: &Condition) -> bool {
         | Condition::ReassignmentDone(_)
         | Condition::PreferredLeader(_)
         | Condition::ElrIs(..)
+        | Condition::ReadsFrom(..)
         | Condition::InElr(..)
         | Condition::LogStartIs(..)
         | Condition::NoDuplicates(_)

@@ -227,6 +227,9 @@ pub(super) fn condition(what: &Condition) -> String {
         Condition::InElr(partition, broker) => {
             format!("broker {broker} is in the ELR of {partition}")
         }
+        Condition::ReadsFrom(partition, broker) => {
+            format!("a consumer reads {partition} from broker {broker}")
+        }
         Condition::LogStartIs(partition, offset) => {
             format!("the log of {partition} starts at {offset}")
         }

@@ -110,7 +110,13 @@ fn compare_batches(found: &mut Comparison, view: &View, node: NodeId, machine: &
     }
 }
 
-fn compare_server(found: &mut Comparison, view: &View, node: NodeId, held: &ProcessSummary) {
+fn compare_server(
+    found: &mut Comparison,
+    view: &View,
+    node: NodeId,
+    held: &ProcessSummary,
+    busy: bool,
+) {
     let seen = &view.nodes[&node];
     found.same("quorum role", &&*seen.raft.role, &held.raft.role.name());
     found.same("quorum epoch", &seen.raft.epoch, &held.raft.epoch);
@@ -120,11 +126,20 @@ fn compare_server(found: &mut Comparison, view: &View, node: NodeId, held: &Proc
     found.same("metadata log end", &seen.raft.log.end(), &held.raft.log_end);
     found.same("metadata synced", &seen.raft.synced, &held.raft.synced);
     found.same("metadata committed", &seen.raft.committed, &held.raft.high_watermark);
+    let snapshots: Vec<_> =
+        held.raft.snapshots.iter().map(|id| (id.end_offset, id.epoch)).collect();
+    let seen_snapshots: Vec<_> =
+        seen.raft.snapshots.iter().map(|(end, epoch)| (*end, *epoch)).collect();
+    found.same("metadata snapshots", &seen_snapshots, &snapshots);
     found.same("metadata applied", &seen.applied.unwrap_or(Offset(-1)), &held.metadata_applied);
     found.same("active controller", &seen.active, &held.active_controller);
     let Some(broker) = &held.broker else { return };
     found.same("broker state", &&*seen.broker_state, &broker.state.name());
-    found.same("parked requests", &seen.parked.len(), &broker.parked);
+    // While the disk is busy, answers that the node has given have not left yet.
+    if !busy {
+        found.same("parked requests", &seen.parked.len(), &broker.parked);
+    }
+    found.same("fetch sessions", &seen.fetch_sessions.len(), &broker.fetch_sessions);
     let put_away = seen.put_away.iter().map(|(name, why)| (name.clone(), &**why)).collect();
     found.same("directories that are put away", &put_away, &broker.put_away);
     let id = held.id;
@@ -166,7 +181,7 @@ fn compare(world: &World, batches: bool) -> Vec<String> {
             None => {}
             Some(NodeKind::Server(process)) => {
                 if let Some(summary) = process.summary() {
-                    compare_server(&mut found, view, node, &summary);
+                    compare_server(&mut found, view, node, &summary, machine.is_busy());
                     if batches {
                         compare_batches(&mut found, view, node, machine);
                     }
