@@ -175,6 +175,8 @@ impl Decider<'_> {
             // It is so already: a retry whose first answer was lost.
             None => partition.clone(),
         };
+        let old = planted("alter_partition_answers_old_isr").then(|| partition.isr.clone());
+        let after = PartitionImage { isr: old.unwrap_or_else(|| after.isr.clone()), ..after };
         PartitionData::default()
             .with_partition_index(asked.partition_index)
             .with_leader_id(messages::BrokerId(after.leader.0))

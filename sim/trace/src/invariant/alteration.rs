@@ -3,7 +3,8 @@
 //! S5: the ISR that a leader counts on (what metadata or an answer told it, and what it has asked for) contains the
 //! controller's, whenever its high watermark moves (KIP-497, KAFKA-8836; `AsyncIsr.tla`). An answer tells what is committed
 //! (S26): a leader may act on it. S13 (b): the controller grants a leader's wish only if it was made against the state that
-//! the change replaces (compare and set on partition and leader epoch, KIP-497).
+//! the change replaces (compare and set on partition and leader epoch, KIP-497); and a reassignment ends only once everybody who
+//! was added is in it (KIP-455).
 //!
 //! Broken, it looks like this: the controller may elect a replica whose copy the leader has not waited for.
 
@@ -62,6 +63,9 @@ impl Alteration {
             return;
         };
         let before = self.newest.insert(partition.clone(), now.clone());
+        if let Some(before) = &before {
+            moved(cx, partition, before, now);
+        }
         let isr: BTreeSet<BrokerId> = now.isr.iter().copied().collect();
         let Some(decided) = self.decided.get_mut(partition) else { return };
         let made =
@@ -92,6 +96,25 @@ impl Alteration {
             sentence,
         );
     }
+}
+
+/// A reassignment ends when everybody who was added is in sync, not before (KIP-455, KAFKA-15665): who is removed is the last
+/// to hold what the new ones lack.
+fn moved(
+    cx: &mut Check<'_>,
+    partition: &TopicPartition,
+    before: &PartitionState,
+    now: &PartitionState,
+) {
+    let ended = before.is_moving() && !now.is_moving();
+    let early = before.adding.iter().find(|id| now.replicas.contains(id) && !now.isr.contains(id));
+    let Some(early) = early.filter(|_| ended) else { return };
+    let sentence = format!(
+        "{partition}: the reassignment ended before broker {early} was in the ISR {:?}",
+        ids(&now.isr)
+    );
+    let subject = format!("move {}", now.partition_epoch);
+    report(cx, InvariantId::MembershipEligible, partition, subject, sentence);
 }
 
 /// An answer must tell what is committed.

@@ -359,7 +359,9 @@ fn leads(
 ) {
     let view = found.view;
     let leads = view.true_leader_in(state).is_some_and(|(leader, _)| takes_part(view, leader));
-    let mut eligible = truth.isr.iter().chain(&truth.elr);
+    // Whoever led last may lead again when nobody is left who certainly has everything.
+    let last = truth.last_known_elr.iter().filter(|_| truth.isr.is_empty() && truth.elr.is_empty());
+    let mut eligible = truth.isr.iter().chain(&truth.elr).chain(last);
     let Some(able) = eligible.find(|id| takes_part(view, **id)).filter(|_| !leads) else { return };
     let what = match truth.leader {
         BrokerId::NONE => format!("there is no leader, and broker {able} could lead"),
