@@ -14,7 +14,9 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
 #[test]
 fn every_scenario_reads_as_it_did() {
-    let lessons = lessons();
+    let mut lessons = lessons();
+    // What is drawn at random is no story, and nobody's change should have to renew it: `nemesis` looks after those.
+    lessons.retain(|lesson| lesson.scenario.nemesis.is_none());
     let told = on_workers(&lessons, |lesson| {
         let scenario = &lesson.scenario;
         let mut world = World::new(scenario, scenario.seed);
