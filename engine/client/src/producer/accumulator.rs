@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use klamm_node::{Because, LeaderEpoch, ProduceRecord, RecordId, Span, Time, Timestamp, TopicPartition, planted};
+use klamm_node::{
+    Because, LeaderEpoch, ProduceRecord, RecordId, Span, Time, Timestamp, TopicPartition, planted,
+};
 use klamm_protocol::{Batch, BatchBuilder, Compression};
 
 /// A batch of one partition, from its first record until its fate is known.

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::event::Word;
-use klamm_node::{BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicId, TopicName,
-    TopicPartition, planted};
+use klamm_node::{
+    BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicId, TopicName,
+    TopicPartition, planted,
+};
 use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use klamm_protocol::kafka::messages::produce_response::PartitionProduceResponse;
 use klamm_protocol::kafka::messages::{

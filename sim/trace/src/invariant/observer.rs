@@ -223,8 +223,10 @@ pub(super) fn replica_of<'a>(
 /// Remembers what a leader's high watermark newly covers.
 pub(super) fn observe_commit(cx: &mut Check<'_>) {
     let EventKind::HighWatermarkMoved { partition, to, .. } = &cx.event.kind else { return };
-    let Some((_, _, replica)) = replica_of(cx.view, cx.event, partition) else { return };
-    if replica.role != ReplicaRole::Leader || cx.view.is_stale(cx.event.node, partition) {
+    let Some((_, state, replica)) = replica_of(cx.view, cx.event, partition) else { return };
+    if replica.role != ReplicaRole::Leader
+        || state.deleted.is_some() && cx.view.is_stale(cx.event.node, partition)
+    {
         return;
     }
     let memory = cx.observer.of(partition);

@@ -597,7 +597,7 @@ impl View {
                 ..
             } => {
                 let (base, last, epoch) = (*base_offset, *last_offset, *leader_epoch);
-                let stale = self.is_stale(node, partition);
+                let stale = *as_leader && self.is_stale(node, partition);
                 let view = self.partition(partition);
                 if *as_leader && !stale {
                     let written = Written { last, crc: *crc, seq, by: broker };
