@@ -114,6 +114,70 @@ pub trait Field {
     }
 }
 
+/// What a parked request waits for. Its first partition is named and the others are counted: this is said of nearly every
+/// fetch of an idle cluster.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Awaits {
+    /// A fetch: so many bytes.
+    Bytes {
+        /// How many at least, of all its partitions together.
+        least: u32,
+        /// The first partition.
+        of: TopicPartition,
+        /// The offset that it reads from.
+        from: Offset,
+        /// How many more partitions it reads.
+        more: u32,
+    },
+    /// A produce with acks=all: the high watermark.
+    HighWatermark {
+        /// The first partition.
+        of: TopicPartition,
+        /// What the high watermark must reach.
+        reaches: Offset,
+        /// How many more partitions it wrote to.
+        more: u32,
+    },
+    /// DeleteRecords: the log start of every live replica.
+    LowWatermark {
+        /// The first partition.
+        of: TopicPartition,
+        /// What the low watermark must reach.
+        reaches: Offset,
+        /// How many more partitions it concerns.
+        more: u32,
+    },
+}
+
+impl Display for Awaits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = match self {
+            Self::Bytes { least, of, from, more } => {
+                write!(f, "{least} bytes of {of} from {from}")?;
+                more
+            }
+            Self::HighWatermark { of, reaches, more } => {
+                write!(f, "{of} high watermark >= {reaches}")?;
+                more
+            }
+            Self::LowWatermark { of, reaches, more } => {
+                write!(f, "{of} low watermark >= {reaches}")?;
+                more
+            }
+        };
+        if *more > 0 {
+            write!(f, ", and {more} more")?;
+        }
+        Ok(())
+    }
+}
+
+impl Field for Awaits {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
 /// A list that the text form leaves out while it is empty: most partitions have no eligible leaders beside their ISR, and
 /// are not being reassigned.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 //! Followers take the leader's log start over from its fetch responses, and say theirs in their next fetch: so an answer
 //! takes a fetch from each follower, and means that no replica that could be elected still shows what was deleted.
 
-use klamm_node::{BrokerId, Context, EventKind, Offset, Span, TopicPartition};
+use klamm_node::{Awaits, BrokerId, Context, EventKind, Offset, Span, TopicPartition};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::delete_records_response::{
@@ -14,6 +14,7 @@ use klamm_protocol::kafka::messages::delete_records_response::{
 };
 use klamm_protocol::kafka::messages::{DeleteRecordsRequest, DeleteRecordsResponse, ResponseKind};
 
+use super::fetch::count;
 use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::partition::Partition;
@@ -142,18 +143,18 @@ impl Replicas {
         if deletion.pending.is_empty() {
             out.push(deletion.finished(token));
         } else {
-            let each = deletion.pending.iter().map(|pending| {
-                let name = image::partition_name(image, pending.key);
-                format!("{name} low watermark >= {}", pending.required)
-            });
-            cx.observe(EventKind::RequestParked {
-                connection: token.connection,
-                api_key: token.api_key,
-                correlation_id: token.correlation_id,
-                awaits: each.collect::<Vec<_>>().join(", "),
-            });
+            if let [first, others @ ..] = &deletion.pending[..] {
+                let of = image::partition_name(image, first.key);
+                let more = count(others.len());
+                cx.observe(EventKind::RequestParked {
+                    connection: token.connection,
+                    api_key: token.api_key,
+                    correlation_id: token.correlation_id,
+                    awaits: Awaits::LowWatermark { of, reaches: first.required, more },
+                });
+            }
             let deadline = cx.now + Span::from_wire_millis(i64::from(request.timeout_ms));
-            let awaited = Awaited::DeleteRecords(deletion);
+            let awaited = Awaited::DeleteRecords(Box::new(deletion));
             self.parked.park(ParkedRequest { token, deadline, awaited });
         }
         // Fetches that waited at an offset which is gone now.

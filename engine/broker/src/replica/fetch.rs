@@ -6,12 +6,11 @@
 //!
 //! Simplified: read-committed reads are bounded by the high watermark, since there are no transactions yet.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use klamm_node::{
-    BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, TopicPartition,
-    planted,
+    Awaits, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time,
+    TopicPartition, planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
@@ -29,9 +28,6 @@ use super::read::{Asker, PartitionRead, ReadAsk};
 use super::session::{FetchItem, ReadResult, SessionUse, TopicRef};
 use super::throttle::Side;
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
-
-/// How many partitions a parked fetch names in its event.
-const NAMED_POSITIONS: usize = 3;
 
 /// A fetch, taken apart; parked as it is when it has to wait.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,25 +62,22 @@ impl ParkedFetch {
         self.items.iter().filter_map(|item| item.key)
     }
 
-    /// What it waits for, in words.
-    fn awaits(&self, image: &Image) -> String {
-        // One buffer: this is said of nearly every fetch of an idle cluster.
-        let mut text = String::with_capacity(96);
-        let mut say = |part: std::fmt::Arguments<'_>| {
-            text.write_fmt(part).expect("a string takes everything");
-        };
-        say(format_args!("{} bytes of ", self.min_bytes));
-        let named =
-            self.items.iter().take(NAMED_POSITIONS).filter_map(|item| Some((item.key?, item)));
-        for (at, (key, item)) in named.enumerate() {
-            let (comma, name) = (if at > 0 { ", " } else { "" }, image::partition_name(image, key));
-            say(format_args!("{comma}{name} from {}", item.ask.offset));
-        }
-        if self.items.len() > NAMED_POSITIONS {
-            text.push_str(", ...");
-        }
-        text
+    /// What it waits for. A fetch that knows none of its partitions waits for nothing and is never parked.
+    fn awaits(&self, image: &Image) -> Option<Awaits> {
+        let mut known = self.items.iter().filter_map(|item| Some((item.key?, item.ask.offset)));
+        let (key, from) = known.next()?;
+        Some(Awaits::Bytes {
+            least: count(self.min_bytes),
+            of: image::partition_name(image, key),
+            from,
+            more: count(known.count()),
+        })
     }
+}
+
+/// A number of things in an event.
+pub(super) fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn size(bytes: i32) -> usize {
@@ -199,16 +192,19 @@ impl Replicas {
             let response = self.answer(cx, image, token, &fetch, outcome.reads);
             out.push(reply(token, response));
         } else {
-            cx.observe(EventKind::RequestParked {
-                connection: token.connection,
-                api_key: token.api_key,
-                correlation_id: token.correlation_id,
-                awaits: fetch.awaits(image),
-            });
+            if let Some(awaits) = fetch.awaits(image) {
+                cx.observe(EventKind::RequestParked {
+                    connection: token.connection,
+                    api_key: token.api_key,
+                    correlation_id: token.correlation_id,
+                    awaits,
+                });
+            }
             let unknown = outcome.reads.iter().enumerate().filter(|(_, read)| read.is_err());
             fetch.unknown = unknown.map(|(at, _)| at).collect();
             let deadline = cx.now + max_wait;
-            self.parked.park(ParkedRequest { token, deadline, awaited: Awaited::Fetch(fetch) });
+            let awaited = Awaited::Fetch(Box::new(fetch));
+            self.parked.park(ParkedRequest { token, deadline, awaited });
         }
         self.settle(cx, image, &touched, out);
     }

@@ -373,7 +373,7 @@ impl Replicas {
         let (outcome, reply) = match awaited {
             Awaited::Produce(produce) => {
                 let outcome = produce::outcome(&produce, timed_out);
-                (Some(outcome), produce::finished(image, token, produce))
+                (Some(outcome), produce::finished(image, token, *produce))
             }
             Awaited::Fetch(fetch) => self.finish_fetch(cx, image, token, &fetch),
             Awaited::DeleteRecords(deletion) => {

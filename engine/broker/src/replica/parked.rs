@@ -17,15 +17,15 @@ use super::produce::ParkedProduce;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ParkedId(u64);
 
-/// What a request waits for.
+/// What a request waits for. Boxed, because it is moved about while it is looked at.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Awaited {
     /// acks=all: the high watermark of each of its partitions.
-    Produce(ParkedProduce),
+    Produce(Box<ParkedProduce>),
     /// A long poll: bytes.
-    Fetch(ParkedFetch),
+    Fetch(Box<ParkedFetch>),
     /// DeleteRecords: the low watermark of each of its partitions.
-    DeleteRecords(ParkedDeletion),
+    DeleteRecords(Box<ParkedDeletion>),
     /// Nothing: what stands in for it while it is being looked at.
     Nothing,
 }
@@ -114,9 +114,9 @@ impl Awaited {
     /// put into the index is what is taken out.
     fn partitions(&self) -> impl Iterator<Item = PartitionKey> {
         let (produce, fetch, deletion) = match self {
-            Self::Produce(produce) => (Some(produce), None, None),
-            Self::Fetch(fetch) => (None, Some(fetch), None),
-            Self::DeleteRecords(deletion) => (None, None, Some(deletion)),
+            Self::Produce(produce) => (Some(&**produce), None, None),
+            Self::Fetch(fetch) => (None, Some(&**fetch), None),
+            Self::DeleteRecords(deletion) => (None, None, Some(&**deletion)),
             Self::Nothing => (None, None, None),
         };
         let produced = produce.into_iter().flat_map(ParkedProduce::partitions);

@@ -5,7 +5,7 @@
 //! not lead.
 
 use bytes::Bytes;
-use klamm_node::{Context, EventKind, Offset, Span, TopicPartition, planted};
+use klamm_node::{Awaits, CloseReason, Context, EventKind, Offset, Span, TopicPartition, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::{InvalidBatch, ProduceRules, TimestampType, validate_from_client};
 use klamm_protocol::channel::RequestToken;
@@ -17,11 +17,11 @@ use klamm_protocol::kafka::messages::produce_response::{
 use klamm_protocol::kafka::messages::{ProduceRequest, ProduceResponse, ResponseKind};
 use klamm_storage::{AppendError, Sequence};
 
+use super::fetch::count;
 use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::partition::Partition;
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
-use klamm_node::CloseReason;
 
 /// Who must have the records before the producer hears of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,12 +99,12 @@ impl ParkedProduce {
         self.pending.iter().map(|pending| pending.key)
     }
 
-    /// What it waits for, in words.
-    fn awaits(&self, name: impl Fn(PartitionKey) -> String) -> String {
-        let open = self.pending.iter().filter(|pending| !pending.settled);
-        let each: Vec<_> =
-            open.map(|p| format!("{} high watermark >= {}", name(p.key), p.required)).collect();
-        each.join(", ")
+    /// What it waits for, if it does.
+    fn awaits(&self, image: &Image) -> Option<Awaits> {
+        let mut open = self.pending.iter().filter(|pending| !pending.settled);
+        let first = open.next()?;
+        let of = image::partition_name(image, first.key);
+        Some(Awaits::HighWatermark { of, reaches: first.required, more: count(open.count()) })
     }
 
     fn settle(&mut self, index: usize, code: ErrorCode, image: &Image) {
@@ -272,15 +272,17 @@ impl Replicas {
             out.push(finished(image, token, produce));
             return;
         }
-        let name = |key| self.partitions.get(&key).map_or_else(String::new, |p| p.name.to_string());
-        cx.observe(EventKind::RequestParked {
-            connection: token.connection,
-            api_key: token.api_key,
-            correlation_id: token.correlation_id,
-            awaits: produce.awaits(name),
-        });
+        if let Some(awaits) = produce.awaits(image) {
+            cx.observe(EventKind::RequestParked {
+                connection: token.connection,
+                api_key: token.api_key,
+                correlation_id: token.correlation_id,
+                awaits,
+            });
+        }
         let deadline = cx.now + timeout;
-        self.parked.park(ParkedRequest { token, deadline, awaited: Awaited::Produce(produce) });
+        let awaited = Awaited::Produce(Box::new(produce));
+        self.parked.park(ParkedRequest { token, deadline, awaited });
     }
 
     /// Looks at each open partition of a produce again; true when none is open any more.

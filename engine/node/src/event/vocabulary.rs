@@ -1,9 +1,9 @@
 //! Every kind of event, declared once.
 
 use super::{
-    BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize, EventInfo, Field,
-    FrameRole, IfAny, Incarnation, IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch,
-    RecordId, Room, Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
+    Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
+    EventInfo, Field, FrameRole, IfAny, Incarnation, IncarnationId, LeaderEpoch, NodeId, Offset,
+    PartitionEpoch, RecordId, Room, Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
@@ -667,7 +667,7 @@ vocabulary! {
             /// Its correlation id.
             correlation_id: CorrelationId,
             /// What it waits for.
-            awaits: String,
+            awaits: Awaits,
         }
         /// A waiting request ended otherwise than by what it waited for. Of one that got what it waited for (a fetch also when
         /// its time was up) the `FrameSent` of its response says enough.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation, IncarnationId,
-    LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
+    Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
     TopicPartition,
 };
 
@@ -83,7 +83,7 @@ pub struct NodeView {
     /// Kafka's broker state; empty for others.
     pub broker_state: Word,
     /// Requests that wait.
-    pub parked: BTreeMap<(ConnectionId, CorrelationId), String>,
+    pub parked: BTreeMap<(ConnectionId, CorrelationId), Awaits>,
     /// The fetchers that it remembers as a broker (KIP-227): the following broker of each session, -1 for a client.
     pub fetch_sessions: BTreeMap<i32, BrokerId>,
     /// Directories of replicas that it has put away as a broker, each with the word for why. Not known of a process that
