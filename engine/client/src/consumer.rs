@@ -31,7 +31,7 @@ use klamm_node::config::ConsumerConfig;
 use klamm_node::event::Word;
 use klamm_node::{
     BrokerId, Command, Context, Endpoint, EventKind, Input, LeaderEpoch, Node, Offset, StartFrom,
-    Time, TopicName, TopicPartition,
+    Time, TopicId, TopicName, TopicPartition,
 };
 use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
 use klamm_protocol::{Completed, ErrorCode, RpcError};
@@ -39,7 +39,7 @@ use klamm_protocol::{Completed, ErrorCode, RpcError};
 use self::fetch::{BrokerFetch, FetchAsk};
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
-use crate::metadata::{Leader, Metadata};
+use crate::metadata::{Leader, Metadata, Topic};
 use crate::producer::shows_stale_metadata;
 use crate::summary::{ClientSummary, ConsumerPosition};
 
@@ -198,11 +198,23 @@ impl Consumer {
         let mut wake: Option<Time> = None;
         let mut sooner = |at: Time| wake = Some(wake.map_or(at, |known| known.min(at)));
         let mut leaderless = false;
+        // They come topic by topic, and every input gets here.
+        let mut topic: Option<(&TopicName, Option<&Topic>)> = None;
         for (partition, assigned) in &mut self.partitions {
             if assigned.busy || matches!(assigned.state, State::Stopped(_)) {
                 continue;
             }
-            let Some((leader, to)) = self.core.metadata.leader(partition) else {
+            let known = match topic {
+                Some((name, known)) if *name == partition.topic => known,
+                Some(_) | None => {
+                    let known = self.core.metadata.topic(&partition.topic);
+                    topic = Some((&partition.topic, known));
+                    known
+                }
+            };
+            let leader =
+                known.and_then(|known| self.core.metadata.leader_of(known, partition.partition));
+            let Some((leader, to)) = leader else {
                 leaderless = true;
                 continue;
             };
@@ -227,7 +239,7 @@ impl Consumer {
                     continue;
                 }
                 let ask = FetchAsk {
-                    topic: self.core.metadata.topic_id(&partition.topic),
+                    topic: known.map_or(TopicId::ZERO, |known| known.id),
                     offset: position.offset,
                     leader_epoch: leader.epoch,
                     turn: assigned.turn,

@@ -29,8 +29,8 @@ impl Leader {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Topic {
-    id: TopicId,
+pub(crate) struct Topic {
+    pub(crate) id: TopicId,
     /// How many partitions there are, as far as is known; 0 while the topic is unknown.
     count: i32,
     leaders: BTreeMap<i32, Leader>,
@@ -309,8 +309,18 @@ impl Metadata {
 
     /// The leader of a partition and where it is; none while there is no leader.
     pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<(Leader, &Endpoint)> {
-        let leader = *self.topics.get(&partition.topic)?.leaders.get(&partition.partition)?;
+        self.leader_of(self.topic(&partition.topic)?, partition.partition)
+    }
+
+    /// As [`Self::leader`], of a topic that was looked up already.
+    pub(crate) fn leader_of(&self, topic: &Topic, partition: i32) -> Option<(Leader, &Endpoint)> {
+        let leader = *topic.leaders.get(&partition)?;
         self.brokers.get(&leader.id).map(|endpoint| (leader, endpoint))
+    }
+
+    /// What is known of a topic: for those who ask about many of its partitions in a row.
+    pub(crate) fn topic(&self, topic: &TopicName) -> Option<&Topic> {
+        self.topics.get(topic)
     }
 
     pub(crate) fn topic_id(&self, topic: &TopicName) -> TopicId {
