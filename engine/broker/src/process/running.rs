@@ -307,11 +307,20 @@ impl Running {
     }
 
     fn received(&mut self, cx: &mut Context<'_>, connection: ConnectionId, bytes: &Bytes) {
-        // Each pool takes what is on its own connections and leaves the rest alone.
-        self.server.received(cx, connection, bytes);
+        // Each pool takes what is on its own connections and leaves the rest alone. Most of it is on the server's, then
+        // on the fetchers'.
+        if self.server.owns(connection) {
+            self.server.received(cx, connection, bytes);
+            return;
+        }
+        if let Some(broker) = &mut self.broker
+            && let Some(pool) = broker.to_leaders.iter_mut().find(|pool| pool.owns(connection))
+        {
+            pool.received(cx, connection, bytes);
+            return;
+        }
         self.to_quorum.received(cx, connection, bytes);
         if let Some(broker) = &mut self.broker {
-            broker.to_leaders.iter_mut().for_each(|pool| pool.received(cx, connection, bytes));
             broker.to_controller.client().received(cx, connection, bytes);
             broker.alter_partition.client().received(cx, connection, bytes);
             broker.forwarding.client().received(cx, connection, bytes);
