@@ -1,5 +1,7 @@
 //! Situations of a consumer before a scripted cluster.
 
+mod fetching;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
