@@ -107,6 +107,7 @@ impl Decider<'_> {
         members: &[Member],
     ) -> Result<(), ErrorCode> {
         let require = |holds: bool, error: ErrorCode| holds.then_some(()).ok_or(error);
+        require(!planted("alter_partition_always_fails"), ErrorCode::UNKNOWN_SERVER_ERROR)?;
         let leader_epoch = partition.leader_epoch.0;
         let partition_epoch = partition.partition_epoch.0;
         // A leader that knows more than this controller has heard of a newer one.
