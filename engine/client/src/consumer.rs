@@ -265,9 +265,16 @@ impl Consumer {
             }
         }
         for (to, asks) in fetches {
+            let failed_before = self.core.unreachable.get(&to).copied();
             match self.core.ready(cx, &to) {
                 Ok(()) => self.fetch(cx, to, asks),
-                Err(retry) => retry.into_iter().for_each(&mut sooner),
+                Err(retry) => {
+                    retry.into_iter().for_each(&mut sooner);
+                    // One more connect has failed: whoever was sent there asks the leader again, at once.
+                    if retry.is_some() && retry != failed_before && self.turn_back(cx, &asks) {
+                        sooner(cx.now);
+                    }
+                }
             }
         }
         self.wake = wake;

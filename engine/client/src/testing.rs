@@ -36,6 +36,8 @@ pub(crate) struct Lab<N> {
     pub leaders: BTreeMap<TopicPartition, (i32, i32)>,
     /// Brokers that refuse connections.
     pub down: BTreeSet<i32>,
+    /// Brokers that refuse connections and are alive as far as metadata says.
+    pub unreachable: BTreeSet<i32>,
     /// APIs that the brokers do not know.
     pub unknown: BTreeSet<i16>,
     pub events: Vec<EventKind>,
@@ -69,6 +71,7 @@ impl<N: Node> Lab<N> {
             now: Time(1_000_000),
             leaders: BTreeMap::new(),
             down: BTreeSet::new(),
+            unreachable: BTreeSet::new(),
             unknown: BTreeSet::new(),
             events: Vec::new(),
             halted: false,
@@ -119,7 +122,7 @@ impl<N: Node> Lab<N> {
         match effect {
             Effect::Connect { connection, to } => {
                 let broker = (1..=3).find(|id| at(*id) == to).expect("a broker of the lab");
-                if self.down.contains(&broker) {
+                if self.down.contains(&broker) || self.unreachable.contains(&broker) {
                     let reason = CloseReason::Refused;
                     return inputs.push_back(Input::Closed { connection, reason });
                 }

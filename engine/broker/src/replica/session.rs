@@ -299,8 +299,12 @@ impl Sessions {
         reads: &[ReadResult],
         chosen: &mut Vec<bool>,
     ) -> Result<(), ErrorCode> {
-        let session = self.sessions.get_mut(&id).filter(|session| session.epoch == epoch);
-        let Some(session) = session else { return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH) };
+        // A session that lost its place while the request waited: this answer is still one of it, and tells everything.
+        // The next request will hear that it is gone.
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        if session.epoch != epoch {
+            return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        }
         let mut moved = false;
         for (told, read) in session.told.iter_mut().zip(reads) {
             let now = Told::by(read);

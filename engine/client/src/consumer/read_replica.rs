@@ -5,7 +5,29 @@
 
 use klamm_node::{BrokerId, Context, EventKind, Time, TopicPartition};
 
-use super::Assigned;
+use super::fetch::FetchAsk;
+use super::{Assigned, Consumer};
+
+impl Consumer {
+    /// A broker can't be reached: the partitions that a leader sent there are read from their leaders again. True if there
+    /// are any.
+    pub(super) fn turn_back(
+        &mut self,
+        cx: &mut Context<'_>,
+        asks: &[(TopicPartition, FetchAsk)],
+    ) -> bool {
+        let mut any = false;
+        for (partition, _) in asks {
+            if let Some(assigned) = self.partitions.get_mut(partition)
+                && assigned.preferred.is_some()
+            {
+                assigned.prefer(cx, partition, None, "unreachable");
+                any = true;
+            }
+        }
+        any
+    }
+}
 
 impl Assigned {
     /// The replica to read from besides the leader, if there is one and it is not too old.

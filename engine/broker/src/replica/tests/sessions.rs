@@ -430,6 +430,22 @@ fn an_answer_that_comes_out_of_order_is_none() {
 }
 
 #[test]
+fn a_fetch_that_waits_while_its_session_is_evicted_is_answered_and_the_next_is_not() {
+    let mut table = Table::new(&[("max.incremental.fetch.session.cache.slots", "1")]);
+    table.topic(3, 2);
+    let all = [((3, 0), 0), ((3, 1), 0)];
+    let id = table.fetch(request(0, 0, &all, &[]), 17).session_id;
+    let waiting = table.ask(request(id, 1, &[], &[]).with_max_wait_ms(500), 17);
+    let follower = ReplicaState::default().with_replica_id(7.into()).with_replica_epoch(-1);
+    table.fetch(request(0, 0, &all, &[]).with_replica_state(follower), 17);
+    table.produce((3, 1), 1);
+    let answer = table.answers.remove(&waiting).expect("there is something");
+    assert_eq!((answer.error_code, answer.session_id, places(&answer)), (0, id, vec![0, 1]));
+    let next = table.fetch(request(id, 2, &[], &[]), 17);
+    assert_eq!(ErrorCode(next.error_code), ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+}
+
+#[test]
 fn a_parked_fetch_of_a_session_waits_for_all_of_its_partitions() {
     let mut table = Table::new(&[]);
     table.topic(3, 3);

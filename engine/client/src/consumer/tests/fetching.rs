@@ -188,6 +188,20 @@ fn a_replica_that_fails_is_left_for_the_leader() {
 }
 
 #[test]
+fn a_replica_that_can_not_be_reached_does_not_keep_its_reader() {
+    let mut lab = lab(&[("client.rack", "b")]);
+    assign(&mut lab, 0, StartFrom::Offset(Offset(3)));
+    let at_leader = lab.next_request().expect("fetch");
+    // Its process is gone, and neither the leader nor the metadata say so yet.
+    lab.unreachable.insert(2);
+    let response = answer(&at_leader, |data| data.with_preferred_read_replica(2.into()));
+    lab.reply(&at_leader, Some(&response));
+    lab.advance(Span::millis(1));
+    let back = lab.next_request().expect("the leader is asked again");
+    assert_eq!((back.broker, asked(&back)), (1, vec![(0, 3, 0, -1)]));
+}
+
+#[test]
 fn a_new_leader_may_know_a_closer_one() {
     let (mut lab, there) = sent_away();
     lab.lead("orders", 0, 3, 1);
