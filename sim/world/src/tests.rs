@@ -13,6 +13,7 @@ use klamm_trace::{Keep, NodeInfo, NodeKind as Kind, NodeTable, Recorder, TraceHe
 use crate::{Blueprint, Lab, MachineSpec, NodeKind, Verb};
 
 mod determinism;
+mod disturbances;
 mod faults;
 mod kernel;
 mod scenario;

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use klamm_node::{BrokerId, EventKind, LeaderEpoch, PartitionEpoch, TopicPartition};
+use klamm_node::{BrokerId, EventKind, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
 
 use super::observer::replica_of;
 use super::{Check, Finding, InvariantId, Severity};
@@ -27,6 +27,8 @@ pub(super) struct Alteration {
     wishes: BTreeMap<TopicPartition, BTreeSet<Wish>>,
     decided: BTreeMap<TopicPartition, VecDeque<Decision>>,
     newest: BTreeMap<TopicPartition, PartitionState>,
+    /// The controller that was activated last.
+    active: Option<NodeId>,
 }
 
 impl Alteration {
@@ -38,7 +40,13 @@ impl Alteration {
                 self.wishes.entry(partition.clone()).or_default().insert(wish);
             }
             // What the controllers before had not committed is forgotten.
-            EventKind::ControllerActivated { .. } => self.decided.clear(),
+            EventKind::ControllerActivated { .. } => {
+                self.decided.clear();
+                self.active = Some(cx.event.node);
+            }
+            // One that was deposed and has not heard of it decides on, and nothing of that is ever committed.
+            EventKind::PartitionChangeDecided { .. }
+                if self.active.is_some_and(|active| active != cx.event.node) => {}
             EventKind::PartitionChangeDecided { partition, leader, isr, reason, .. } => {
                 let asked = reason == "alter-partition";
                 let decision = (*leader, isr.iter().copied().collect(), asked);

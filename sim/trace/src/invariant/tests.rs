@@ -157,6 +157,36 @@ fn s1_explains_an_unclean_election() {
 }
 
 #[test]
+fn what_a_deposed_controller_decides_is_no_decision() {
+    let mut story = Story::begun();
+    story.partition(1, 0, 1, &[1]);
+    let decided = |reason: &'static str| EventKind::PartitionChangeDecided {
+        partition: orders(),
+        leader: BrokerId(1),
+        isr: vec![BrokerId(1), BrokerId(2)],
+        elr: IfAny::default(),
+        reason: reason.into(),
+    };
+    story.at(node(3002), EventKind::ControllerActivated { epoch: LeaderEpoch(2) });
+    story.at(
+        node(1),
+        EventKind::IsrProposed {
+            partition: orders(),
+            isr: vec![BrokerId(1), BrokerId(2)],
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(1),
+            reason: "caught-up".into(),
+        },
+    );
+    story.at(node(3001), decided("alter-partition"));
+    story.at(node(3002), decided("alter-partition"));
+    story.partition(1, 0, 2, &[1, 2]);
+    story.at(node(3002), decided("reassignment"));
+    story.partition(1, 0, 3, &[1, 2]);
+    story.violates(&[]);
+}
+
+#[test]
 fn acks_0_records_that_never_arrived_are_a_permitted_loss() {
     let mut story = Story::begun();
     story.sent(1, 1, 70);

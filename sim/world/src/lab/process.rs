@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use klamm_node::{
-    CloseReason, Command, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input, Node, NodeId,
-    Output, Seq, Span, Time,
+    CloseReason, Command, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input,
+    Node, NodeId, Output, Seq, Span, Time,
 };
 use klamm_scenario::model::DiskFault;
 use xxhash_rust::xxh3::xxh3_64;

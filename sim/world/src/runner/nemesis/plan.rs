@@ -249,10 +249,20 @@ impl Sight<'_> {
     }
 
     fn pair(&self, dice: &mut Stream) -> Option<Plan> {
-        let one = self.any_server(dice)?;
-        let mut others = self.servers();
-        others.retain(|other| *other != one);
-        let other = self.pick(dice, &others)?;
+        // Two who speak to each other: a follower with its leader, a broker with the active controller.
+        let node = |id: &BrokerId| self.table.node_of(*id);
+        let mut pairs: Vec<(NodeId, NodeId)> = Vec::new();
+        for (_, truth) in self.truths() {
+            let Some(leader) = node(&truth.leader) else { continue };
+            let replicas = truth.replicas.iter().filter_map(node);
+            pairs.extend(replicas.filter(|other| *other != leader).map(|other| (leader, other)));
+        }
+        if let Some(active) = self.active_controller() {
+            let brokers = self.servers().into_iter().filter(|node| self.is_broker(*node));
+            pairs.extend(brokers.map(|broker| (active, broker)));
+        }
+        pairs.retain(|(one, other)| self.is_free(*one) && self.is_free(*other));
+        let (one, other) = *pairs.get(dice.index(pairs.len()))?;
         self.cut(&[one], &[other], dice.per_million(500_000))
     }
 
@@ -294,18 +304,24 @@ impl Sight<'_> {
         (!ring.onset.is_empty()).then_some(ring)
     }
 
-    /// Up to three servers lose half of the others, one after the other, and get them back in another order.
+    fn active_controller(&self) -> Option<NodeId> {
+        self.view.active_controller().and_then(|(id, _)| self.table.node_of(id))
+    }
+
+    /// Up to three servers lose the others, one after the other, and get them back in another order.
     fn swizzle(&self, dice: &mut Stream, lasting: Span) -> Option<Plan> {
+        // The idle controllers hear nobody who would miss them.
+        let active = self.active_controller();
         let mut servers = self.servers();
+        servers.retain(|node| self.is_broker(*node) || active == Some(*node));
         dice.shuffle(&mut servers);
         let (victims, others) = servers.split_at(servers.len().min(3));
-        let half = others.get(..others.len().div_ceil(2))?;
         let mut order: Vec<u64> = (0..victims.len() as u64).collect();
         dice.shuffle(&mut order);
         let beat = Span(lasting.0 / (2 * victims.len() as u64 + 1));
         let mut swizzle = Plan::default();
         for (at, victim) in (0..).zip(victims) {
-            let cut = self.cut(&[*victim], half, true)?;
+            let cut = self.cut(&[*victim], others, true)?;
             match at {
                 0 => swizzle.onset = cut.onset,
                 _ => swizzle.stages.push((beat.times(at), cut.onset)),
