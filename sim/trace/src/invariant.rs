@@ -125,7 +125,7 @@ impl Invariants {
         self.topic_identity.check(&mut cx);
         self.listed_offsets.check(&mut cx);
         self.quorum_service.check(&mut cx);
-        self.liveness.check(&mut cx);
+        self.liveness.check(&cx);
     }
 
     /// Checks liveness (L1–L10) at a quiet moment; false if the moment is not quiet, and nothing was checked.

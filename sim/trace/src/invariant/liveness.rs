@@ -65,7 +65,7 @@ pub(super) struct Liveness {
 
 impl Liveness {
     #[expect(clippy::wildcard_enum_match_arm, reason = "no other event tells of unrest")]
-    pub(super) fn check(&mut self, cx: &mut Check<'_>) {
+    pub(super) fn check(&mut self, cx: &Check<'_>) {
         let (now, node) = (cx.event.time, cx.event.node);
         match &cx.event.kind {
             EventKind::NodeStarted { .. }
@@ -94,10 +94,10 @@ impl Liveness {
             EventKind::QuorumRoleChanged { epoch, .. } if *epoch > self.epoch.0 => {
                 self.epoch = (*epoch, now);
             }
-            EventKind::PartitionChanged { partition, .. } => {
-                if cx.view.truth(partition).is_some_and(|truth| truth.seq == cx.event.seq) {
-                    self.changed.insert(partition.clone(), now);
-                }
+            EventKind::PartitionChanged { partition, .. }
+                if cx.view.truth(partition).is_some_and(|truth| truth.seq == cx.event.seq) =>
+            {
+                self.changed.insert(partition.clone(), now);
             }
             EventKind::IsrProposed { partition, .. } => {
                 self.proposed.insert((partition.clone(), node), now);

@@ -33,8 +33,6 @@ struct Leading {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct QuorumService {
-    /// Which nodes are voters; empty before the first event.
-    voters: Vec<bool>,
     leading: BTreeMap<NodeId, Leading>,
     /// Fetches of voters on their way, by their `FrameSent`.
     fetches: BTreeMap<Seq, NodeId>,
@@ -52,11 +50,11 @@ impl QuorumService {
         let (node, now) = (cx.event.node, cx.event.time);
         match &cx.event.kind {
             EventKind::FrameSent { to, role: FrameRole::Request, api_key, .. }
-                if FETCHES.contains(api_key) =>
+                if FETCHES.contains(api_key)
+                    && is_voter(cx.view, node)
+                    && is_voter(cx.view, *to) =>
             {
-                if self.is_voter(cx.view, node) && self.is_voter(cx.view, *to) {
-                    self.fetches.insert(cx.event.seq, node);
-                }
+                self.fetches.insert(cx.event.seq, node);
             }
             EventKind::FrameDelivered { frame } if !self.fetches.is_empty() => {
                 if let Some(voter) = self.fetches.remove(frame)
@@ -131,13 +129,6 @@ impl QuorumService {
         }
     }
 
-    fn is_voter(&mut self, view: &View, node: NodeId) -> bool {
-        if self.voters.is_empty() {
-            self.voters = view.table.iter().map(|(_, info)| info.kind.is_controller()).collect();
-        }
-        self.voters.get(usize::from(node.0)).copied().unwrap_or(false)
-    }
-
     /// (e) at something that a leader does.
     fn serves(&self, cx: &mut Check<'_>) {
         let node = cx.event.node;
@@ -176,6 +167,10 @@ impl QuorumService {
             report(cx, Severity::Red, format!("f {node} {start}"), &what);
         }
     }
+}
+
+fn is_voter(view: &View, node: NodeId) -> bool {
+    view.table.get(node).is_some_and(|info| info.kind.is_controller())
 }
 
 /// (f): a snapshot ends where a batch ends.

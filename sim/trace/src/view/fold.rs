@@ -304,13 +304,12 @@ impl View {
                     self.quorum.active = None;
                 }
             }
+            // An election that nobody allowed excuses nothing.
             EventKind::PartitionChangeDecided { partition, leader, reason, .. }
-                if reason == "unclean-election" || reason == "last-known-leader" =>
+                if reason == "last-known-leader"
+                    || reason == "unclean-election" && self.unclean_allowed(&partition.topic) =>
             {
-                // An election that nobody allowed excuses nothing.
-                if reason == "last-known-leader" || self.unclean_allowed(&partition.topic) {
-                    self.partition(partition).unclean.push((event.seq, *leader));
-                }
+                self.partition(partition).unclean.push((event.seq, *leader));
             }
             _ => {}
         }
@@ -452,8 +451,15 @@ impl View {
     /// A node's image has a state of a partition.
     fn believes(&mut self, id: NodeId, partition: &TopicPartition, state: PartitionState) {
         let epoch = state.partition_epoch;
-        self.node(id).beliefs.insert(partition.clone(), state);
         let broker = self.table.broker_of(id);
+        let view = self.partition(partition);
+        // A leader forgets who is no replica any more.
+        if let Some(replica) = broker.and_then(|broker| view.replicas.get_mut(&broker))
+            && replica.followers.keys().any(|follower| !state.replicas.contains(follower))
+        {
+            replica.followers.retain(|follower, _| state.replicas.contains(follower));
+        }
+        self.node(id).beliefs.insert(partition.clone(), state);
         let view = self.partition(partition);
         // A leader that learns of a newer state than it was answered withdraws what it asked for.
         if let Some(replica) = broker.and_then(|broker| view.replicas.get_mut(&broker))
@@ -528,9 +534,12 @@ impl View {
             EventKind::LeadershipTaken { partition, leader_epoch, start } => {
                 let replica = self.replica(node, partition);
                 replica.settle(*start, seq);
+                // A leader that leads on in another epoch goes on with what it knows of its followers.
+                if replica.role != ReplicaRole::Leader {
+                    replica.followers.clear();
+                }
                 (replica.role, replica.since) = (ReplicaRole::Leader, seq);
                 (replica.leader, replica.leader_epoch) = (broker, *leader_epoch);
-                replica.followers.clear();
                 replica.proposed = None;
             }
             EventKind::FollowingStarted { partition, leader, leader_epoch, log_end } => {
