@@ -216,8 +216,12 @@ mod tests {
 
     #[test]
     fn a_client_within_its_quota_never_waits() {
-        let steady: Vec<_> = (0..60).map(|n| (n * 1_000, 1_000)).collect();
+        let steady: Vec<_> = (0..60).map(|n| (n * 1_000, 900)).collect();
         assert!(waits(1_000.0, &steady).iter().all(|wait| *wait == 0));
+        // Who sends exactly its quota at the very beginning of each window is a tenth above it: 11 windows' bytes in 10
+        // seconds. Kafka counts so too.
+        let exact: Vec<_> = (0..11).map(|n| (n * 1_000, 1_000)).collect();
+        assert_eq!(waits(1_000.0, &exact)[9..], [0, 1_000]);
     }
 
     /// 10 windows of a second count before the first is over: 10 kB pass at once, and what is beyond is to be waited for.
@@ -225,7 +229,8 @@ mod tests {
     fn a_burst_waits_until_its_rate_is_down_to_the_quota() {
         assert_eq!(waits(1_000.0, &[(0, 10_000)]), [0]);
         assert_eq!(waits(1_000.0, &[(0, 12_000)]), [2_000]);
-        assert_eq!(waits(1_000.0, &[(0, 12_000), (2_000, 1_000)]), [2_000, 1_000]);
+        // No less than 10 seconds count, so that what came at once is not paid back at once.
+        assert_eq!(waits(1_000.0, &[(0, 12_000), (2_000, 1_000)]), [2_000, 3_000]);
         // A client that waits as it is told goes on at its quota.
         let mut now = 0;
         let mut sent = 0;
