@@ -86,6 +86,8 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::UnregisterBroker, "UnregisterBroker", 0, 0, BC),
     row(ApiKey::AllocateProducerIds, "AllocateProducerIds", 0, 0, C),
     row(ApiKey::DescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, B),
+    row(ApiKey::AddRaftVoter, "AddRaftVoter", 0, 0, BC),
+    row(ApiKey::RemoveRaftVoter, "RemoveRaftVoter", 0, 0, BC),
 ];
 
 impl ApiInfo {

@@ -16,7 +16,7 @@ use crate::role::Role;
 
 impl Raft {
     pub(crate) fn handle_describe(
-        &mut self,
+        &self,
         cx: &Context<'_>,
         token: RequestToken,
         request: &DescribeQuorumRequest,

@@ -33,7 +33,7 @@
 //!
 //! Follows KIP-595 (quorum), KIP-630 (snapshots), KIP-631 (controller log), KIP-836 (observers), KIP-996 (pre-vote),
 //! KIP-1166 (high watermark in fetches), KIP-1219 (sizes of fetches). Deliberately absent, with the door it comes through:
-//! *dynamic voters* (KIP-853): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as
+//! *dynamic voters* (KIP-853; the requests are answered as a quorum without them answers): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as
 //! part of a voter's identity (Z38: until then a voter that returns with an empty disk is taken for the old one, as in Kafka
 //! with a static quorum).
 
@@ -60,6 +60,7 @@ mod snapshots;
 mod tenure;
 mod transitions;
 mod vote;
+mod voters;
 
 pub use config::RaftConfig;
 pub use output::{RaftCall, RaftOutput};

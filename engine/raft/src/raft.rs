@@ -192,6 +192,10 @@ impl Raft {
                 self.handle_fetch_snapshot(cx, token, request, out);
             }
             RequestKind::DescribeQuorum(request) => self.handle_describe(cx, token, &request, out),
+            RequestKind::AddRaftVoter(request) => self.handle_add_voter(token, &request, out),
+            RequestKind::RemoveRaftVoter(request) => {
+                self.handle_remove_voter(token, &request, out);
+            }
             _ => {}
         }
         self.settle(cx, out);

@@ -331,7 +331,7 @@ impl Raft {
     pub(crate) fn clean(&mut self, cx: &mut Context<'_>) {
         // Kafka's cleaner ticks from the start of the process on, whether there is anything to do or not.
         while self.cleaned + CLEAN_INTERVAL <= cx.now {
-            self.cleaned = self.cleaned + CLEAN_INTERVAL;
+            self.cleaned += CLEAN_INTERVAL;
         }
         for retention in [Self::over_size, Self::over_age] {
             loop {

@@ -73,4 +73,9 @@ mod tests {
             assert!(reached(*from) && reached(*to), "{from:?} to {to:?}");
         }
     }
+
+    #[test]
+    fn the_figure() {
+        insta::assert_snapshot!(quorum_figure());
+    }
 }

@@ -8,7 +8,8 @@ use klamm_protocol::convert::{text, topic, topic_uuid};
 use klamm_protocol::kafka::messages as wire;
 use lab::Lab;
 use wire::{
-    RequestKind, begin_quorum_epoch_request, end_quorum_epoch_request, fetch_request, vote_request,
+    RequestKind, begin_quorum_epoch_request, describe_quorum_request, end_quorum_epoch_request,
+    fetch_request, fetch_snapshot_request, vote_request,
 };
 
 fn odd(dice: &mut Stream) -> i32 {
@@ -25,7 +26,7 @@ fn request(dice: &mut Stream) -> RequestKind {
     let cluster = [None, Some(text("lab")), Some(text("other"))][dice.index(3)].clone();
     let name = [topic("__cluster_metadata"), topic("orders")][dice.index(8) / 7].clone();
     let copies = [1, 1, 1, 1, 1, 0, 2][dice.index(7)];
-    match dice.index(4) {
+    match dice.index(6) {
         0 => {
             let partition = vote_request::PartitionData::default()
                 .with_replica_epoch(odd(dice))
@@ -70,6 +71,32 @@ fn request(dice: &mut Stream) -> RequestKind {
                 .with_topics(vec![of_topic])
                 .into()
         }
+        3 => {
+            let id = fetch_snapshot_request::SnapshotId::default()
+                .with_end_offset(odd_offset(dice))
+                .with_epoch(odd(dice));
+            let partition = fetch_snapshot_request::PartitionSnapshot::default()
+                .with_current_leader_epoch(odd(dice))
+                .with_snapshot_id(id)
+                .with_position(odd_offset(dice));
+            let of_topic = fetch_snapshot_request::TopicSnapshot::default()
+                .with_name(name)
+                .with_partitions(vec![partition; copies]);
+            wire::FetchSnapshotRequest::default()
+                .with_cluster_id(cluster)
+                .with_replica_id(wire::BrokerId(odd(dice)))
+                .with_max_bytes(odd(dice))
+                .with_topics(vec![of_topic])
+                .into()
+        }
+        4 => {
+            let partition =
+                describe_quorum_request::PartitionData::default().with_partition_index(odd(dice));
+            let of_topic = describe_quorum_request::TopicData::default()
+                .with_topic_name(name)
+                .with_partitions(vec![partition; copies]);
+            wire::DescribeQuorumRequest::default().with_topics(vec![of_topic; copies]).into()
+        }
         _ => {
             let partition = fetch_request::FetchPartition::default()
                 .with_current_leader_epoch(odd(dice))
@@ -97,6 +124,7 @@ fn request(dice: &mut Stream) -> RequestKind {
 fn no_request_brings_a_member_down() {
     for seed in 0..40 {
         let mut lab = Lab::new(seed, 3, 1, |_| {});
+        lab.snapshot_every = Some(1);
         for _ in 0..300 {
             let request = request(&mut lab.dice);
             let ids = lab.ids();

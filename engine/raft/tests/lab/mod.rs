@@ -13,7 +13,7 @@ use klamm_node::{
     EventKind, LeaderEpoch, Offset, Output, Purpose, Seq, Span, Stream, Streams, Time, Timestamp,
 };
 use klamm_protocol::channel::{RequestToken, RpcError};
-use klamm_protocol::kafka::messages::{ApiKey, RequestKind};
+use klamm_protocol::kafka::messages::{ApiKey, RequestKind, ResponseKind};
 use klamm_protocol::{api, codec};
 use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
 
@@ -73,6 +73,8 @@ pub(crate) struct Lab {
     pub(crate) voters: BTreeMap<BrokerId, Endpoint>,
     /// After so many batches each member writes a snapshot.
     pub(crate) snapshot_every: Option<usize>,
+    /// What was answered to requests that nobody in the lab sent.
+    pub(crate) answers: Vec<ResponseKind>,
     /// Every move from role to role that was made.
     pub(crate) moves: BTreeSet<(String, String)>,
 }
@@ -133,6 +135,7 @@ impl Lab {
             transcript: None,
             voters: endpoints,
             snapshot_every: None,
+            answers: Vec::new(),
             moves: BTreeSet::new(),
         };
         for id in lab.ids() {
@@ -203,7 +206,10 @@ impl Lab {
                 self.post(id, to, (id, call), Frame::Request(frame));
             }
             RaftOutput::Reply { token, response } => {
-                let Some((asker, _, call)) = self.tokens.remove(&token) else { return };
+                let Some((asker, _, call)) = self.tokens.remove(&token) else {
+                    self.answers.push(response);
+                    return;
+                };
                 let key = ApiKey::try_from(token.api_key).expect("known");
                 let frame =
                     codec::encode_response(key, token.api_version, CorrelationId(1), &response)
@@ -220,7 +226,7 @@ impl Lab {
             }
             RaftOutput::Snapshot { id: snapshot, records } => {
                 // The lab's own records of a snapshot: the offset, then the record.
-                member.told = records.iter().map(|record| unpack(record)).collect();
+                member.told = records.iter().map(unpack).collect();
                 member.batches_since_snapshot = 0;
                 self.say(format!(
                     "{id} loads {} records, all below {}",
@@ -329,15 +335,31 @@ impl Lab {
         }
     }
 
-    /// Hands over a request that nobody in the lab sent; its reply goes nowhere.
+    /// Hands over a request that nobody in the lab sent; its reply goes to `answers`.
     pub(crate) fn inject(&mut self, to: BrokerId, request: RequestKind) {
+        let key = codec::key_of(&request).expect("served") as i16;
+        self.inject_at(to, request, api::info(key).expect("served").max);
+    }
+
+    /// The same in a version; returns the answer, if it comes at once.
+    pub(crate) fn ask(&mut self, to: BrokerId, request: RequestKind, version: i16) -> ResponseKind {
+        self.answers.clear();
+        self.inject_at(to, request, version);
+        let answer = self.answers.pop().expect("an answer");
+        // What is said must also fit on the wire.
+        let key = codec::key_of_response(&answer).expect("served");
+        codec::encode_response(key, version, CorrelationId(1), &answer).expect("it fits");
+        answer
+    }
+
+    fn inject_at(&mut self, to: BrokerId, request: RequestKind, version: i16) {
         self.serial += 1;
         let key = codec::key_of(&request).expect("served") as i16;
         let token = RequestToken {
             connection: ConnectionId(2),
             correlation_id: CorrelationId(1),
             api_key: key,
-            api_version: api::info(key).expect("served").max,
+            api_version: version,
             serial: self.serial,
         };
         self.hand(to, token, request);
@@ -349,12 +371,7 @@ impl Lab {
         });
     }
 
-    fn finish(
-        &mut self,
-        id: BrokerId,
-        call: RaftCall,
-        outcome: Result<klamm_protocol::kafka::messages::ResponseKind, RpcError>,
-    ) {
+    fn finish(&mut self, id: BrokerId, call: RaftCall, outcome: Result<ResponseKind, RpcError>) {
         if self.waiting.remove(&(id, call)).is_none() {
             return;
         }
