@@ -32,7 +32,9 @@ impl Running {
                 | RequestKind::EndQuorumEpoch(_)
                 | RequestKind::Fetch(_)
                 | RequestKind::FetchSnapshot(_)
-                | RequestKind::DescribeQuorum(_)),
+                | RequestKind::DescribeQuorum(_)
+                | RequestKind::AddRaftVoter(_)
+                | RequestKind::RemoveRaftVoter(_)),
             ) => {
                 self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
             }

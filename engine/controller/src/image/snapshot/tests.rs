@@ -159,7 +159,7 @@ fn record() -> impl Strategy<Value = MetadataRecord> {
             ProducerIds { next_producer_id, ..Default::default() }.into()
         }),
         2 => quota_record().prop_map(MetadataRecord::from),
-        1 => Just(ClearElr::default().into()),
+        1 => "[a-c]?".prop_map(|topic_name| ClearElr { topic_name }.into()),
         1 => Just(NoOp::default().into()),
     ]
 }
@@ -255,9 +255,11 @@ proptest! {
 
 #[test]
 fn bytes_or_time_make_a_snapshot_due_and_time_alone_does_not() {
-    let mut settings = ServerConfig::default();
-    settings.metadata_log_max_record_bytes_between_snapshots = 100;
-    settings.metadata_log_max_snapshot_interval = Span::secs(10);
+    let mut settings = ServerConfig {
+        metadata_log_max_record_bytes_between_snapshots: 100,
+        metadata_log_max_snapshot_interval: Span::secs(10),
+        ..ServerConfig::default()
+    };
     let at = |seconds| Time::ZERO + Span::secs(seconds);
     let mut policy = SnapshotPolicy::new(&settings, at(0));
     assert_eq!(policy.replayed(99, at(1)), None);
