@@ -61,8 +61,8 @@ impl Partition {
                 && stands_there(**id)
         });
         let best = followers.max_by_key(|(id, state)| {
-            let behind = state.last_caught_up.map(|at| now.since(at));
-            (state.log_end, Reverse(behind.unwrap_or(now.since(Time::ZERO))), **id)
+            let behind = now.since(state.last_caught_up.unwrap_or(Time::ZERO));
+            (state.log_end, Reverse(behind), **id)
         });
         best.map(|(id, _)| *id)
     }

@@ -108,7 +108,7 @@ impl Table {
     }
 
     fn restart(&mut self) {
-        self.now = self.now + Span::millis(1);
+        self.now += Span::millis(1);
         self.replicas = open(&self.config, &mut self.disk, self.now);
         self.call(|replicas, cx, image, out| replicas.apply_image(cx, image, out));
     }
@@ -181,7 +181,7 @@ impl Table {
     }
 
     fn advance(&mut self, span: Span) {
-        self.now = self.now + span;
+        self.now += span;
         self.call(|replicas, cx, image, out| replicas.handle_timers(cx, image, out));
     }
 
