@@ -154,8 +154,8 @@ pub(super) fn truncation_offset(log: &Log, epoch: LeaderEpoch, end: Offset) -> O
     let ours = log.end_offset_for(epoch);
     let target = match ours {
         Some((known, our_end)) if known == epoch => our_end.min(end),
-        Some((_, our_end)) if !planted("single_shot_epoch_lookup") => our_end,
-        Some(_) | None => end,
+        Some((_, our_end)) => our_end,
+        None => end,
     };
     let target = target.plus(i64::from(planted("truncates_one_too_few")));
     let target = target.plus(-i64::from(planted("truncates_one_too_many") && target.0 > 0));

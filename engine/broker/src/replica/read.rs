@@ -133,7 +133,10 @@ impl Partition {
         &self,
         ask: &ReadAsk,
     ) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
-        if ask.last_fetched_epoch == LeaderEpoch::NONE || planted("no_divergence_check") {
+        let unfenced = planted("fetch_without_epoch_fencing")
+            && ask.current_leader_epoch < self.leader_epoch;
+        let blind = planted("no_divergence_check") || unfenced;
+        if ask.last_fetched_epoch == LeaderEpoch::NONE || blind {
             return Ok(None);
         }
         let (epoch, end) = self
@@ -143,7 +146,8 @@ impl Partition {
         if ask.offset < self.log.log_start() {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
-        let parted = epoch < ask.last_fetched_epoch || end < ask.offset;
+        let once = planted("single_shot_epoch_lookup");
+        let parted = epoch < ask.last_fetched_epoch && !once || end < ask.offset;
         Ok(parted.then_some((epoch, end)))
     }
 
