@@ -363,8 +363,6 @@ settings! {
         controller_quorum_fetch_max_bytes: i32 = "controller.quorum.fetch.max.bytes", "1048576";
         /// The most that one fetch of a metadata snapshot returns (KIP-1219).
         controller_quorum_fetch_snapshot_max_bytes: i32 = "controller.quorum.fetch.snapshot.max.bytes", "1048576";
-        /// Whether a controller that is not a voter asks to become one (KIP-853).
-        controller_quorum_auto_join_enable: bool = "controller.quorum.auto.join.enable", "false";
         /// Whether a controlled shutdown moves leaders away first.
         controlled_shutdown_enable: bool = "controlled.shutdown.enable", "true";
     }

@@ -392,20 +392,6 @@ vocabulary! {
             /// Kafka's error name, or `new-role`.
             reason: Word,
         }
-        /// The leader writes a new set of voters into the metadata log (KIP-853).
-        VoterChangeDecided {
-            /// `add`, `remove` or `update`.
-            change: Word,
-            /// The voter.
-            voter: BrokerId,
-        }
-        /// The newest set of voters in this node's metadata log, committed or not, is another one (KIP-853).
-        VotersChanged {
-            /// The offset of the record; -1 for voters that are configured, or in a snapshot.
-            offset: Offset,
-            /// The voters.
-            voters: Vec<BrokerId>,
-        }
 
     Controller:
         /// This controller became the active one.
