@@ -167,7 +167,7 @@ pub(super) fn truncation_offset(log: &Log, epoch: LeaderEpoch, end: Offset) -> O
 /// KAFKA-18723: a leader that has moved on to the next epoch may answer a request of the one before with its batches. A
 /// follower that took them would hold records of an epoch that it does not know, and its next fetch would be fenced only
 /// after it had built on them.
-fn without_newer_epochs(records: &Bytes, epoch: LeaderEpoch) -> Bytes {
+pub(super) fn without_newer_epochs(records: &Bytes, epoch: LeaderEpoch) -> Bytes {
     let mut kept = 0;
     for batch in batches(records) {
         match batch {

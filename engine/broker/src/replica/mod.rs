@@ -29,6 +29,8 @@ mod directories;
 mod fetch;
 mod fetcher;
 mod follower;
+#[cfg(test)]
+mod follower_tests;
 mod hints;
 mod image;
 mod isr;

@@ -133,8 +133,8 @@ impl Partition {
         &self,
         ask: &ReadAsk,
     ) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
-        let unfenced = planted("fetch_without_epoch_fencing")
-            && ask.current_leader_epoch < self.leader_epoch;
+        let unfenced =
+            planted("fetch_without_epoch_fencing") && ask.current_leader_epoch < self.leader_epoch;
         let blind = planted("no_divergence_check") || unfenced;
         if ask.last_fetched_epoch == LeaderEpoch::NONE || blind {
             return Ok(None);

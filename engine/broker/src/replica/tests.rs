@@ -167,6 +167,13 @@ fn a_follower_begins_where_its_leaders_log_starts_inside_a_batch() {
 }
 
 #[test]
+fn a_replica_that_a_reassignment_removed_counts_no_more() {
+    let lab = situation!("reassignment_completes");
+    let followers: Vec<_> = lab.summary(1).followers.iter().map(|(id, _)| id.0).collect();
+    assert_eq!(followers, [3], "b2 would be asked into the ISR again");
+}
+
+#[test]
 fn a_leaving_broker_does_not_fetch_its_way_back() {
     situation!("leaving");
 }

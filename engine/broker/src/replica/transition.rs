@@ -176,8 +176,14 @@ impl Replicas {
         }
         let (me, lag_max) = (self.me.id, self.config.replica_lag_time_max);
         let Some(partition) = self.partitions.get_mut(&key) else { return Ok(()) };
-        if partition.role == Role::Failed || state.partition_epoch <= partition.partition_epoch {
-            // Known already: an answer to AlterPartition may be faster than the metadata.
+        if partition.role == Role::Failed || state.partition_epoch < partition.partition_epoch {
+            return Ok(());
+        }
+        if state.partition_epoch == partition.partition_epoch {
+            // An answer to AlterPartition was faster than the metadata. It told the ISR, but not that the controller has
+            // completed a reassignment with it: who is a replica is told only here.
+            partition.take_assignment(state, me);
+            partition.advance_high_watermark(cx, image, lag_max);
             return Ok(());
         }
         self.proposals.forget(key);
@@ -296,6 +302,14 @@ impl Partition {
             );
         }
         anew
+    }
+
+    /// Takes who is a replica, and leaves the ISR and what is proposed for it as they are.
+    fn take_assignment(&mut self, state: &PartitionImage, me: BrokerId) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.reassign(state.replicas.iter().copied().filter(|id| *id != me));
+        }
+        self.replicas.clone_from(&state.replicas);
     }
 
     fn take(&mut self, state: &PartitionImage) {

@@ -45,7 +45,11 @@ impl Log {
     }
 
     fn cut_epochs(&mut self, disk: &mut dyn Disk) -> DiskResult<()> {
-        if !planted("epochs_not_truncated") && self.epochs.truncate_from_end(self.log_end()) { self.write_epochs(disk) } else { Ok(()) }
+        if !planted("epochs_not_truncated") && self.epochs.truncate_from_end(self.log_end()) {
+            self.write_epochs(disk)
+        } else {
+            Ok(())
+        }
     }
 
     /// Throws everything away and goes on at `offset`, for a follower whose leader's log starts behind its own end.

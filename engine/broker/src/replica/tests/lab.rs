@@ -750,7 +750,11 @@ impl Lab {
             self.write(PartitionChange {
                 partition_id: 0,
                 topic_id: self.topic,
-                isr: Some(members.map(|m| BrokerId(m.broker_id.0)).collect()),
+                isr: Some(
+                    line.ids("isr")
+                        .unwrap_or_else(|| members.map(|m| BrokerId(m.broker_id.0)).collect()),
+                ),
+                replicas: line.ids("replicas"),
                 ..PartitionChange::default()
             });
             let state = self.truth.partition_by_id(self.topic, 0).expect("a topic");
