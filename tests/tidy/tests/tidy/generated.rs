@@ -142,7 +142,7 @@ fn the_list_of_apis() {
 #[test]
 fn the_list_of_invariants() {
     let mut page = String::from(
-        "# Invariants\n\nWhat must hold in every run. Those with an S are checked after every event, those with a V at the end of a run. Those with an L are about liveness: they are judged at the end of every run that ends healed, when nothing has been cut, frozen or disturbed for longer than a cluster with its settings takes to recover (L3 is also checked after every event). [Planted faults](../internals/mutations.md) shows each of them fire.\n\n| Code | Name | What must hold |\n| --- | --- | --- |\n",
+        "# Invariants\n\nWhat must hold in every run. Those with an S are checked after every event, those with a V at the end of a run. Those with an L are about liveness: they are judged at the end of every run that ends healed, when nothing has been cut, frozen or disturbed for longer than a cluster with its settings takes to recover (L3 is also checked after every event). [Planted faults](../internals/mutations.md) shows which mistakes of the engine each of them notices.\n\n| Code | Name | What must hold |\n| --- | --- | --- |\n",
     );
     for invariant in INVARIANTS {
         let sentence = invariant.doc.concat();
