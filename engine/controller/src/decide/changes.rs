@@ -1,6 +1,7 @@
 //! Which partitions change, when a broker goes or comes: the loops over [`Target`], and the events that tell why.
 //!
 //! *Flows in*: the image, and who goes or comes. *Flows out*: PartitionChange records with their events.
+//!
 //! Simplified: Kafka elects a replica only if its log directory is online, and moves leaderships off directories that fail
 //! (KIP-858); a broker here has one directory and stops with it.
 //!
