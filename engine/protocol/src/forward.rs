@@ -44,7 +44,6 @@ macro_rules! forwardable {
 
         /// The answer that refuses a whole request with one error, as Kafka's `getErrorResponse` gives it; none for an API
         /// that is not forwarded.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the codec's enum holds every API of Kafka")]
         pub fn refused(request: &RequestKind, error: ErrorCode, why: &str) -> Option<ResponseKind> {
             match request {
                 $(RequestKind::$name(request) => {
@@ -55,7 +54,6 @@ macro_rules! forwardable {
         }
 
         /// Shows every error code of a response to a forwarded API; nothing of others.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the codec's enum holds every API of Kafka")]
         pub fn each_error_code(response: &mut ResponseKind, mut each: impl FnMut(&mut i16)) {
             match response {
                 $(ResponseKind::$name(response) => show_codes(response, &mut each, $codes),)*

@@ -93,7 +93,6 @@ pub fn is_empty(request: &RequestKind) -> bool {
 }
 
 /// Puts what was refused here back into the controller's answer, at the places of the original request.
-#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else has resources")]
 pub fn reassemble(original: &RequestKind, refused: &[Refused], response: &mut ResponseKind) {
     for (at, why) in refused {
         let why = Some(text(why));

@@ -141,8 +141,7 @@ fn check(keys: &[(&str, Kind)], key: &str, value: f64) -> Result<(), Refusal> {
     let Some((_, kind)) = keys.iter().find(|(known, _)| *known == key) else {
         return refuse(format!("Invalid configuration key {key}"));
     };
-    // Written so that 'not a number' is refused too.
-    if !(value > 0.0) {
+    if value.is_nan() || value <= 0.0 {
         return refuse(format!("Quota {key} must be greater than 0"));
     }
     let most = match kind {

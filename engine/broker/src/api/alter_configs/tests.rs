@@ -9,6 +9,9 @@ use klamm_protocol::metadata::Config;
 
 use super::*;
 
+/// A key, an operation and a value.
+type Change<'a> = (&'a str, i8, Option<&'a str>);
+
 const TOPIC: i8 = resource_type::TOPIC;
 const BROKER: i8 = resource_type::BROKER;
 
@@ -47,7 +50,7 @@ fn refusal(kind: i8, name: &str, configs: &[(&str, i8, Option<&str>)]) -> Option
 
 #[test]
 fn what_only_a_broker_can_judge_is_refused_before_it_is_forwarded() {
-    let cases: [(&str, &[(&str, i8, Option<&str>)], &str); 10] = [
+    let cases: [(&str, &[Change<'_>], &str); 10] = [
         (
             "1",
             &[("broker.id", 0, Some("3"))],

@@ -238,7 +238,6 @@ impl Running {
 }
 
 /// A block of producer ids: the first and how many.
-#[expect(clippy::wildcard_enum_match_arm, reason = "anything else is no block")]
 fn block(outcome: Result<ResponseKind, RpcError>) -> Option<(i64, i32)> {
     match outcome {
         Ok(ResponseKind::AllocateProducerIds(answer)) if answer.error_code == 0 => {
@@ -249,7 +248,6 @@ fn block(outcome: Result<ResponseKind, RpcError>) -> Option<(i64, i32)> {
 }
 
 /// What the controller answered, or why there is no answer.
-#[expect(clippy::wildcard_enum_match_arm, reason = "an envelope is answered by an envelope")]
 fn unwrapped(
     header: &RequestHeader,
     outcome: Result<ResponseKind, RpcError>,

@@ -85,7 +85,6 @@ impl Running {
             return self.server.respond(cx, token, response.as_ref());
         }
         let millis = i32::try_from(throttle.as_millis()).unwrap_or(i32::MAX);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else was weighed")]
         match &mut response {
             Some(ResponseKind::Produce(produce)) => produce.throttle_time_ms = millis,
             Some(ResponseKind::Fetch(fetch)) => {
