@@ -19,6 +19,7 @@ mod lone;
 mod malformed;
 mod nemesis;
 mod operators;
+mod quorum;
 mod settings;
 mod snapshots;
 mod transcripts;

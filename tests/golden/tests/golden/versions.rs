@@ -30,7 +30,7 @@ use klamm_world::BROKER_PORT;
 
 use crate::lone::Lone;
 use crate::operators;
-use crate::settings;
+use crate::{quorum, settings};
 
 const NONE: i16 = 0;
 const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -272,6 +272,7 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
         }
         other => match operators::questions(other, version, topic.name)
             .or_else(|| settings::questions(other, version, topic.name))
+            .or_else(|| quorum::questions(other))
         {
             Some(asked) => {
                 asked.into_iter().map(|(request, error)| question(request, error)).collect()
@@ -342,7 +343,10 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
         ResponseKind::FindCoordinator(response) if version < 4 => response.error_code,
         ResponseKind::FindCoordinator(response) => response.coordinators[0].error_code,
         ResponseKind::DescribeCluster(response) => response.error_code,
-        other => match operators::error_of(other).or_else(|| settings::error_of(version, other)) {
+        other => match operators::error_of(other)
+            .or_else(|| settings::error_of(version, other))
+            .or_else(|| quorum::error_of(version, other))
+        {
             Some(error) => error,
             None => panic!("an answer of another kind: {other:?}"),
         },
