@@ -590,8 +590,14 @@ impl View {
             EventKind::LogRecovered { partition, log_start, log_end, high_watermark, .. } => {
                 let replica = self.replica(node, partition);
                 replica.settle(*log_end, seq);
-                if *log_start > replica.log.start() {
+                let known = replica.log.start();
+                if *log_start > known {
                     replica.log.move_start(*log_start);
+                } else if *log_start < known {
+                    replica.log.lower_start(*log_start);
+                    if let Some(first) = replica.epochs.first_mut().filter(|e| e.start == known) {
+                        first.start = *log_start;
+                    }
                 }
                 replica.high_watermark =
                     (*high_watermark).clamp(*log_start, (*log_end).max(*log_start));

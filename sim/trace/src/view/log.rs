@@ -152,6 +152,12 @@ impl LogModel {
         self.end = self.end.max(start);
     }
 
+    /// A crash came before the checkpoint of a log start that had moved: the log starts where its first segment does again.
+    /// What was forgotten below stays unknown.
+    pub fn lower_start(&mut self, start: Offset) {
+        self.start = self.start.min(start);
+    }
+
     /// Index of the first batch at or above `below`, which is the number of batches that lie below it.
     fn count_below(&self, below: Offset) -> usize {
         self.links.partition_point(|link| link.batch.base < below)
