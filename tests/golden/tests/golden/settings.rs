@@ -15,7 +15,6 @@ use kafka_protocol::protocol::StrBytes;
 
 const NONE: i16 = 0;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const INVALID_TOPIC_EXCEPTION: i16 = 17;
 const UNSUPPORTED_VERSION: i16 = 35;
@@ -89,7 +88,7 @@ fn feature(version: i16, name: &str, level: i16) -> RequestKind {
     RequestKind::UpdateFeatures(request)
 }
 
-fn producer_id(version: i16, transactional: Option<&str>) -> RequestKind {
+pub(crate) fn producer_id(version: i16, transactional: Option<&str>) -> RequestKind {
     let request = InitProducerIdRequest::default()
         .with_transactional_id(transactional.map(|id| TransactionalId(text(id))))
         .with_transaction_timeout_ms(1_000);
@@ -140,11 +139,7 @@ pub(crate) fn questions(key: ApiKey, version: i16, topic: &str) -> Option<Vec<(R
             (feature(version, "metadata.version", 99), INVALID_UPDATE_VERSION),
         ],
         ApiKey::InitProducerId => vec![
-            // The first of all finds no block yet, and brings one.
-            (
-                producer_id(version, None),
-                if version == 0 { COORDINATOR_LOAD_IN_PROGRESS } else { NONE },
-            ),
+            (producer_id(version, None), NONE),
             (producer_id(version, Some("")), INVALID_REQUEST),
             (producer_id(version, Some("tx")), COORDINATOR_NOT_AVAILABLE),
         ],
@@ -165,7 +160,8 @@ pub(crate) fn error_of(version: i16, response: &ResponseKind) -> Option<i16> {
                 let age = age.expect("a key of Kafka");
                 assert!(age.value.is_some() && !age.read_only && !age.is_sensitive, "{age:?}");
                 assert_eq!(age.config_type, if version >= 3 { 5 } else { 0 });
-                assert_eq!(age.documentation.is_some(), version >= 3);
+                let told = age.documentation.as_ref().is_some_and(|text| !text.is_empty());
+                assert_eq!(told, version >= 3);
             }
             answer.error_code
         }

@@ -35,6 +35,7 @@ use crate::{quorum, settings};
 const NONE: i16 = 0;
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const UNSUPPORTED_VERSION: i16 = 35;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
@@ -362,6 +363,10 @@ fn prepared() -> (Lone, Topic, Topic) {
     assert_eq!(created.topics[0].error_code, NONE, "{created:?}");
     let topic = Topic { name: "orders", id: convert::topic_id(created.topics[0].topic_id) };
     let unknown = Topic { name: "nothing", id: TopicId(0x1234_5678) };
+    // The first producer of all finds no block of ids yet, and brings one.
+    let first = lone.ask(BROKER_PORT, 5, ApiKey::InitProducerId, &settings::producer_id(5, None));
+    let Ok(ResponseKind::InitProducerId(first)) = first else { panic!("{first:?}") };
+    assert_eq!(first.error_code, COORDINATOR_LOAD_IN_PROGRESS);
     lone.run(Span::secs(1));
     lone.take_events();
     (lone, topic, unknown)
