@@ -260,7 +260,7 @@ fn what_operators_and_fate_do_is_read() {
         scenario.steps[5].actions,
         [Action::Restart(Target::Same(2)), Action::Stop(Target::Same(3))]
     );
-    assert_eq!(scenario.steps[5].expect.len(), 19);
+    assert_eq!(scenario.steps[5].expect.len(), 20);
 }
 
 #[test]

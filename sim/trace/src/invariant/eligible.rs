@@ -30,6 +30,8 @@ pub(super) struct Eligible {
     /// Brokers whose last process ended in an orderly way.
     orderly: BTreeSet<NodeId>,
     registered: BTreeSet<BrokerId>,
+    /// Nodes that were registered in the life that they are in.
+    here: BTreeSet<NodeId>,
     /// Brokers that came back without an orderly end, in the batch that is being applied.
     unclean: BTreeSet<BrokerId>,
 }
@@ -42,7 +44,12 @@ impl Eligible {
     pub(super) fn check(&mut self, cx: &mut Check<'_>) {
         let node = cx.event.node;
         match &cx.event.kind {
-            EventKind::NodeStopped { orderly: true, .. } => {
+            EventKind::NodeStarted { .. } => {
+                self.here.remove(&node);
+            }
+            // Who was never registered in this life has no epoch to leave behind: its next registration counts as one
+            // after an unclean shutdown (KIP-966).
+            EventKind::NodeStopped { orderly: true, .. } if self.here.contains(&node) => {
                 self.orderly.insert(node);
             }
             EventKind::NodeCrashed {}
@@ -64,6 +71,9 @@ impl Eligible {
                     cx.view.table.node_of(*broker).is_some_and(|node| self.orderly.contains(&node));
                 if news && !self.registered.insert(*broker) && !clean {
                     self.unclean.insert(*broker);
+                }
+                if news && let Some(node) = cx.view.table.node_of(*broker) {
+                    self.here.insert(node);
                 }
             }
             EventKind::PartitionChanged { partition, .. } => {

@@ -386,7 +386,13 @@ impl Sight<'_> {
     fn held_replies(&self, dice: &mut Stream) -> Option<Plan> {
         const PRODUCE: i16 = 0;
         const FETCH: i16 = 1;
-        let node = self.any_broker(dice)?;
+        // Nobody asks a broker that leads nothing.
+        let mut leaders = self.servers();
+        leaders.retain(|node| {
+            let id = self.table.broker_of(*node);
+            self.is_free(*node) && self.truths().any(|(_, truth)| Some(truth.leader) == id)
+        });
+        let node = self.pick(dice, &leaders)?;
         let api = [None, Some(PRODUCE), Some(FETCH)][dice.index(3)];
         let by = dice.span(Span::millis(200), Span::secs(4));
         let hold = |by| {
