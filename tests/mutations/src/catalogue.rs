@@ -182,21 +182,21 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower cuts its log at its own high watermark.",
         known: "KIP-101, KAFKA-1211; Z01",
-        noticed: by(&["S2"], "moves", 1),
+        noticed: by(&["S1", "S2"], "schedules/z01-truncate-to-high-watermark", 1),
     },
     Fault {
         id: "count_diverging_fetch_as_ack",
         room: "replica",
         does: "The position of a follower whose log parts from the leader's counts.",
         known: "KAFKA-13141; Z02",
-        noticed: by(&["S7"], "cuts", 1),
+        noticed: by(&["S3", "S7"], "schedules/z02-diverging-fetch", 1),
     },
     Fault {
         id: "fetch_without_epoch_fencing",
         room: "replica",
         does: "A request of another leader epoch is answered.",
         known: "KIP-320, KAFKA-6880; Z16",
-        noticed: nobody("The comparison of logs at the fetch still protects; Z16 takes both."),
+        noticed: nobody("Not even the scripted Z16 finds anything with it; not followed up."),
     },
     Fault {
         id: "no_divergence_check",
@@ -368,7 +368,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower that does not know the leader's epoch truncates to its end all the same.",
         known: "KIP-279, KAFKA-6361; Z09",
-        noticed: nobody("It takes three elections with foreign tails (Z09)."),
+        noticed: by(&["S3", "S6", "S7"], "schedules/z09-single-shot-epoch-lookup", 1),
     },
     Fault {
         id: "follower_skips_batch",
