@@ -195,7 +195,7 @@ mod tests {
         let said = |request: AdminRequest| request.to_string();
         let moves = vec![
             (partition.clone(), Some(vec![BrokerId(2), BrokerId(3)])),
-            (partition.clone(), None),
+            (partition, None),
         ];
         assert_eq!(
             said(AdminRequest::Reassign { moves }),
