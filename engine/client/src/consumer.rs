@@ -239,7 +239,7 @@ impl Consumer {
                     continue;
                 }
                 let ask = FetchAsk {
-                    topic: known.map_or(TopicId::ZERO, |known| known.id),
+                    topic: known.map_or(TopicId::ZERO, Topic::id),
                     offset: position.offset,
                     leader_epoch: leader.epoch,
                     turn: assigned.turn,

@@ -30,7 +30,7 @@ impl Leader {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Topic {
-    pub(crate) id: TopicId,
+    id: TopicId,
     /// How many partitions there are, as far as is known; 0 while the topic is unknown.
     count: i32,
     leaders: BTreeMap<i32, Leader>,
@@ -62,6 +62,12 @@ pub(crate) struct Metadata {
     changes: u64,
     /// Whether asking for a topic may create it.
     creates: bool,
+}
+
+impl Topic {
+    pub(crate) fn id(&self) -> TopicId {
+        self.id
+    }
 }
 
 impl Metadata {

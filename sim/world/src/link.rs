@@ -33,9 +33,9 @@ pub(crate) enum Passage {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Disturbed {
     /// It arrives twice; TCP drops the second.
-    pub(crate) doubled: bool,
+    pub doubled: bool,
     /// Later packets overtake it; TCP makes them wait.
-    pub(crate) overtaken: bool,
+    pub overtaken: bool,
 }
 
 /// How much longer a packet takes that is overtaken, in latencies.
@@ -106,10 +106,7 @@ impl Link {
         if self.cut.is_some() {
             return Passage::Cut;
         }
-        let (size, detour) = match self.disturb(size) {
-            None => return Passage::Lost,
-            Some(disturbed) => disturbed,
-        };
+        let Some((size, detour)) = self.disturb(size) else { return Passage::Lost };
         let mut leaves = now + detour;
         if self.network.bandwidth > 0 {
             let wait = self.busy_until.since(now);

@@ -400,7 +400,15 @@ impl Job {
                     let moved = moves.iter().find(|(one, _)| *one == partition);
                     AdminRequest::Reassign { moves: moved.cloned().into_iter().collect() }
                 }
-                other => other.clone(),
+                other @ (AdminRequest::DeleteTopic { .. }
+                | AdminRequest::AddPartitions { .. }
+                | AdminRequest::AlterConfig { .. }
+                | AdminRequest::DeleteRecords { .. }
+                | AdminRequest::SetQuota { .. }
+                | AdminRequest::UpdateFeature { .. }
+                | AdminRequest::AddVoter { .. }
+                | AdminRequest::RemoveVoter { .. }
+                | AdminRequest::UnregisterBroker { .. }) => other.clone(),
             };
             (Some(text.to_string()), ErrorCode(code))
         });

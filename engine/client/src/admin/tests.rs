@@ -132,7 +132,7 @@ fn an_election_has_an_outcome_for_each_partition_and_is_not_asked_again() {
     );
     // Retriable by Kafka's table, and yet final for Kafka's admin client.
     assert!(!Job::Other(request.clone()).asks_again(ErrorCode::ELECTION_NOT_NEEDED));
-    assert!(Job::Other(request.clone()).asks_again(ErrorCode::NOT_CONTROLLER));
+    assert!(Job::Other(request).asks_again(ErrorCode::NOT_CONTROLLER));
     let all = AdminRequest::ElectLeaders { unclean: false, partitions: Vec::new() };
     assert_eq!(
         outcome(all, ElectLeadersResponse::default()),

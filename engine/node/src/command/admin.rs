@@ -193,10 +193,8 @@ mod tests {
     fn requests_read_as_a_person_says_them() {
         let partition = TopicPartition::new("orders", 0);
         let said = |request: AdminRequest| request.to_string();
-        let moves = vec![
-            (partition.clone(), Some(vec![BrokerId(2), BrokerId(3)])),
-            (partition, None),
-        ];
+        let moves =
+            vec![(partition.clone(), Some(vec![BrokerId(2), BrokerId(3)])), (partition, None)];
         assert_eq!(
             said(AdminRequest::Reassign { moves }),
             "move orders-0 to [2, 3], call off the move of orders-0"

@@ -431,17 +431,11 @@ fn actions_of(step: &Node) -> &[Node] {
     let Kind::Group { fields, .. } = &step.kind else { return &[] };
     let done =
         fields.iter().find(|field| field.name.as_ref().is_some_and(|name| name.text == "do"));
-    match done.map(|field| &field.value.kind) {
-        Some(Kind::List(actions)) => actions,
-        _ => &[],
-    }
+    if let Some(Kind::List(actions)) = done.map(|field| &field.value.kind) { actions } else { &[] }
 }
 
 fn action_name(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Group { name: Some(name), .. } => Some(&name.text),
-        _ => None,
-    }
+    if let Kind::Group { name: Some(name), .. } = &node.kind { Some(&name.text) } else { None }
 }
 
 /// The node id of a controller, by its number from 1, and where it listens.

@@ -24,12 +24,8 @@ impl Reader {
             None => Time(duration.0.saturating_sub(QUIET.0)),
             Some(node) => self.time(node)?,
         };
-        let at = args.get("stop").or(args.get("start")).unwrap_or(node);
-        let place = if args.get("stop").or(args.get("start")).is_some() {
-            at.span.clone()
-        } else {
-            node.span.start..node.span.start + 1
-        };
+        let named = args.get("stop").or_else(|| args.get("start"));
+        let place = named.map_or(node.span.start..node.span.start + 1, |at| at.span.clone());
         if stop <= start {
             self.mistake(
                 Mistake::new(

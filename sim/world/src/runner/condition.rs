@@ -316,11 +316,12 @@ impl Judge<'_> {
             }
             Condition::ReassignmentDone(None) | Condition::PreferredLeader(None) => {
                 let wrong = |(_, partition): &(&TopicPartition, &PartitionView)| {
-                    partition.truth.as_ref().is_some_and(|truth| match condition {
-                        Condition::PreferredLeader(_) => {
+                    partition.truth.as_ref().is_some_and(|truth| {
+                        if matches!(condition, Condition::PreferredLeader(_)) {
                             truth.replicas.first() != Some(&truth.leader)
+                        } else {
+                            truth.is_moving()
                         }
-                        _ => truth.is_moving(),
                     })
                 };
                 match view.partitions.iter().find(wrong) {

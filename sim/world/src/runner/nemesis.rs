@@ -58,9 +58,9 @@ pub(super) struct Nemesis {
 
 /// A step of the nemesis.
 pub(super) struct Drawn {
-    pub(super) step: u32,
-    pub(super) line: u32,
-    pub(super) actions: Vec<Action>,
+    pub step: u32,
+    pub line: u32,
+    pub actions: Vec<Action>,
 }
 
 impl Nemesis {
@@ -138,7 +138,7 @@ impl Nemesis {
         while self.next <= now {
             let drawn = self.draw(now, scenario, table, view);
             self.drawn += 1;
-            self.next = self.next + self.wait();
+            self.next += self.wait();
             if drawn.is_some() {
                 return drawn;
             }
@@ -198,9 +198,8 @@ impl Nemesis {
         }
         let (at, kind, Plan { onset, stages, end, lasting, down, links }) = possible?;
         self.deck.remove(at);
-        let asked = onset.iter().find_map(|action| match action {
-            Action::Admin(request) => Some(request.to_string()),
-            _ => None,
+        let asked = onset.iter().find_map(|action| {
+            if let Action::Admin(request) = action { Some(request.to_string()) } else { None }
         });
         let drawn = self.step_of(onset);
         self.begun.push((drawn.step, kind, asked));

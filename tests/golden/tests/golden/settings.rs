@@ -157,7 +157,7 @@ pub(crate) fn error_of(version: i16, response: &ResponseKind) -> Option<i16> {
                 let keys = &answer.configs;
                 assert!(keys.len() == 1 || keys.len() > 30, "{} keys", keys.len());
                 let age = keys.iter().find(|key| key.name.as_str() == "retention.ms");
-                let age = age.expect("a key of Kafka");
+                let Some(age) = age else { panic!("no retention.ms in {keys:?}") };
                 assert!(age.value.is_some() && !age.read_only && !age.is_sensitive, "{age:?}");
                 assert_eq!(age.config_type, if version >= 3 { 5 } else { 0 });
                 let told = age.documentation.as_ref().is_some_and(|text| !text.is_empty());
