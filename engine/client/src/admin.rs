@@ -103,6 +103,7 @@ impl Admin {
     pub fn summary(&self) -> ClientSummary {
         ClientSummary {
             answered: self.answered,
+            leaders: self.core.metadata.leaders(),
             waiting: self.wishes.len() as u64,
             ..ClientSummary::default()
         }
@@ -234,7 +235,7 @@ impl Admin {
         wish: &Wish,
         outcomes: Vec<(Option<String>, ErrorCode)>,
     ) {
-        self.answered += 1;
+        self.answered += outcomes.len() as u64;
         for (part, error) in outcomes {
             let request = part.unwrap_or_else(|| wish.text.clone());
             cx.observe(EventKind::AdminAnswered { request, error: error.word() });

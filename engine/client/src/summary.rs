@@ -19,7 +19,7 @@ pub struct ClientSummary {
     pub failed: u64,
     /// Consumer: records that were read.
     pub read: u64,
-    /// Admin: requests that were answered for good.
+    /// Admin: requests that were answered for good; one that is answered part by part counts by its parts.
     pub answered: u64,
     /// Requests of the user that are not done yet: records, or admin requests.
     pub waiting: u64,

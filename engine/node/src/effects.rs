@@ -224,6 +224,13 @@ pub enum Output {
     Observed(EventKind, Because),
 }
 
+impl Output {
+    /// Whether it says that a producer took a record in.
+    pub fn accepts_a_record(&self) -> bool {
+        matches!(self, Self::Observed(EventKind::RecordAccepted { .. }, _))
+    }
+}
+
 /// The caller-owned outbox: everything that one call left behind, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {

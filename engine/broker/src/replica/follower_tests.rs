@@ -49,8 +49,8 @@ fn a_log_is_cut_where_both_agree_and_not_a_record_more() {
         (
             &[2, 2],
             (1, 3),
-            3,
-            "all of ours is newer than what the leader names: its end, and ask again",
+            0,
+            "all of ours is newer than what the leader names: our epoch 1 would end where our log starts",
         ),
         (&[1, 1], (1, 9), 4, "never above our own end"),
     ] {

@@ -1,3 +1,5 @@
+//! What the admin client says to the cluster, and what it makes of the answers.
+
 use klamm_node::command::{AdminRequest, ConfigTarget};
 use klamm_node::{BrokerId, DirectoryId, TopicPartition};
 use klamm_protocol::convert;

@@ -82,7 +82,14 @@ pub const BROKER_KEYS: &[Key] = &[
     key("controlled.shutdown.enable", Boolean, Some("true"), Any, R, ""),
     key("controller.listener.names", Text, None, Any, R, "The listeners of controllers."),
     key("controller.quorum.append.linger.ms", Int, Some("25"), Any, R, ""),
-    key("controller.quorum.auto.join.enable", Boolean, Some("false"), Any, R, ""),
+    key(
+        "controller.quorum.auto.join.enable",
+        Boolean,
+        Some("false"),
+        Any,
+        R,
+        "Whether a controller without a vote asks for one by itself (KIP-853).",
+    ),
     key(
         "controller.quorum.bootstrap.servers",
         List,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use klamm_node::{
     CloseReason, Command, ConnectionId, Context, Effect, Endpoint, EventKind, Input, Node, NodeId,
-    Output, Seq, Time,
+    Output, RecordId, Seq, Time, TopicName,
 };
 use klamm_world::NodeKind;
 use madsim::net::{TcpListener, TcpStream};
@@ -57,8 +57,9 @@ pub(super) enum Arrival {
 enum Origin {
     Recorded(Seq),
     Lazy(EventKind, Option<Seq>),
-    /// An input that the node's own first event tells well enough, and what it follows from.
-    Untold(Option<Seq>),
+    /// A record given to a producer, and what that follows from: the producer's own `RecordAccepted` tells it, if that is
+    /// the first that comes of it.
+    Record(RecordId, TopicName, Option<Seq>),
 }
 
 struct Connection {
@@ -185,7 +186,9 @@ impl Process {
             Arrival::Command { command, text, cause } => {
                 let origin = match &command {
                     // `RecordAccepted` repeats all of it, for every record of a load.
-                    Command::Produce(_) => Origin::Untold(cause),
+                    Command::Produce(record) => {
+                        Origin::Record(record.id, TopicName::clone(&record.topic), cause)
+                    }
                     Command::Flush
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
@@ -307,7 +310,7 @@ impl Process {
             wall: slot.clock.wall(local),
             input_seq: match &origin {
                 Origin::Recorded(seq) => *seq,
-                Origin::Lazy(..) | Origin::Untold(_) => next_seq,
+                Origin::Lazy(..) | Origin::Record(..) => next_seq,
             },
             disk: &mut slot.disk,
             rng: &mut slot.streams,
@@ -323,7 +326,14 @@ impl Process {
                 Some(bench.record(self.node, cause, kind))
             }
             Origin::Lazy(..) => None,
-            Origin::Untold(cause) => cause,
+            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => cause,
+            Origin::Record(record, topic, cause) if kept || !items.is_empty() => {
+                // It waits for the producer to learn where it belongs.
+                let text = format!("send record {record} to {topic}");
+                let kind = EventKind::CommandGiven { text };
+                Some(bench.record(self.node, cause, kind))
+            }
+            Origin::Record(..) => None,
         };
         drop(bench);
         let mut previous = None;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use klamm_node::{
     CloseReason, Command, Context, Effect, Endpoint, EventKind, FrameRole, Incarnation, Input,
-    Node, NodeId, Output, Seq, Span, Time,
+    Node, NodeId, Output, RecordId, Seq, Span, Time, TopicName,
 };
 use klamm_scenario::model::DiskFault;
 use xxhash_rust::xxh3::xxh3_64;
@@ -23,8 +23,9 @@ enum Origin {
     Recorded(Seq),
     /// An event that is recorded only if something follows from the input.
     Lazy(EventKind, Option<Seq>),
-    /// An input that the node's own first event tells well enough, and what it follows from.
-    Untold(Option<Seq>),
+    /// A record given to a producer, and what that follows from: the producer's own `RecordAccepted` tells it, if that is
+    /// the first that comes of it.
+    Record(RecordId, TopicName, Option<Seq>),
 }
 
 /// How a process ends.
@@ -131,9 +132,11 @@ impl Lab {
                 self.call(node, Input::Closed { connection, reason }, Origin::Recorded(seq));
             }
             Arrival::Command { command, text, cause } => {
-                let origin = match *command {
+                let origin = match &*command {
                     // `RecordAccepted` repeats all of it, for every record of a load.
-                    Command::Produce(_) => Origin::Untold(cause),
+                    Command::Produce(record) => {
+                        Origin::Record(record.id, TopicName::clone(&record.topic), cause)
+                    }
                     Command::Flush
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
@@ -163,7 +166,7 @@ impl Lab {
             wall: machine.clock.wall(local),
             input_seq: match &origin {
                 Origin::Recorded(seq) => *seq,
-                Origin::Lazy(..) | Origin::Untold(_) => next_seq,
+                Origin::Lazy(..) | Origin::Record(..) => next_seq,
             },
             disk: &mut machine.disk,
             rng: &mut machine.streams,
@@ -196,7 +199,14 @@ impl Lab {
                 Some(self.record(node, cause, kind))
             }
             Origin::Lazy(..) => None,
-            Origin::Untold(cause) => cause,
+            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => cause,
+            Origin::Record(record, topic, cause) if kept || !items.is_empty() => {
+                // It waits for the producer to learn where it belongs.
+                let text = format!("send record {record} to {topic}");
+                let kind = EventKind::CommandGiven { text };
+                Some(self.record(node, cause, kind))
+            }
+            Origin::Record(..) => None,
         };
         if cost > Span::ZERO {
             let machine = self.machine_mut(node);

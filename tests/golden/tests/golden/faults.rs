@@ -9,12 +9,27 @@ fn written() -> Vec<Lesson> {
     lessons().into_iter().filter(|lesson| lesson.scenario.nemesis.is_none()).collect()
 }
 
+/// How many more seeds a fault gets to bite under. A schedule keeps clients away from where they must not look, and under
+/// its own seed nobody may want to look there.
+const OTHER_SEEDS: u64 = 10;
+
 #[test]
 fn every_fault_changed_something() {
     let options = Options { keep: Keep::CHECKED, ..Options::default() };
     let faults: usize = on_workers(&written(), |lesson| {
-        let outcome = World::with(&lesson.scenario, lesson.scenario.seed, &options).run();
-        let idle: Vec<_> = outcome.idle_faults().collect();
+        let run = |seed| World::with(&lesson.scenario, seed, &options).run();
+        let outcome = run(lesson.scenario.seed);
+        let mut idle: Vec<_> =
+            outcome.idle_faults().map(|fault| (fault.line, fault.text.clone())).collect();
+        for seed in 1..=OTHER_SEEDS {
+            if idle.is_empty() {
+                break;
+            }
+            let other = run(seed);
+            idle.retain(|(line, text)| {
+                !other.faults.iter().any(|f| f.line == *line && f.text == *text && f.bites() > 0)
+            });
+        }
         assert!(idle.is_empty(), "{}: {idle:#?}", lesson.name);
         outcome.faults.len()
     })

@@ -89,6 +89,8 @@ fn every_event_after_the_first_step_has_a_cause() {
                 EventKind::StepStarted { .. }
                     | EventKind::NodeStarted { .. }
                     | EventKind::CommandGiven { .. }
+                    // A load's record, given by nobody else.
+                    | EventKind::RecordAccepted { .. }
                     | EventKind::ExpectationMet { .. }
                     | EventKind::ExpectationFailed { .. }
             );

@@ -14,12 +14,15 @@ fn every_module_opens_with_a_header() {
     assert_none("files without a module header", &offenders);
 }
 
+/// A list of one subject: the input of a macro that makes one enum of it, which can't be cut into files.
+const VOCABULARY: &str = "engine/node/src/event/vocabulary.rs";
+
 #[test]
 fn no_file_has_two_subjects() {
     let offenders: Vec<String> = rust_files()
         .into_iter()
         .map(|file| (read(&file).lines().count(), file))
-        .filter(|(lines, _)| *lines > LONG)
+        .filter(|(lines, file)| *lines > LONG && file != VOCABULARY)
         .map(|(lines, file)| format!("{file}: {lines} lines"))
         .collect();
     assert_none("files over a thousand lines", &offenders);

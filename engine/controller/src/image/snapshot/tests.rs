@@ -1,3 +1,5 @@
+//! An image made of its own records is the image, field by field.
+
 use klamm_node::{BrokerEpoch, DirectoryId, IncarnationId, LeaderEpoch, PartitionEpoch, TopicId};
 use klamm_protocol::metadata::{
     BrokerEndpoint, BrokerFeature, BrokerRegistrationChange, ClearElr, ClientQuota, Double,
