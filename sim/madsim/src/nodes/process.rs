@@ -185,7 +185,7 @@ impl Process {
             }
             Arrival::Command { command, text, cause } => {
                 let origin = match &command {
-                    // `RecordAccepted` repeats all of it, for every record of a load.
+                    // As in the world: `RecordAccepted` tells a record, everything else is told as it is given.
                     Command::Produce(record) => {
                         Origin::Record(record.id, TopicName::clone(&record.topic), cause)
                     }
@@ -193,7 +193,10 @@ impl Process {
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
                     | Command::Admin(_)
-                    | Command::Shutdown => Origin::Lazy(EventKind::CommandGiven { text }, cause),
+                    | Command::Shutdown => {
+                        let kind = EventKind::CommandGiven { text };
+                        Origin::Recorded(self.shared.lock().record(self.node, cause, kind))
+                    }
                 };
                 self.call(Input::Command(command), origin);
             }
@@ -326,7 +329,9 @@ impl Process {
                 Some(bench.record(self.node, cause, kind))
             }
             Origin::Lazy(..) => None,
-            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => cause,
+            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => {
+                cause
+            }
             Origin::Record(record, topic, cause) if kept || !items.is_empty() => {
                 // It waits for the producer to learn where it belongs.
                 let text = format!("send record {record} to {topic}");

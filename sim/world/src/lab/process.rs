@@ -137,11 +137,15 @@ impl Lab {
                     Command::Produce(record) => {
                         Origin::Record(record.id, TopicName::clone(&record.topic), cause)
                     }
+                    // What a person asks is told though nothing should come of it for now.
                     Command::Flush
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
                     | Command::Admin(_)
-                    | Command::Shutdown => Origin::Lazy(EventKind::CommandGiven { text }, cause),
+                    | Command::Shutdown => {
+                        let kind = EventKind::CommandGiven { text };
+                        Origin::Recorded(self.record(node, cause, kind))
+                    }
                 };
                 self.call(node, Input::Command(*command), origin);
             }
@@ -199,7 +203,9 @@ impl Lab {
                 Some(self.record(node, cause, kind))
             }
             Origin::Lazy(..) => None,
-            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => cause,
+            Origin::Record(.., cause) if items.first().is_some_and(Output::accepts_a_record) => {
+                cause
+            }
             Origin::Record(record, topic, cause) if kept || !items.is_empty() => {
                 // It waits for the producer to learn where it belongs.
                 let text = format!("send record {record} to {topic}");

@@ -21,7 +21,8 @@ fn stems(prefix: &str, suffix: &str) -> BTreeSet<String> {
 fn every_scenario_has_a_transcript_and_every_transcript_a_scenario() {
     // What a nemesis draws is another story under each seed, and held against the invariants, not against a transcript.
     let told = |stem: &String| !stem.starts_with("nemesis/");
-    let scenarios: BTreeSet<String> = stems("scenarios/", ".ron").into_iter().filter(told).collect();
+    let scenarios: BTreeSet<String> =
+        stems("scenarios/", ".ron").into_iter().filter(told).collect();
     let transcripts = stems("tests/golden/snapshots/", ".snap");
     let mut offenders: Vec<String> = scenarios
         .difference(&transcripts)
