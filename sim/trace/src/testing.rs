@@ -129,13 +129,18 @@ impl Story {
 
     /// A metadata record is written, replicated, committed and applied everywhere.
     pub(crate) fn metadata(&mut self, kind: impl Fn(Offset) -> EventKind) -> Offset {
+        self.metadata_told(&[3001, 1, 2, 3], kind)
+    }
+
+    /// Everybody has the record, and these have applied it.
+    fn metadata_told(&mut self, told: &[i32], kind: impl Fn(Offset) -> EventKind) -> Offset {
         let offset = Offset(self.metadata);
         self.metadata += 1;
         let crc = u32::try_from(offset.0).unwrap();
         for id in [3001, 3002, 3003, 1, 2, 3] {
             self.metadata_batch(id, offset.0, 1, crc);
         }
-        for id in [3001, 1, 2, 3] {
+        for id in told.iter().copied() {
             if !self.recorder.view().is_alive(node(id)) {
                 continue;
             }
@@ -148,8 +153,20 @@ impl Story {
 
     /// The partition's state changes; -1 for no leader.
     pub(crate) fn partition(&mut self, leader: i32, epoch: i32, partition_epoch: i32, isr: &[i32]) {
+        self.partition_told(&[3001, 1, 2, 3], leader, epoch, partition_epoch, isr);
+    }
+
+    /// A change of the partition that only these know of.
+    pub(crate) fn partition_told(
+        &mut self,
+        told: &[i32],
+        leader: i32,
+        epoch: i32,
+        partition_epoch: i32,
+        isr: &[i32],
+    ) {
         let isr: Vec<_> = isr.iter().copied().map(BrokerId).collect();
-        self.metadata(|offset| EventKind::PartitionChanged {
+        self.metadata_told(told, |offset| EventKind::PartitionChanged {
             offset,
             partition: orders(),
             leader: BrokerId(leader),

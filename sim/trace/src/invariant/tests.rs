@@ -212,6 +212,25 @@ fn s3_an_isr_member_that_truncates_below_the_high_watermark() {
 }
 
 #[test]
+fn s4_counts_what_the_controller_answered_before_the_metadata_says_it() {
+    for answered in [true, false] {
+        let mut story = Story::committed();
+        // Only the controller knows of the smaller ISR, and soon of another leader.
+        story.partition_told(&[3001], 1, 0, 1, &[1]);
+        if answered {
+            let (isr, partition_epoch) = (vec![BrokerId(1)], PartitionEpoch(1));
+            story
+                .at(node(1), EventKind::IsrCommitted { partition: orders(), isr, partition_epoch });
+        }
+        story.partition_told(&[3001], 2, 1, 2, &[2]);
+        story.append(1, 2, 2, 0, 71);
+        story.high_watermark(1, 2, 3);
+        let weak = story.recorder.violations().iter().any(|found| found.id == Id::WeakIsr);
+        assert_eq!(weak, !answered, "{:?}", story.recorder.violations());
+    }
+}
+
+#[test]
 fn s6_two_replicas_that_commit_different_batches() {
     let mut story = Story::committed();
     story.append(1, 2, 2, 0, 71);

@@ -1,8 +1,9 @@
 //! S4 WeakIsr: every running member of the ISR that a leader believes in holds everything below that leader's high
 //! watermark.
 //!
-//! As S3, but by the leader's own belief and for every broker that believes to lead (`WeakIsr` in hachikuji's
-//! `KafkaReplication.tla`). S3 speaks of the true leader; here is what the others do in the meantime.
+//! As S3, but by the leader's own belief (its metadata, or what its AlterPartition was answered since) and for every broker
+//! that believes to lead (`WeakIsr` in hachikuji's `KafkaReplication.tla`). S3 speaks of the true leader; here is what the
+//! others do in the meantime.
 //!
 //! Broken, it looks like this: a leader that has been replaced, and does not know, goes on to promise what nobody else has.
 
@@ -29,8 +30,11 @@ pub(super) fn check(cx: &mut Check<'_>) {
     else {
         return;
     };
+    // What the controller answered counts from then on, though the leader's metadata may not have it yet.
+    let answered = replica.answered.as_ref().filter(|(epoch, _)| *epoch > belief.partition_epoch);
+    let isr = answered.map_or(&belief.isr, |(_, isr)| isr);
     let below = replica.high_watermark.min(replica.log.end());
-    for member in belief.isr.iter().filter(|member| **member != broker) {
+    for member in isr.iter().filter(|member| **member != broker) {
         let Some(other) =
             state.replicas.get(member).filter(|other| other.settled && other.losses.is_empty())
         else {
