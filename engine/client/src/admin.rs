@@ -103,7 +103,6 @@ impl Admin {
     pub fn summary(&self) -> ClientSummary {
         ClientSummary {
             answered: self.answered,
-            leaders: self.core.metadata.leaders(),
             waiting: self.wishes.len() as u64,
             ..ClientSummary::default()
         }
