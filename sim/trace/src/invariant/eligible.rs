@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, EventKind, NodeId, TopicPartition};
+use klamm_node::{BrokerId, EventKind, IncarnationId, NodeId, TopicPartition};
 
 use super::{Check, Finding, InvariantId, Severity};
 use crate::view::{PartitionState, View};
@@ -29,7 +29,8 @@ pub(super) struct Eligible {
     changed: BTreeMap<TopicPartition, Before>,
     /// Brokers whose last process ended in an orderly way.
     orderly: BTreeSet<NodeId>,
-    registered: BTreeSet<BrokerId>,
+    /// In which incarnation each broker registered last.
+    registered: BTreeMap<BrokerId, IncarnationId>,
     /// Nodes that were registered in the life that they are in.
     here: BTreeSet<NodeId>,
     /// Brokers that came back without an orderly end, in the batch that is being applied.
@@ -65,12 +66,16 @@ impl Eligible {
             EventKind::BrokerUnregistered { broker, .. } => {
                 self.registered.remove(broker);
             }
-            EventKind::BrokerRegistered { offset, broker, .. } => {
+            EventKind::BrokerRegistered { offset, broker, incarnation, .. } => {
                 let news = cx.view.brokers.get(broker).is_some_and(|view| view.offset == *offset);
                 let clean =
                     cx.view.table.node_of(*broker).is_some_and(|node| self.orderly.contains(&node));
-                if news && !self.registered.insert(*broker) && !clean {
-                    self.unclean.insert(*broker);
+                if news {
+                    // One that asks again because it did not hear the answer has not ended in between.
+                    let before = self.registered.insert(*broker, *incarnation);
+                    if before.is_some_and(|before| before != *incarnation) && !clean {
+                        self.unclean.insert(*broker);
+                    }
                 }
                 if news && let Some(node) = cx.view.table.node_of(*broker) {
                     self.here.insert(node);
