@@ -3,17 +3,38 @@
 use klamm_node::Span;
 use klamm_node::config::{ProducerConfig, ServerConfig};
 use klamm_scenario::Scenario;
-use klamm_scenario::model::Client;
+use klamm_scenario::model::{Action, Client};
 use klamm_trace::{NodeTable, Quiescence};
 
 /// Elections, catching up and back-offs, after everybody has noticed what there was to notice.
 const RECOVERY: Span = Span::secs(5);
 
+/// Whether somebody may wait for an answer that does not come: a process that dies is told by its kernel, these are not.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other faults are heard of at once")]
+fn is_silent(action: &Action) -> bool {
+    match action {
+        Action::PowerOff { .. }
+        | Action::Pause(_)
+        | Action::Cut { .. }
+        | Action::HoldReplies { .. }
+        | Action::DelayMetadata { .. } => true,
+        _ => false,
+    }
+}
+
 /// A run may be judged once nothing has been disturbed for a broker's session timeout (the controller fences a dead
-/// broker), a voter's fetch timeout (the quorum replaces a dead leader), and what the rest takes.
+/// broker), a voter's fetch timeout (the quorum replaces a dead leader), a request's timeout if there was silence, and what
+/// the rest takes.
 pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
     let server = ServerConfig::from_map(&scenario.cluster.config).unwrap_or_default();
-    let notice = server.broker_session_timeout.max(server.controller_quorum_fetch_timeout.times(2));
+    let mut notice =
+        server.broker_session_timeout.max(server.controller_quorum_fetch_timeout.times(2));
+    if scenario.nemesis.is_some()
+        || scenario.steps.iter().flat_map(|step| &step.actions).any(is_silent)
+    {
+        // As in Kafka, a broker's request to a controller that fell silent holds up the next ones until it times out.
+        notice = notice.max(server.request_timeout);
+    }
     let producers = scenario.clients.iter().filter_map(|client| match client {
         Client::Producer(producer) => Some(producer),
         Client::Consumer(_) => None,
