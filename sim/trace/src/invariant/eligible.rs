@@ -29,6 +29,8 @@ pub(super) struct Eligible {
     changed: BTreeMap<TopicPartition, Before>,
     /// Brokers whose last process ended in an orderly way.
     orderly: BTreeSet<NodeId>,
+    /// Brokers whose process began after such an end.
+    claims: BTreeSet<NodeId>,
     /// In which incarnation each broker registered last.
     registered: BTreeMap<BrokerId, IncarnationId>,
     /// Nodes that were registered in the life that they are in.
@@ -47,6 +49,12 @@ impl Eligible {
         match &cx.event.kind {
             EventKind::NodeStarted { .. } => {
                 self.here.remove(&node);
+                // What a process says of its predecessor holds for its registration, also if it is dead when that is decided.
+                if self.orderly.contains(&node) {
+                    self.claims.insert(node);
+                } else {
+                    self.claims.remove(&node);
+                }
             }
             // Who was never registered in this life has no epoch to leave behind: its next registration counts as one
             // after an unclean shutdown (KIP-966).
@@ -69,7 +77,7 @@ impl Eligible {
             EventKind::BrokerRegistered { offset, broker, incarnation, .. } => {
                 let news = cx.view.brokers.get(broker).is_some_and(|view| view.offset == *offset);
                 let clean =
-                    cx.view.table.node_of(*broker).is_some_and(|node| self.orderly.contains(&node));
+                    cx.view.table.node_of(*broker).is_some_and(|node| self.claims.contains(&node));
                 if news {
                     // One that asks again because it did not hear the answer has not ended in between.
                     let before = self.registered.insert(*broker, *incarnation);
