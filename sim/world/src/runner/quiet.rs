@@ -10,16 +10,15 @@ use klamm_trace::{NodeTable, Quiescence};
 const RECOVERY: Span = Span::secs(5);
 
 /// Whether somebody may wait for an answer that does not come: a process that dies is told by its kernel, these are not.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other faults are heard of at once")]
 fn is_silent(action: &Action) -> bool {
-    match action {
+    matches!(
+        action,
         Action::PowerOff { .. }
-        | Action::Pause(_)
-        | Action::Cut { .. }
-        | Action::HoldReplies { .. }
-        | Action::DelayMetadata { .. } => true,
-        _ => false,
-    }
+            | Action::Pause(_)
+            | Action::Cut { .. }
+            | Action::HoldReplies { .. }
+            | Action::DelayMetadata { .. }
+    )
 }
 
 /// A run may be judged once nothing has been disturbed for a broker's session timeout (the controller fences a dead
