@@ -24,6 +24,7 @@ pub mod config;
 pub mod disk;
 pub mod effects;
 pub mod event;
+pub mod figure;
 pub mod id;
 pub mod planted;
 pub mod rng;

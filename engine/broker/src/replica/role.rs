@@ -115,18 +115,11 @@ impl PartitionRole {
 
 /// The table as a figure in the DOT language.
 pub fn role_figure() -> String {
-    let mut dot =
-        "digraph partition_role {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n".to_owned();
-    for from in PartitionRole::ALL {
-        for event in RoleMove::ALL {
-            if let Some(to) = from.on(*event).filter(|to| to != from) {
-                let (from, to, label) = (from.name(), to.name(), event.name());
-                dot.push_str(&format!("  \"{from}\" -> \"{to}\" [label=\"{label}\"];\n"));
-            }
-        }
-    }
-    dot.push_str("}\n");
-    dot
+    let moves = PartitionRole::ALL.iter().flat_map(|from| {
+        let moved = |event: &RoleMove| Some((from.name(), from.on(*event)?.name(), event.name()));
+        RoleMove::ALL.iter().filter_map(moved)
+    });
+    klamm_node::figure::transitions("partition_role", moves)
 }
 
 #[cfg(test)]

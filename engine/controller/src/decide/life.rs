@@ -103,18 +103,11 @@ impl BrokerMove {
 
 /// The table as a figure in the DOT language.
 pub fn dot() -> String {
-    let mut dot =
-        "digraph broker_life {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n".to_owned();
-    for from in BrokerState::ALL {
-        for event in BrokerMove::ALL {
-            if let Some(to) = from.on(*event).filter(|to| to != from) {
-                let (from, to, label) = (from.name(), to.name(), event.name());
-                dot.push_str(&format!("  \"{from}\" -> \"{to}\" [label=\"{label}\"];\n"));
-            }
-        }
-    }
-    dot.push_str("}\n");
-    dot
+    let moves = BrokerState::ALL.iter().flat_map(|from| {
+        let moved = |event: &BrokerMove| Some((from.name(), from.on(*event)?.name(), event.name()));
+        BrokerMove::ALL.iter().filter_map(moved)
+    });
+    klamm_node::figure::transitions("broker_life", moves)
 }
 
 #[cfg(test)]
