@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::effects::{CloseReason, FrameRole};
 use crate::id::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, Incarnation, IncarnationId, LeaderEpoch,
-    NodeId, Offset, PartitionEpoch, RecordId, Seq, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, GroupId, Incarnation, IncarnationId,
+    LeaderEpoch, MemberId, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, TopicId,
+    TopicName, TopicPartition,
 };
 use crate::time::{Span, Time};
 
@@ -58,13 +59,15 @@ pub enum Room {
     Replica,
     /// Partition logs.
     Log,
+    /// Group coordinators: their partitions of `__consumer_offsets`, groups, members, committed offsets.
+    Group,
     /// Producers, consumers, admin clients.
     Client,
 }
 
 impl Room {
     /// Every room, in the order of the book.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Scenario,
         Self::World,
         Self::Network,
@@ -74,6 +77,7 @@ impl Room {
         Self::Broker,
         Self::Replica,
         Self::Log,
+        Self::Group,
         Self::Client,
     ];
 
@@ -89,6 +93,7 @@ impl Room {
             Self::Broker => "broker",
             Self::Replica => "replica",
             Self::Log => "log",
+            Self::Group => "group",
             Self::Client => "client",
         }
     }
@@ -217,6 +222,7 @@ shown_as_displayed!(
     Offset,
     PartitionEpoch,
     RecordId,
+    ReplicaKey,
     Span,
     TopicId,
     TopicName,
@@ -246,6 +252,28 @@ impl Field for FrameRole {
     }
 }
 
+/// A name that may be any text: quoted unless it is one plain word.
+fn show_name(name: &str, f: &mut dyn fmt::Write) -> fmt::Result {
+    let plain = |c: char| c.is_alphanumeric() || "._-+/:".contains(c);
+    if !name.is_empty() && name.chars().all(plain) {
+        f.write_str(name)
+    } else {
+        write!(f, "{name:?}")
+    }
+}
+
+impl Field for GroupId {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        show_name(self.as_str(), f)
+    }
+}
+
+impl Field for MemberId {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        show_name(self.as_str(), f)
+    }
+}
+
 /// Free text, quoted.
 impl Field for String {
     fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
@@ -259,6 +287,13 @@ impl<T: Field> Field for Option<T> {
             Some(value) => value.show(f),
             None => f.write_str("none"),
         }
+    }
+}
+
+/// An offset of a partition: `orders-0@17`.
+impl Field for (TopicPartition, Offset) {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "{}@{}", self.0, self.1)
     }
 }
 

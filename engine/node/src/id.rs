@@ -89,6 +89,34 @@ uuid! {
     IncarnationId;
 }
 
+/// A replica of the metadata log (KIP-853): a node and, where it is known, the directory that its log lies in. A node whose
+/// disk was replaced is another replica.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct ReplicaKey {
+    /// The node.
+    pub id: BrokerId,
+    /// The directory; all zero if it is not known.
+    pub directory: DirectoryId,
+}
+
+impl ReplicaKey {
+    /// A node with its directory.
+    pub const fn new(id: BrokerId, directory: DirectoryId) -> Self {
+        Self { id, directory }
+    }
+}
+
+/// The node's id and the first digits of the directory's, which tell directories apart for people.
+impl fmt::Display for ReplicaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.directory == DirectoryId::ZERO {
+            return write!(f, "{}", self.id);
+        }
+        let digits = self.directory.to_string();
+        write!(f, "{}-{}", self.id, digits.get(..4).unwrap_or_default())
+    }
+}
+
 fn base64_of(id: u128) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     // 128 bits are 21 digits of six bits and one of two, which base64 fills up with zero bits on the right.
@@ -99,6 +127,54 @@ fn base64_of(id: u128) -> String {
             char::from(DIGITS[usize::try_from(six & 63).unwrap_or(0)])
         })
         .collect()
+}
+
+macro_rules! name {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Arc<str>);
+
+        impl $name {
+            /// As text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        /// Maps keyed by names are asked with plain text.
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+name! {
+    /// A consumer group's name, `group.id`; any text, the empty one included. Cheap to clone.
+    GroupId;
+    /// A group member's id, as the coordinator or the member itself made it (KIP-394, KIP-1082); any text.
+    MemberId;
 }
 
 /// A topic's name; cheap to clone.

@@ -45,6 +45,8 @@ pub enum Purpose {
     FetchSession = 14,
     /// The names of log directories that are put away.
     DirectoryNames = 15,
+    /// Ids of group members.
+    MemberIds = 16,
 }
 
 /// One stream of draws. Cheap to clone; a clone continues independently from the same point.

@@ -44,9 +44,10 @@ pub use store::{EventStore, Events};
 pub use transcript::{Transcript, TranscriptOptions};
 pub use validation::validate;
 pub use view::{
-    AckedBatch, Batch, BrokerView, ClientView, ConnectionState, ConnectionView, Difference,
-    EpochEntry, FrameView, LogModel, Loss, LossKind, NodeView, PartitionState, PartitionView,
-    ProcessState, QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole,
-    ReplicaView, StepView, TopicView, View, Written,
+    AckedBatch, Batch, BrokerView, ClientView, CommittedView, ConnectionState, ConnectionView,
+    CoordinatorView, Difference, EpochEntry, FrameView, GroupView, LogModel, Loss, LossKind,
+    MemberView, MembershipView, NodeView, PartitionState, PartitionView, ProcessState,
+    QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView,
+    TopicView, View, Written,
 };
 pub use why::{Chain, Hop, why};

@@ -265,6 +265,7 @@ fn color_of(room: Room) -> &'static str {
         Room::Metadata => BLUE,
         Room::Broker | Room::Replica => YELLOW,
         Room::Log | Room::Client => GREEN,
+        Room::Group => CYAN,
         Room::Scenario | Room::Network => DIM,
     }
 }

@@ -15,6 +15,7 @@ use crate::header::{NodeTable, TraceHeader};
 
 mod client;
 mod fold;
+mod group;
 mod log;
 mod query;
 mod render;
@@ -23,6 +24,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use group::{CommittedView, CoordinatorView, GroupView, MemberView, MembershipView};
 pub use log::{Batch, Difference, LogModel};
 pub use state::{
     AckedBatch, BrokerView, ClientView, ConnectionState, ConnectionView, EpochEntry, FrameView,

@@ -2,8 +2,9 @@
 
 use super::{
     Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
-    EventInfo, Field, FrameRole, IfAny, Incarnation, IncarnationId, LeaderEpoch, NodeId, Offset,
-    PartitionEpoch, RecordId, Room, Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
+    EventInfo, Field, FrameRole, GroupId, IfAny, Incarnation, IncarnationId, LeaderEpoch, MemberId,
+    NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Room, Seq, Serialize, Span, TopicId,
+    TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
@@ -302,6 +303,29 @@ vocabulary! {
             epoch: LeaderEpoch,
             /// Who voted for it.
             votes: Vec<BrokerId>,
+        }
+        /// The set of voters in force at this node changed: a record of it was appended, cut off, or found at the start
+        /// (KIP-853). It is in force before it is committed.
+        QuorumVotersChanged {
+            /// This node as a replica: it votes only if the set holds it with this directory.
+            replica: ReplicaKey,
+            /// Where the record stands, -1 for the set that the disk was formatted with or that is configured.
+            offset: Offset,
+            /// The level of `kraft.version`: 1 allows voters to change.
+            kraft_version: i16,
+            /// The voters until now.
+            before: Vec<ReplicaKey>,
+            /// The voters from now on.
+            voters: Vec<ReplicaKey>,
+        }
+        /// The quorum's leader answers a request to change the set of voters (KIP-853).
+        VoterChangeAnswered {
+            /// `add`, `remove` or `update`.
+            change: Word,
+            /// The voter that it is about.
+            voter: ReplicaKey,
+            /// Kafka's error name.
+            error: Word,
         }
         /// A batch of metadata records was appended to this node's metadata log.
         MetadataAppended {
@@ -977,6 +1001,198 @@ vocabulary! {
             start: Offset,
         }
 
+    Group:
+        /// A broker leads a partition of `__consumer_offsets` and begins to load the groups that it holds.
+        CoordinatorLoading {
+            /// The partition's index.
+            partition: i32,
+            /// The leader epoch.
+            leader_epoch: LeaderEpoch,
+        }
+        /// A coordinator has read its partition to the end and answers for its groups from now on.
+        CoordinatorLoaded {
+            /// The partition's index.
+            partition: i32,
+            /// The leader epoch.
+            leader_epoch: LeaderEpoch,
+            /// The records read.
+            records: u64,
+            /// The groups found.
+            groups: u32,
+            /// The committed offsets found.
+            offsets: u32,
+        }
+        /// A coordinator let a partition and its groups go.
+        CoordinatorUnloaded {
+            /// The partition's index.
+            partition: i32,
+            /// The leader epoch in which it held it.
+            leader_epoch: LeaderEpoch,
+            /// `not-leader`, `load-failed`, `deleted` or `shutdown`.
+            reason: Word,
+        }
+        /// A coordinator could not write to its partition of `__consumer_offsets`; what it had decided is void.
+        CoordinatorWriteFailed {
+            /// The partition's index.
+            partition: i32,
+            /// Kafka's error name.
+            error: Word,
+        }
+        /// A group came to be, or changed between the two protocols.
+        GroupTypeSet {
+            /// The group.
+            group: GroupId,
+            /// `classic` or `consumer`.
+            kind: Word,
+            /// The partition of `__consumer_offsets` that holds it.
+            at: i32,
+            /// `created`, `loaded`, `upgraded`, `downgraded` or `replaced`.
+            reason: Word,
+        }
+        /// A group is in another state.
+        GroupStateChanged {
+            /// The group.
+            group: GroupId,
+            /// The state before.
+            from: Word,
+            /// The state now, as Kafka writes it.
+            to: Word,
+            /// The generation, or the group epoch.
+            epoch: i32,
+            /// What led to it.
+            reason: Word,
+        }
+        /// A group is gone, with its offsets.
+        GroupDeleted {
+            /// The group.
+            group: GroupId,
+            /// `request` or `expired`.
+            reason: Word,
+        }
+        /// A member is in the group.
+        MemberJoined {
+            /// The group.
+            group: GroupId,
+            /// The member.
+            member: MemberId,
+            /// Its `group.instance.id`, if it is static (KIP-345).
+            instance: Option<String>,
+            /// Its client id.
+            client_id: String,
+            /// `classic` or `consumer`.
+            kind: Word,
+            /// True if it is an earlier static member under a new id.
+            replaces: bool,
+        }
+        /// A member is not in the group any more.
+        MemberRemoved {
+            /// The group.
+            group: GroupId,
+            /// The member.
+            member: MemberId,
+            /// `left`, `session-expired`, `rebalance-timeout`, `sync-timeout`, `fenced`, `replaced` or `removed-by-admin`.
+            reason: Word,
+        }
+        /// A classic group began to ask its members to join again.
+        RebalanceStarted {
+            /// The group.
+            group: GroupId,
+            /// The generation that ends.
+            generation: i32,
+            /// What led to it.
+            reason: String,
+        }
+        /// A classic group's members have joined; the leader assigns next.
+        GenerationStarted {
+            /// The group.
+            group: GroupId,
+            /// The generation.
+            generation: i32,
+            /// The protocol that all members support: the assignor.
+            protocol: String,
+            /// The member that assigns.
+            leader: MemberId,
+            /// All members.
+            members: Vec<MemberId>,
+        }
+        /// A consumer group's (KIP-848) epoch grew.
+        GroupEpochBumped {
+            /// The group.
+            group: GroupId,
+            /// The epoch.
+            epoch: i32,
+            /// What changed.
+            reason: Word,
+        }
+        /// The partitions that a member is to have once the group is reconciled (KIP-848).
+        TargetAssigned {
+            /// The group.
+            group: GroupId,
+            /// The assignment epoch.
+            epoch: i32,
+            /// The member.
+            member: MemberId,
+            /// The partitions.
+            partitions: Vec<TopicPartition>,
+        }
+        /// What a coordinator holds a member for the owner of from now on: the assignment of its generation, or its current
+        /// one in the member epoch (KIP-848).
+        MemberAssigned {
+            /// The group.
+            group: GroupId,
+            /// The member.
+            member: MemberId,
+            /// The generation or the member epoch.
+            epoch: i32,
+            /// Its state: `Stable`, and with KIP-848 also `UnrevokedPartitions` or `UnreleasedPartitions`.
+            state: Word,
+            /// The partitions that it may read.
+            partitions: Vec<TopicPartition>,
+            /// The partitions that it has to give up first.
+            revoking: IfAny<TopicPartition>,
+        }
+        /// A group's offset for a partition is in the log of its coordinator.
+        OffsetCommitted {
+            /// The group.
+            group: GroupId,
+            /// The partition.
+            partition: TopicPartition,
+            /// The next offset to read.
+            offset: Offset,
+            /// The leader epoch of the last record read, or -1.
+            leader_epoch: LeaderEpoch,
+            /// Who committed; empty for one who is in no group.
+            member: MemberId,
+            /// The generation or member epoch that it showed; -1 for none.
+            epoch: i32,
+            /// The partition of `__consumer_offsets`.
+            at: i32,
+            /// The record's offset there.
+            log_offset: Offset,
+        }
+        /// A group's offset for a partition was removed.
+        OffsetRemoved {
+            /// The group.
+            group: GroupId,
+            /// The partition.
+            partition: TopicPartition,
+            /// `expired`, `request`, `group-deleted` or `topic-deleted`.
+            reason: Word,
+        }
+        /// A coordinator refused a member's request.
+        MemberRefused {
+            /// The group.
+            group: GroupId,
+            /// The member.
+            member: MemberId,
+            /// The generation or member epoch that it showed; -1 for none.
+            epoch: i32,
+            /// Kafka's API key.
+            api_key: i16,
+            /// Kafka's error name.
+            error: Word,
+        }
+
     Client:
         /// A workload or a person asked a client for something.
         CommandGiven {
@@ -1090,6 +1306,116 @@ vocabulary! {
             to: Offset,
             /// `assigned`, `out-of-range` or `truncation`.
             reason: Word,
+        }
+        /// A consumer subscribed with a group.
+        Subscribed {
+            /// The group.
+            group: GroupId,
+            /// Topic names, or one pattern.
+            topics: Vec<String>,
+            /// `classic` or `consumer`.
+            protocol: Word,
+        }
+        /// A consumer learnt which broker coordinates its group.
+        CoordinatorFound {
+            /// The group.
+            group: GroupId,
+            /// The broker.
+            broker: BrokerId,
+        }
+        /// A consumer may read these partitions of its group from now on, besides those that it had.
+        PartitionsAssigned {
+            /// The group.
+            group: GroupId,
+            /// The member that it is.
+            member: MemberId,
+            /// The generation or member epoch.
+            epoch: i32,
+            /// The partitions that came; none if there were none for it.
+            partitions: Vec<TopicPartition>,
+        }
+        /// A consumer gave partitions up in good order: it has committed what it wanted to, and reads them no more.
+        PartitionsRevoked {
+            /// The group.
+            group: GroupId,
+            /// The member that it is.
+            member: MemberId,
+            /// The generation or member epoch that ends for them.
+            epoch: i32,
+            /// The partitions.
+            partitions: Vec<TopicPartition>,
+        }
+        /// A consumer learnt that partitions are not its own any more, too late to commit for them.
+        PartitionsLost {
+            /// The group.
+            group: GroupId,
+            /// The member that it was.
+            member: MemberId,
+            /// The generation or member epoch that is over.
+            epoch: i32,
+            /// The partitions.
+            partitions: Vec<TopicPartition>,
+            /// Kafka's error name, or `poll-interval`.
+            reason: Word,
+        }
+        /// A consumer's coordinator answered with an error, or not at all.
+        GroupRequestFailed {
+            /// The group.
+            group: GroupId,
+            /// The member that it is.
+            member: MemberId,
+            /// Kafka's API key.
+            api_key: i16,
+            /// Kafka's error name, or what happened to the connection.
+            error: Word,
+        }
+        /// A consumer handed records to its application: up to here they are its to process.
+        RecordsPolled {
+            /// The partition.
+            partition: TopicPartition,
+            /// The first offset.
+            from: Offset,
+            /// The position after them.
+            to: Offset,
+        }
+        /// An application is done with the records up to here.
+        RecordsProcessed {
+            /// The partition.
+            partition: TopicPartition,
+            /// The position after them.
+            to: Offset,
+        }
+        /// A consumer asked its coordinator to keep offsets.
+        CommitRequested {
+            /// The group.
+            group: GroupId,
+            /// The partitions with the next offset to read of each.
+            offsets: Vec<(TopicPartition, Offset)>,
+            /// `auto`, `sync`, `async`, `revoke` or `close`.
+            reason: Word,
+        }
+        /// A consumer was told that its offsets are kept.
+        CommitAcknowledged {
+            /// The group.
+            group: GroupId,
+            /// The partitions with the offset of each.
+            offsets: Vec<(TopicPartition, Offset)>,
+        }
+        /// A consumer was told that offsets were not kept.
+        CommitFailed {
+            /// The group.
+            group: GroupId,
+            /// The partitions with the offset of each.
+            offsets: Vec<(TopicPartition, Offset)>,
+            /// Kafka's error name, or what happened to the connection.
+            error: Word,
+        }
+        /// A consumer did not poll for `max.poll.interval.ms` and left its group by itself (KIP-62).
+        PollIntervalExceeded {
+            /// The group.
+            group: GroupId,
+            /// The member that it was.
+            member: MemberId,
         }
         /// An admin client will ask again.
         AdminRetried {

@@ -73,6 +73,14 @@ impl View {
                     client.resets += 1;
                 }
             }
+            EventKind::Subscribed { .. }
+            | EventKind::CoordinatorFound { .. }
+            | EventKind::PartitionsAssigned { .. }
+            | EventKind::PartitionsRevoked { .. }
+            | EventKind::PartitionsLost { .. }
+            | EventKind::RecordsPolled { .. }
+            | EventKind::RecordsProcessed { .. }
+            | EventKind::CommitAcknowledged { .. } => self.apply_membership(event),
             EventKind::AdminAnswered { request, error } => {
                 self.client(node).answers.push((request.clone(), error.clone()));
             }

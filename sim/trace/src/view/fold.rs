@@ -28,6 +28,7 @@ impl View {
             Room::Broker => self.apply_broker(event),
             Room::Replica => self.apply_replica(event),
             Room::Log => self.apply_log(event),
+            Room::Group => self.apply_group(event),
             Room::Client => self.apply_client(event),
         }
     }
@@ -104,6 +105,8 @@ impl View {
         node.parked.clear();
         node.put_away.clear();
         node.fetch_sessions.clear();
+        node.coordinates.clear();
+        node.groups.clear();
         node.applied = None;
         node.active = None;
         node.broker_state = "".into();

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
-    Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, Incarnation,
+    Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, GroupId, Incarnation,
     IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
     TopicPartition,
 };
 
+use super::group::{CoordinatorView, GroupView, MembershipView};
 use super::log::LogModel;
 
 /// The step of the scenario that began last.
@@ -89,6 +90,10 @@ pub struct NodeView {
     /// Directories of replicas that it has put away as a broker, each with the word for why. Not known of a process that
     /// is down: the next start tells what the disk has.
     pub put_away: BTreeMap<String, Word>,
+    /// The partitions of `__consumer_offsets` that it coordinates.
+    pub coordinates: BTreeMap<i32, CoordinatorView>,
+    /// The groups that it coordinates, as it holds them: what is written, if not committed yet.
+    pub groups: BTreeMap<GroupId, GroupView>,
     /// What it knows and counts as a client.
     pub client: ClientView,
     /// When it last wrote a snapshot of the metadata by itself (KIP-630).
@@ -471,6 +476,8 @@ pub struct ClientView {
     pub newest_of_key: BTreeMap<(NodeId, TopicPartition, Arc<str>), Seq>,
     /// How often its position was set because its log position was gone or diverged.
     pub resets: u64,
+    /// Its place in a group, if it subscribed with one.
+    pub membership: Option<MembershipView>,
     /// Admin requests answered, and Kafka's error names.
     pub answers: Vec<(String, Word)>,
 }

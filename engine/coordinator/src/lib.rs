@@ -1,0 +1,19 @@
+//! Coordinators: state machines that live in the partitions of an internal topic.
+//!
+//! ```text
+//!   request ─► runtime ─► shard decides ─► records ─► log of the partition ─► replayed into the shard
+//!                                             │
+//!                                             └─ high watermark passes them ─► replies, continuations
+//! ```
+//!
+//! A *shard* is bound to one partition of its topic (`__consumer_offsets` for groups) while its broker leads that partition.
+//! The runtime loads it from the log after an election, hands it requests, writes what it decides, and answers once that is
+//! committed. Two leaders of one partition can't both be heard: the log fences the older by its leader epoch.
+//!
+//! *Flows in*: requests, elections and resignations of partitions, high watermarks, metadata, time.
+//! *Flows out*: replies, records for the log (through [`Log`], which the broker lends for each call), events of the room Group.
+//! *Must never*: read a clock, touch the log but through [`Log`], or answer from what is not committed.
+
+pub mod shard;
+
+pub use shard::{Log, LogRefused, Op, Shard, Then, Topics};
