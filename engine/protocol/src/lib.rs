@@ -11,7 +11,8 @@
 //! *Must never*: decide anything that depends on cluster state; panic, or allocate by a claimed length, on any bytes.
 //!
 //! Messages are encoded and decoded by the crate `kafka-protocol` (re-exported as [`kafka`], Kafka 4.1); what it lacks is
-//! written here: batches that keep duplicate and non-UTF-8 header keys, and KRaft's metadata records.
+//! written here: batches that keep duplicate and non-UTF-8 header keys, KRaft's metadata records and those of
+//! `__consumer_offsets`.
 //!
 //! Deliberately not here: TLS, SASL, quotas, what a request means.
 
@@ -28,6 +29,7 @@ pub mod error;
 pub mod fetch_session;
 pub mod forward;
 pub mod frame;
+pub mod group_record;
 pub mod header;
 pub mod metadata;
 pub mod shape;
@@ -47,4 +49,5 @@ pub use compression::{Compression, CompressionError};
 pub use cursor::Malformed;
 pub use error::ErrorCode;
 pub use frame::WireError;
+pub use group_record::{GroupRecord, GroupRecordError};
 pub use metadata::{MetadataError, MetadataRecord};
