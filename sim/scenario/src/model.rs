@@ -49,7 +49,9 @@ pub struct Scenario {
 pub struct Cluster {
     /// Brokers, by id from 1; `broker-1` is the host of broker 1.
     pub brokers: Vec<Broker>,
-    /// How many controllers; `controller-1` is the host of the voter with node id 3001.
+    /// The brokers whose process is a controller as well (`process.roles=broker,controller`): voters with their broker's id.
+    pub combined: Vec<BrokerId>,
+    /// How many controllers there are beside those; `controller-1` is the host of the voter with node id 3001.
     pub controllers: u16,
     /// How many more controllers run without a vote, after those.
     pub spare_controllers: u16,
@@ -257,6 +259,8 @@ pub enum Target {
     FollowerOf(TopicPartition, u32),
     /// The active controller at that moment.
     ActiveController,
+    /// Who won the newest epoch of the metadata quorum, active or not.
+    QuorumLeader,
     /// The node that a target resolved to when step number n (from 0) ran: `Same(3)` is what step 3 acted on first.
     Same(u32),
 }
@@ -491,6 +495,8 @@ pub enum Condition {
     ControllerActive,
     /// The active controller is not the one it was when the step before happened.
     ControllerChanged,
+    /// Somebody has won an epoch of the metadata quorum since the step before happened; it need not be active yet.
+    QuorumLeaderElected,
     /// At least this many records have been acknowledged, to one producer or to all.
     Acknowledged {
         /// The producer; none for all.

@@ -29,6 +29,8 @@ use fields::Args;
 struct Names {
     /// Broker ids.
     brokers: BTreeSet<i32>,
+    /// Brokers that vote as well.
+    combined: BTreeSet<i32>,
     controllers: u16,
     spare_controllers: u16,
     /// Topics with their number of partitions, if that could be read.

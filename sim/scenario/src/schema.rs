@@ -91,8 +91,14 @@ pub(crate) const CLUSTER: Shape = record(
         may(
             "controllers",
             "number",
-            "3",
+            "3, or 0 with `combined`",
             "How many controllers: the voters of the metadata quorum.",
+        ),
+        may(
+            "combined",
+            "list of broker ids",
+            "[]",
+            "Brokers whose process is a controller as well (`process.roles=broker,controller`): one node id, one disk, one fate. They vote beside the controllers.",
         ),
         may(
             "config",
@@ -314,6 +320,11 @@ pub(crate) const TARGET: Choice = Choice {
             ],
         ),
         verb("ActiveController", "The active controller.", &[]),
+        verb(
+            "QuorumLeader",
+            "Who won the newest epoch of the metadata quorum, be it active or not.",
+            &[],
+        ),
         verb(
             "Same",
             "What an earlier step acted on first.",

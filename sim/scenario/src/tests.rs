@@ -87,6 +87,7 @@ fn every_way_to_write_something_is_read() {
         cluster: Cluster(
             brokers: [(id: 1, rack: "a"), (id: 7, rack: Some("b")), (id: 9, rack: None)],
             controllers: 1,
+            combined: [1, "broker-9"],
             config: { "min.insync.replicas": 2, "controlled.shutdown.enable": true },
             network: (latency: "2ms", bandwidth: "10MB/s"),
             disk: (sync: "1.5ms"),
@@ -101,7 +102,7 @@ fn every_way_to_write_something_is_read() {
             (at: "0s"),
             (when: ControllerActive, after: "1s", do: [
                 Crash("controller-1"), PowerOff(["broker-7"], partial: true), Restart("broker-7"), Stop("p"), Pause("c"), Resume("c"),
-                Cut(["broker-1"], both_ways: false), Cut(from: [ActiveController], to: ["broker-1", "p"]),
+                Cut(["broker-1"], both_ways: false), Cut(from: [ActiveController], to: ["broker-1", "p"]), Cut([QuorumLeader]),
                 Heal(), Heal(from: ["broker-1"]), Heal,
                 SlowLink(["broker-1"], latency: ("1ms", "2ms")), SlowLink(["broker-1"], ["c"], bandwidth: 100),
                 SlowDisk("broker-1", sync: "1s"), SkewClock("broker-9", offset: "-5s", drift_ppm: -200),
@@ -111,7 +112,7 @@ fn every_way_to_write_something_is_read() {
             (after: "1s", do: [Crash(FollowerOf("x-0", 1)), Restart(Same(1)), Pause(FollowerOf("x-1"))], expect: [
                 LeaderIs("x-0", "broker-7"), LeaderChanged("x-0"), HasLeader("late-1"), NoLeader("x-0"), IsrIs("x-0", [9, 7]),
                 IsrSize("x-0", 2), LeaderEpochAtLeast("x-0", 3), AllInSync, AllInSync(), HighWatermarkAtLeast("x-0", 9), CaughtUp("x-0", 7),
-                Unfenced(9), ControllerChanged, Failed(count: 0), Read("c", 1), LogsEqual("x-0"), LogEndIs("x-0", 4), Truncated("x-0", 7),
+                Unfenced(9), ControllerChanged, QuorumLeaderElected, Failed(count: 0), Read("c", 1), LogsEqual("x-0"), LogEndIs("x-0", 4), Truncated("x-0", 7),
                 (Any([Not(AllInSync), All([AllInSync])]), within: "2s"), (PermittedLoss("p"), within: "1s"),
             ]),
         ],
@@ -173,7 +174,7 @@ fn mistakes_of_all_kinds_are_found_at_once() {
     let text = with(
         r#"version: 2,
         seed: -1,
-        cluster: (brokers: 2, controllers: 0, config: { "min.insync.replica": "2", "acks": "all", "node.count": "5", "num.partitions": "x" }, network: (latency: ("2ms", "1ms"))),
+        cluster: (brokers: 2, controllers: 0, combined: [2, 2, 5], config: { "min.insync.replica": "2", "acks": "all", "node.count": "5", "num.partitions": "x" }, network: (latency: ("2ms", "1ms"))),
         topics: [
             (name: "a", replication_factor: 3), (name: "a"), (name: "bad name"), (name: "__own"),
             (name: "b", partitions: 2, replication_factor: 2, assignments: [[1, 2], [1], [3, 1]]),

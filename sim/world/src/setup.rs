@@ -31,12 +31,14 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let settings = ServerConfig::from_map(&levels).unwrap_or_default();
     let controller_name = |n: i32| format!("controller-{}", n + 1);
     let controllers: Vec<i32> = (0..i32::from(cluster.controllers)).collect();
-    let voters: BTreeMap<BrokerId, Endpoint> = controllers
+    let separate = controllers.iter().map(|n| {
+        (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT))
+    });
+    let combined = cluster
+        .combined
         .iter()
-        .map(|n| {
-            (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT))
-        })
-        .collect();
+        .map(|id| (*id, Endpoint::new(broker_name(*id), CONTROLLER_PORT)));
+    let voters: BTreeMap<BrokerId, Endpoint> = separate.chain(combined).collect();
     let bootstrap: Vec<Endpoint> = cluster
         .brokers
         .iter()
@@ -51,9 +53,10 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
         let mut config = ProcessConfig::new(id, roles, name.clone(), voters.clone());
         config.settings = own.unwrap_or_else(|| settings.clone());
         config.rack.clone_from(&rack);
-        let (kind, ports) = match roles.broker {
-            true => (NodeKind::Broker, vec![BROKER_PORT]),
-            false => (NodeKind::Controller, vec![CONTROLLER_PORT]),
+        let (kind, ports) = match (roles.broker, roles.controller) {
+            (true, true) => (NodeKind::Combined, vec![BROKER_PORT, CONTROLLER_PORT]),
+            (true, false) => (NodeKind::Broker, vec![BROKER_PORT]),
+            (false, _) => (NodeKind::Controller, vec![CONTROLLER_PORT]),
         };
         (name, kind, Some(id), rack, Blueprint::Server(Arc::new(config)), ports)
     };
@@ -63,7 +66,9 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
         let mut own = settings.clone();
         let mut refused = broker.config.iter().filter(|(key, value)| own.set(key, value).is_err());
         let own = refused.next().is_none().then_some(own);
-        nodes.push(server(broker.id, broker_name(broker.id), Roles::BROKER, rack, own));
+        let votes = cluster.combined.contains(&broker.id);
+        let roles = if votes { Roles::COMBINED } else { Roles::BROKER };
+        nodes.push(server(broker.id, broker_name(broker.id), roles, rack, own));
     }
     let spare = i32::from(cluster.controllers)
         ..i32::from(cluster.controllers) + i32::from(cluster.spare_controllers);

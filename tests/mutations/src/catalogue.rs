@@ -77,7 +77,7 @@ pub const FAULTS: &[Fault] = &[
         room: "raft",
         does: "A leader counts records of older epochs as committed once a majority has them.",
         known: "KAFKA-12619; Z10",
-        noticed: nobody("It takes the schedule of Raft's figure 8 (Z10)."),
+        noticed: by(&["S25"], "schedules/z10-commit-of-an-older-epoch", 1),
     },
     Fault {
         id: "raft_commits_without_majority",
@@ -189,14 +189,14 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "The position of a follower whose log parts from the leader's counts.",
         known: "KAFKA-13141; Z02",
-        noticed: by(&["S3", "S7"], "schedules/z02-diverging-fetch", 1),
+        noticed: by(&["S1", "S4", "S7"], "schedules/z02-diverging-fetch", 1),
     },
     Fault {
         id: "fetch_without_epoch_fencing",
         room: "replica",
         does: "A request of another leader epoch is answered.",
         known: "KIP-320, KAFKA-6880; Z16",
-        noticed: nobody("Not even the scripted Z16 finds anything with it; not followed up."),
+        noticed: by(&["S3", "S6", "expectation"], "schedules/z16-fetch-in-an-old-epoch", 1),
     },
     Fault {
         id: "no_divergence_check",
@@ -231,7 +231,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower joins the ISR when it has reached a fresh leader's high watermark.",
         known: "KAFKA-7128; Z07",
-        noticed: by(&["S2"], "joining", 1),
+        noticed: by(&["S1", "S2"], "schedules/z07-join-at-high-watermark", 1),
     },
     Fault {
         id: "isr_join_anywhere",
@@ -508,11 +508,18 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S14"], "elr", 1),
     },
     Fault {
-        id: "last_replica_standing",
+        id: "every_restart_is_clean",
         room: "controller",
         does: "Every restart is taken for an orderly one.",
         known: "KIP-966, KAFKA-15581; Z03",
         noticed: by(&["S14", "S2"], "elr", 1),
+    },
+    Fault {
+        id: "last_replica_standing",
+        room: "controller",
+        does: "The ISR never becomes empty, and nobody is eligible beside it.",
+        known: "KIP-966, KAFKA-15581; Z03",
+        noticed: by(&["S14", "S2", "expectation"], "schedules/z03-last-replica-standing", 1),
     },
     Fault {
         id: "reassignment_never_completes",

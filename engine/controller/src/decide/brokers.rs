@@ -67,9 +67,9 @@ impl Decider<'_> {
             debug_assert_eq!(next, BrokerState::Fenced, "a new process starts fenced");
             // The old incarnation is gone, and with it what the new one is still believed to lead. A broker that knows the
             // epoch of its last registration wrote it down when it stopped in an orderly way, with all its logs on disk. One
-            // that does not may have lost what it had not synced, and no ELR may count on it (KIP-966).
+            // that does not may have lost what it had not synced, and no ELR may count on it (Z03, KIP-966).
             let clean =
-                request.previous_broker_epoch == gone.epoch.0 || planted("last_replica_standing");
+                request.previous_broker_epoch == gone.epoch.0 || planted("every_restart_is_clean");
             if clean || !self.elr_enabled() {
                 self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
             } else {

@@ -153,8 +153,12 @@ impl Decider<'_> {
     }
 
     /// Whether eligible leader replicas are on (KIP-966).
+    ///
+    /// Z03 (KAFKA-15581): without them the last member stays in the ISR and alone may lead again, though it lost with its
+    /// machine's power what the others still hold; with them whoever left a too small ISR may lead in its place.
     pub(super) fn elr_enabled(&self) -> bool {
         self.image.feature(ELR_FEATURE).is_some_and(|level| level >= 1)
+            && !planted("last_replica_standing")
     }
 
     /// The partition as it is, with what its topic's settings allow.

@@ -139,7 +139,7 @@ impl<'a> Target<'a> {
             }
         } else if self.isr != before.isr && (!self.isr.is_empty() || self.elr_below.is_some()) {
             // Without eligible leader replicas the last members stay in the ISR when all of it would go: they are who may
-            // lead again.
+            // lead again. With them it may become empty (Z03).
             record.isr = Some(self.isr.clone());
         }
         if elr != before.elr {

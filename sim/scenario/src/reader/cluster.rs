@@ -29,14 +29,18 @@ impl Reader {
             Some(node) => self.brokers(node),
         };
         self.names.brokers = brokers.iter().map(|broker| broker.id.0).collect();
+        let combined = self.combined(args.get("combined"));
+        // Somebody has to vote.
+        let (least, usual) = if combined.is_empty() { (1, 3) } else { (0, 0) };
         let controllers =
-            args.get("controllers").and_then(|node| self.integer(node, 1, MOST_NODES));
+            args.get("controllers").and_then(|node| self.integer(node, least, MOST_NODES));
         self.names.controllers =
-            controllers.and_then(|count| u16::try_from(count).ok()).unwrap_or(3);
+            controllers.and_then(|count| u16::try_from(count).ok()).unwrap_or(usual);
         let spare = args.get("spare_controllers").and_then(|node| self.integer(node, 0, 100));
         self.names.spare_controllers = spare.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
         Cluster {
             brokers,
+            combined,
             controllers: self.names.controllers,
             spare_controllers: self.names.spare_controllers,
             features: self.features(args.get("features")),
@@ -50,6 +54,20 @@ impl Reader {
                 }
             },
         }
+    }
+
+    /// Brokers that are controllers as well.
+    fn combined(&mut self, node: Option<&Node>) -> Vec<BrokerId> {
+        let mut seen = BTreeSet::new();
+        let combined = self.list_of(node, |reader, node| {
+            let broker = reader.broker(node)?;
+            if !seen.insert(broker.0) {
+                reader.mistake(Mistake::new(&node.span, format!("broker {broker} is named twice")));
+            }
+            Some(broker)
+        });
+        self.names.combined = seen;
+        combined
     }
 
     /// Feature levels by name.

@@ -57,6 +57,7 @@ impl Reader {
             "AllInSync" => Condition::AllInSync,
             "ControllerActive" => Condition::ControllerActive,
             "ControllerChanged" => Condition::ControllerChanged,
+            "QuorumLeaderElected" => Condition::QuorumLeaderElected,
             "Not" => Condition::Not(Box::new(self.condition(args.get("condition")?, place)?)),
             "All" => Condition::All(self.conditions(&args, place)),
             "Any" => Condition::Any(self.conditions(&args, place)),

@@ -55,7 +55,9 @@ impl Reader {
             live_isr: number("live_isr", 0, 1),
         };
         if let Some(node) = args.get("controllers_down")
-            && budget.controllers * 2 >= u32::from(self.names.controllers)
+            && budget.controllers * 2
+                >= u32::from(self.names.controllers)
+                    + u32::try_from(self.names.combined.len()).unwrap_or(u32::MAX)
         {
             self.mistake(
                 Mistake::new(&node.span, "without a majority of controllers nothing is decided")

@@ -325,6 +325,7 @@ impl Reader {
                 Target::FollowerOf(self.partition(args.get("partition")?)?, index.unwrap_or(0))
             }
             "ActiveController" => Target::ActiveController,
+            "QuorumLeader" => Target::QuorumLeader,
             "Same" => {
                 let node = args.get("step")?;
                 let step = self.u32(node)?;
@@ -461,6 +462,7 @@ fn shown(target: &Target) -> String {
         Target::LeaderOf(partition) => format!("the leader of {partition}"),
         Target::FollowerOf(partition, index) => format!("follower {index} of {partition}"),
         Target::ActiveController => "the active controller".to_owned(),
+        Target::QuorumLeader => "the quorum's leader".to_owned(),
         Target::Same(step) => format!("what step {step} acted on"),
     }
 }

@@ -54,6 +54,11 @@ pub(crate) const CONDITION: Choice = Choice {
             &[],
         ),
         verb(
+            "QuorumLeaderElected",
+            "Since the step before happened somebody has won an epoch of the metadata quorum. It need not be active yet.",
+            &[],
+        ),
+        verb(
             "Acknowledged",
             "At least so many records have been acknowledged.",
             &[

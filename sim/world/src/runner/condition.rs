@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::event::Word;
-use klamm_node::{BrokerId, NodeId, Room, Seq, TopicName, TopicPartition};
+use klamm_node::{BrokerId, LeaderEpoch, NodeId, Room, Seq, TopicName, TopicPartition};
 use klamm_scenario::model::{Condition, Target};
 use klamm_trace::{
     AckedBatch, Findings, NodeView, PartitionState, PartitionView, ProcessState, ReplicaRole, View,
@@ -27,6 +27,7 @@ pub struct Facts<'a> {
 pub(super) struct Mark {
     leaders: BTreeMap<TopicPartition, BrokerId>,
     controller: Option<BrokerId>,
+    quorum_epoch: Option<LeaderEpoch>,
     answers: usize,
     seq: Seq,
 }
@@ -38,10 +39,16 @@ impl Mark {
         Self {
             leaders: view.partitions.keys().filter_map(leader).collect(),
             controller: view.active_controller().map(|(broker, _)| broker),
+            quorum_epoch: newest_epoch(view),
             answers: answers(view).len(),
             seq: view.seq,
         }
     }
+}
+
+/// The newest epoch of the metadata quorum that somebody has won.
+fn newest_epoch(view: &View) -> Option<LeaderEpoch> {
+    view.quorum.leaders.last_key_value().map(|(epoch, _)| *epoch)
 }
 
 /// Everything that an admin client was answered so far: what was asked, and the error.
@@ -101,6 +108,7 @@ impl Judge<'_> {
                 let active = view.active_controller().map(|(broker, _)| broker);
                 active.is_some() && active != self.mark.controller
             }
+            Condition::QuorumLeaderElected => newest_epoch(view) > self.mark.quorum_epoch,
             Condition::Acknowledged { client, count } => {
                 self.of_client(client, |node| view.acknowledged(node)) >= *count
             }
@@ -357,7 +365,9 @@ impl Judge<'_> {
                 Some(true) => format!("broker {broker} is fenced"),
                 Some(false) => format!("broker {broker} is not fenced"),
             },
-            Condition::ControllerActive | Condition::ControllerChanged => view.quorum_line(),
+            Condition::ControllerActive
+            | Condition::ControllerChanged
+            | Condition::QuorumLeaderElected => view.quorum_line(),
             Condition::Acknowledged { client, .. } => {
                 count(client, &|node| view.acknowledged(node))
             }
@@ -423,7 +433,9 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         | Condition::Unfenced(_) => bits(&[Room::Metadata]),
         Condition::Restarted(_) | Condition::Down(_) => bits(&[Room::World]),
         Condition::SnapshotTaken(_) => bits(&[Room::Raft]),
-        Condition::ControllerActive | Condition::ControllerChanged => {
+        Condition::ControllerActive
+        | Condition::ControllerChanged
+        | Condition::QuorumLeaderElected => {
             bits(&[Room::Controller, Room::Raft, Room::World])
         }
         Condition::Acknowledged { .. }
@@ -476,6 +488,7 @@ pub(super) fn needs_findings(condition: &Condition) -> bool {
         | Condition::Unfenced(_)
         | Condition::ControllerActive
         | Condition::ControllerChanged
+        | Condition::QuorumLeaderElected
         | Condition::Acknowledged { .. }
         | Condition::Failed { .. }
         | Condition::Read { .. }

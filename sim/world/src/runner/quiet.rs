@@ -42,5 +42,5 @@ pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
         let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
         Some((table.named(&producer.name)?, config.delivery_timeout))
     });
-    Quiescence { settle: notice + RECOVERY, delivery: delivery.collect() }
+    Quiescence { settle: notice + RECOVERY, groups: Span::ZERO, delivery: delivery.collect() }
 }

@@ -3,7 +3,7 @@
 use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, Command, NodeId};
 use klamm_scenario::model::{Action, Target, Topic};
-use klamm_trace::{NodeKind, View};
+use klamm_trace::View;
 
 use super::{ADMIN, Runner, load};
 use crate::verb::Verb;
@@ -23,6 +23,9 @@ impl Runner {
                 followers.nth(usize::try_from(*n).ok()?).copied().and_then(broker)
             }
             Target::ActiveController => view.active_controller().and_then(|(id, _)| broker(id)),
+            Target::QuorumLeader => {
+                view.quorum.leaders.last_key_value().and_then(|(_, id)| broker(*id))
+            }
             Target::Same(step) => self.steps.get(usize::try_from(*step).ok()?)?.acted_on,
         }
     }
@@ -122,9 +125,8 @@ impl Runner {
             }
             Action::DelayMetadata { target, by } => {
                 let node = self.resolve(view, target)?;
-                let kind = NodeKind::Controller;
-                let controllers = self.table.iter().filter(|(_, info)| info.kind == kind);
-                let pairs = controllers.map(|(from, _)| (from, node)).collect();
+                let voters = self.table.voters().filter(|voter| *voter != node);
+                let pairs = voters.map(|from| (from, node)).collect();
                 one(node, Verb::HoldReplies { pairs, by: *by, api: Some(FETCH) })
             }
             Action::ResetConnections { from, to } => {

@@ -12,6 +12,7 @@ pub(super) fn target(target: &Target) -> String {
         Target::FollowerOf(partition, 0) => format!("a follower of {partition}"),
         Target::FollowerOf(partition, n) => format!("follower {n} of {partition}"),
         Target::ActiveController => "the active controller".to_owned(),
+        Target::QuorumLeader => "the leader of the metadata quorum".to_owned(),
         Target::Same(step) => format!("what step {step} acted on"),
     }
 }
@@ -176,6 +177,7 @@ pub(super) fn condition(what: &Condition) -> String {
         Condition::Unfenced(broker) => format!("broker {broker} is not fenced"),
         Condition::ControllerActive => "a controller is active".to_owned(),
         Condition::ControllerChanged => "another controller is active".to_owned(),
+        Condition::QuorumLeaderElected => "the metadata quorum has elected a leader".to_owned(),
         Condition::Acknowledged { client, count } => {
             format!("{} got at least {count} acknowledged", who(client.as_ref(), "the producers"))
         }

@@ -106,6 +106,10 @@ impl Sight<'_> {
         self.table.get(node).is_some_and(|info| info.kind.is_broker())
     }
 
+    fn is_voter(&self, node: NodeId) -> bool {
+        self.table.get(node).is_some_and(|info| info.kind.is_controller())
+    }
+
     /// Up, and left alone by other faults.
     fn is_free(&self, node: NodeId) -> bool {
         let up = self.view.nodes.get(&node).is_some_and(|view| view.state == ProcessState::Up);
@@ -118,10 +122,15 @@ impl Sight<'_> {
             return false;
         }
         let broker = self.is_broker(node);
-        let peers = self.servers().into_iter().filter(|peer| self.is_broker(*peer) == broker);
-        let taken = peers.filter(|peer| !self.is_free(*peer)).count() + 1;
-        let most = if broker { self.budget.brokers } else { self.budget.controllers };
-        if u32::try_from(taken).map_or(true, |taken| taken > most) {
+        // A process in both roles is taken from both.
+        let exhausted = |plays: &dyn Fn(NodeId) -> bool, most: u32| {
+            let peers = self.servers().into_iter().filter(|peer| plays(*peer));
+            let taken = peers.filter(|peer| !self.is_free(*peer)).count() + 1;
+            plays(node) && u32::try_from(taken).map_or(true, |taken| taken > most)
+        };
+        if exhausted(&|peer| self.is_broker(peer), self.budget.brokers)
+            || exhausted(&|peer| self.is_voter(peer), self.budget.controllers)
+        {
             return false;
         }
         let Some(id) = self.table.broker_of(node) else { return false };
