@@ -18,6 +18,7 @@ mod acked_durable;
 mod alteration;
 mod candidate_completeness;
 mod client_history;
+mod commits;
 mod committed_only;
 mod committed_prefix;
 mod crash_recovery;
@@ -25,6 +26,7 @@ mod eligible;
 mod epoch_cache;
 mod epoch_offset_unique;
 mod finding;
+mod group_liveness;
 mod leader_completeness;
 mod listed_offsets;
 mod liveness;
@@ -34,6 +36,7 @@ mod metadata_monotone;
 mod metadata_recovery;
 mod observer;
 mod offsets_dense;
+mod ownership;
 mod quorum_service;
 mod raft;
 mod reconciled_prefix;
@@ -44,6 +47,8 @@ mod weak_isr;
 
 #[cfg(test)]
 mod client_tests;
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod healing_tests;
 #[cfg(test)]
@@ -89,6 +94,7 @@ pub struct Invariants {
     topic_identity: topic_identity::TopicIdentity,
     listed_offsets: listed_offsets::ListedOffsets,
     quorum_service: quorum_service::QuorumService,
+    commits: commits::Commits,
     finished: bool,
 }
 
@@ -125,6 +131,8 @@ impl Invariants {
         self.topic_identity.check(&mut cx);
         self.listed_offsets.check(&mut cx);
         self.quorum_service.check(&mut cx);
+        ownership::check(&mut cx);
+        self.commits.check(&mut cx);
         self.liveness.check(&cx);
     }
 

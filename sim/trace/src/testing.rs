@@ -16,6 +16,9 @@ pub(crate) const PRODUCER: NodeId = NodeId(6);
 /// The consumer.
 pub(crate) const CONSUMER: NodeId = NodeId(7);
 
+/// A second consumer.
+pub(crate) const RIVAL: NodeId = NodeId(8);
+
 /// `orders-0`.
 pub(crate) fn orders() -> TopicPartition {
     TopicPartition::new("orders", 0)
@@ -51,6 +54,7 @@ pub(crate) fn header() -> TraceHeader {
     }));
     nodes.push(info("producer-1".to_owned(), NodeKind::Producer, None));
     nodes.push(info("consumer-1".to_owned(), NodeKind::Consumer, None));
+    nodes.push(info("consumer-2".to_owned(), NodeKind::Consumer, None));
     let mut header = TraceHeader::new(NodeTable::new(nodes));
     // The stories are told without eligible leader replicas, unless they turn them on.
     header.server_config.insert("eligible.leader.replicas.version".to_owned(), "0".to_owned());

@@ -9,7 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, NodeId, Offset, RecordId, Seq, Time, TopicName, TopicPartition};
+use klamm_node::{
+    BrokerId, GroupId, NodeId, Offset, RecordId, Seq, Time, TopicName, TopicPartition,
+};
 
 use crate::header::{NodeTable, TraceHeader};
 
@@ -17,6 +19,7 @@ mod client;
 mod fold;
 mod group;
 mod log;
+mod ownership;
 mod query;
 mod render;
 mod state;
@@ -26,6 +29,7 @@ mod tests;
 
 pub use group::{CommittedView, CoordinatorView, GroupView, MemberView, MembershipView};
 pub use log::{Batch, Difference, LogModel};
+pub use ownership::{Downtime, OwnershipView};
 pub use state::{
     AckedBatch, BrokerView, ClientView, ConnectionState, ConnectionView, EpochEntry, FrameView,
     Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState, QuorumMember,
@@ -70,6 +74,8 @@ pub struct View {
     pub scattered_keys: BTreeSet<(TopicName, String)>,
     /// Where the records of a key went first.
     pub key_homes: BTreeMap<(TopicName, String), i32>,
+    /// Who reads what for which group.
+    pub ownership: BTreeMap<(GroupId, TopicPartition), OwnershipView>,
     /// `min.insync.replicas` where no config says otherwise.
     pub min_insync_replicas: u32,
     /// The settings that every broker and controller started with.

@@ -87,7 +87,13 @@ invariants! {
     NoDuplicates = "S16";
     /// A consumer is shown nothing that is not committed.
     NoDirtyRead = "S19";
-    /// A consumer reads on where it stopped, unless its position was set.
+    /// In a group a partition has one owner at one generation or member epoch.
+    OwnershipExclusive = "S21";
+    /// A commit that was accepted came from a member in its generation or epoch, and what was accepted is kept.
+    CommitFenced = "S22";
+    /// A committed offset disappears by retention only when the group has been empty, or has not read the topic, for as long.
+    OffsetRetention = "S23";
+    /// A consumer reads on where it stopped, and a group goes on where it committed, unless a position was set.
     ConsumerProgress = "S24";
     /// The metadata quorum is a correct Raft.
     Raft = "S25";
@@ -103,6 +109,8 @@ invariants! {
     LeaderEventually = "L2";
     /// A producer leaves no record out, keeps their order, and tells the fate of each once and in time.
     ProduceResolves = "L3";
+    /// Once a cluster has healed, every group with members is stable, and each partition that it subscribed to has an owner.
+    GroupStabilises = "L5";
     /// Once a cluster has healed, no leader waits for an answer to an AlterPartition.
     AlterPartitionResolves = "L6";
     /// Once a cluster has healed, every running broker believes of each partition what is committed.

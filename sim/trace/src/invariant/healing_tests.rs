@@ -15,7 +15,11 @@ use crate::testing::{CONSUMER, PRODUCER, Story, node, orders};
 
 /// Ten seconds to settle, a minute to deliver.
 fn quiet() -> Quiescence {
-    Quiescence { settle: Span::secs(10), delivery: BTreeMap::from([(PRODUCER, Span::secs(60))]) }
+    Quiescence {
+        settle: Span::secs(10),
+        groups: Span::ZERO,
+        delivery: BTreeMap::from([(PRODUCER, Span::secs(60))]),
+    }
 }
 
 /// A committed partition whose nodes all run, believe what is committed, and have had nothing to suffer for long.

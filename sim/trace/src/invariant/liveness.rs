@@ -1,4 +1,4 @@
-//! L1–L3, L6–L8 and L10: what a healed cluster must have come back to.
+//! L1–L3, L5–L8 and L10: what a healed cluster must have come back to.
 //!
 //! While faults go on a cluster may be stuck; once they are over it must recover by itself, within a time. These are
 //! judged at *quiescence*: nothing is cut, frozen or misbehaving, and nothing was for the [settle
@@ -8,6 +8,7 @@
 //! * L2 LeaderEventually: a partition with a live, unfenced member of its ISR or of its eligible leader replicas has a
 //!   leader that knows it; a quorum with a live majority has a leader that a majority follows, and its epoch stands still.
 //! * L3 ProduceResolves: no producer has a record that is older than its `delivery.timeout.ms`, or than the settle time.
+//! * L5 GroupStabilises: see [`group_liveness`].
 //! * L6 AlterPartitionResolves: no leader waits for an answer to an AlterPartition.
 //! * L7 MetadataConverges: every running broker believes of each partition what is committed.
 //! * L8 FollowersCatchUp: in-sync replicas have the leader's log end and high watermark, the high watermark has reached
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use klamm_node::event::Word;
 use klamm_node::{BrokerId, EventKind, LeaderEpoch, NodeId, Seq, Span, Time, TopicPartition};
 
-use super::{Check, Finding, InvariantId, Reporter, Severity};
+use super::{Check, Finding, InvariantId, Reporter, Severity, group_liveness};
 use crate::header::NodeKind;
 use crate::view::{PartitionState, PartitionView, ProcessState, ReplicaView, View};
 
@@ -34,6 +35,8 @@ pub struct Quiescence {
     /// How long nothing may have been disturbed. It must cover what a cluster with its settings needs to heal: a broker's
     /// session timeout, then an election, and the longest timeout of a request that nobody will answer.
     pub settle: Span,
+    /// How much longer the groups of consumers may take: a session, then a rebalance.
+    pub groups: Span,
     /// The `delivery.timeout.ms` of each producer.
     pub delivery: BTreeMap<NodeId, Span>,
 }
@@ -165,6 +168,9 @@ impl Liveness {
             }
         }
         self.repetitions(&mut found, half);
+        if view.now.since(self.disturbed) >= quiet.settle + quiet.groups {
+            group_liveness::judge(view, reporter);
+        }
         true
     }
 

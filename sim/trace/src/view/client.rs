@@ -78,6 +78,7 @@ impl View {
             | EventKind::PartitionsAssigned { .. }
             | EventKind::PartitionsRevoked { .. }
             | EventKind::PartitionsLost { .. }
+            | EventKind::PollIntervalExceeded { .. }
             | EventKind::RecordsPolled { .. }
             | EventKind::RecordsProcessed { .. }
             | EventKind::CommitAcknowledged { .. } => self.apply_membership(event),

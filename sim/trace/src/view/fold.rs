@@ -115,6 +115,10 @@ impl View {
         node.raft.committed = Offset(0);
         node.raft.fetching = None;
         node.loading = None;
+        if let Some(place) = &mut node.client.membership {
+            place.leave();
+            self.owner_died(id);
+        }
         let Some(broker) = self.table.broker_of(id) else { return };
         if self.quorum.active.is_some_and(|(active, _)| active == broker) {
             self.quorum.active = None;

@@ -93,6 +93,8 @@ pub struct MembershipView {
     pub protocol: Word,
     /// Topic names, or one pattern.
     pub topics: Vec<String>,
+    /// False once it left by itself, or was thrown out for good.
+    pub takes_part: bool,
     /// The member id that it has.
     pub member: Option<MemberId>,
     /// The generation or member epoch that it knows.
@@ -214,12 +216,24 @@ impl View {
     /// Folds what a consumer says of its place in a group.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller passes these kinds only")]
     pub(super) fn apply_membership(&mut self, event: &Event) {
-        let client = &mut self.node(event.node).client;
+        let id = event.node;
+        match &event.kind {
+            EventKind::PartitionsAssigned { group, partitions, .. } => {
+                self.owns(id, group, partitions);
+            }
+            EventKind::PartitionsRevoked { group, partitions, .. }
+            | EventKind::PartitionsLost { group, partitions, .. } => {
+                self.owns_no_more(id, group, partitions);
+            }
+            _ => {}
+        }
+        let client = &mut self.node(id).client;
         let place = client.membership.get_or_insert_default();
         match &event.kind {
             EventKind::Subscribed { group, topics, protocol } => {
                 place.group = Some(group.clone());
                 (place.topics, place.protocol) = (topics.clone(), protocol.clone());
+                place.takes_part = true;
             }
             EventKind::CoordinatorFound { broker, .. } => place.coordinator = Some(*broker),
             EventKind::PartitionsAssigned { member, epoch, partitions, .. } => {
@@ -235,7 +249,11 @@ impl View {
                     client.positions.remove(partition);
                 }
             }
+            EventKind::PollIntervalExceeded { .. } => {
+                (place.takes_part, place.member) = (false, None);
+            }
             EventKind::RecordsPolled { partition, to, .. } => {
+                place.takes_part = true;
                 place.polled.insert(partition.clone(), *to);
             }
             EventKind::RecordsProcessed { partition, to } => {
@@ -246,6 +264,16 @@ impl View {
             }
             _ => {}
         }
+    }
+}
+
+impl MembershipView {
+    /// The process is gone: what it had in memory goes with it.
+    pub(super) fn leave(&mut self) {
+        (self.member, self.coordinator, self.takes_part) = (None, None, false);
+        self.assigned.clear();
+        self.polled.clear();
+        self.processed.clear();
     }
 }
 
