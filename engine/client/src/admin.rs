@@ -275,7 +275,10 @@ impl Node for Admin {
                     return cx.out.halt("the admin client is closed", true);
                 }
                 // Meant for other clients.
-                Command::Produce(_) | Command::Flush | Command::Assign { .. } => {}
+                Command::Produce(_)
+                | Command::Flush
+                | Command::Assign { .. }
+                | Command::Group(_) => {}
             }
         }
         self.drive(cx);

@@ -460,7 +460,8 @@ impl Node for Consumer {
                 Command::Produce(_)
                 | Command::Flush
                 | Command::CreateTopic { .. }
-                | Command::Admin(_) => {}
+                | Command::Admin(_)
+                | Command::Group(_) => {}
             }
         }
         self.drive(cx);

@@ -16,6 +16,7 @@
 #![warn(clippy::float_arithmetic)]
 
 mod admin;
+pub mod assignor;
 mod backoff;
 mod consumer;
 mod core;

@@ -304,7 +304,10 @@ impl Node for Producer {
                     self.accumulator.flush();
                 }
                 // Meant for other clients.
-                Command::Assign { .. } | Command::CreateTopic { .. } | Command::Admin(_) => {}
+                Command::Assign { .. }
+                | Command::CreateTopic { .. }
+                | Command::Admin(_)
+                | Command::Group(_) => {}
             }
         }
         self.drive(cx);

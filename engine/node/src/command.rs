@@ -9,8 +9,10 @@ use crate::id::{Offset, RecordId, TopicName};
 use crate::time::Timestamp;
 
 mod admin;
+mod group;
 
 pub use admin::{AdminRequest, ConfigTarget, Downgrade};
+pub use group::{CommitWhen, GroupAdmin, GroupCommand, LeaveWhen, SeekTo};
 
 /// A request to a node from its user.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +45,8 @@ pub enum Command {
     },
     /// Admin client: ask something else of the cluster, with retries as Kafka's own client does them.
     Admin(AdminRequest),
+    /// Group consumer: what its application does (needs `group.id`).
+    Group(GroupCommand),
     /// Any node: stop in an orderly way (controlled shutdown, flush and close).
     Shutdown,
 }

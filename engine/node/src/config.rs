@@ -345,6 +345,11 @@ settings! {
         controller_quorum_request_timeout: Span = "controller.quorum.request.timeout.ms", "2000";
         /// How long a node waits before it asks the quorum again.
         controller_quorum_retry_backoff: Span = "controller.quorum.retry.backoff.ms", "20";
+        /// The level of `kraft.version` that a new cluster starts with (KIP-853): with 1 the voters of the metadata quorum stand
+        /// in its log and may change. In Kafka it is 1 where `kafka-storage format` is told the first voters.
+        kraft_version: i16 = "kraft.version", "0";
+        /// Whether a controller that has no vote asks for one by itself (KIP-1186).
+        controller_quorum_auto_join_enable: bool = "controller.quorum.auto.join.enable", "false";
         /// How often an idle active controller writes a NoOp record; 0 for never.
         metadata_max_idle_interval: Span = "metadata.max.idle.interval.ms", "500";
         /// Bytes of metadata records after which a node writes a snapshot of its image (KIP-630).
@@ -413,6 +418,52 @@ settings! {
         metadata_max_age: Span = "metadata.max.age.ms", "300000";
         /// none, gzip, snappy, lz4 or zstd.
         compression_type: String = "compression.type", "none";
+        /// The shortest session timeout that a member of a classic group may ask for.
+        group_min_session_timeout: Span = "group.min.session.timeout.ms", "6000";
+        /// The longest.
+        group_max_session_timeout: Span = "group.max.session.timeout.ms", "1800000";
+        /// How long an empty classic group waits for more members after the first (KIP-134).
+        group_initial_rebalance_delay: Span = "group.initial.rebalance.delay.ms", "3000";
+        /// The most members of a classic group (KIP-389).
+        group_max_size: i32 = "group.max.size", "2147483647";
+        /// How long a member of a consumer group may be silent (KIP-848).
+        group_consumer_session_timeout: Span = "group.consumer.session.timeout.ms", "45000";
+        /// The least that this may be set to.
+        group_consumer_min_session_timeout: Span = "group.consumer.min.session.timeout.ms", "45000";
+        /// The most that this may be set to.
+        group_consumer_max_session_timeout: Span = "group.consumer.max.session.timeout.ms", "60000";
+        /// How often a member of a consumer group is told to send heartbeats.
+        group_consumer_heartbeat_interval: Span = "group.consumer.heartbeat.interval.ms", "5000";
+        /// The least that this may be set to.
+        group_consumer_min_heartbeat_interval: Span = "group.consumer.min.heartbeat.interval.ms", "5000";
+        /// The most that this may be set to.
+        group_consumer_max_heartbeat_interval: Span = "group.consumer.max.heartbeat.interval.ms", "15000";
+        /// The most members of a consumer group.
+        group_consumer_max_size: i32 = "group.consumer.max.size", "2147483647";
+        /// The assignors of a coordinator, the default one first: `uniform` and `range`, or Kafka's class names.
+        group_consumer_assignors: String = "group.consumer.assignors", "uniform,range";
+        /// Which ways a group with members may change its protocol: disabled, upgrade, downgrade or bidirectional.
+        group_consumer_migration_policy: String = "group.consumer.migration.policy", "bidirectional";
+        /// How long a target assignment of a consumer group holds at least (KIP-1263).
+        group_consumer_assignment_interval: Span = "group.consumer.assignment.interval.ms", "1000";
+        /// How often the regular expressions of a consumer group are resolved again.
+        group_consumer_regex_refresh_interval: Span = "group.consumer.regex.refresh.interval.ms", "600000";
+        /// The longest text beside a committed offset.
+        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", "4096";
+        /// How long a committed offset is kept after its last use, in minutes (KIP-211).
+        offsets_retention_minutes: i64 = "offsets.retention.minutes", "10080";
+        /// How often a coordinator looks for expired offsets.
+        offsets_retention_check_interval: Span = "offsets.retention.check.interval.ms", "600000";
+        /// How long what a coordinator writes waits for its replicas.
+        offsets_commit_timeout: Span = "offsets.commit.timeout.ms", "5000";
+        /// How many bytes of `__consumer_offsets` are read at once when a partition is loaded.
+        offsets_load_buffer_size: i32 = "offsets.load.buffer.size", "5242880";
+        /// Partitions of `__consumer_offsets` when it is created.
+        offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", "50";
+        /// Replicas of `__consumer_offsets` when it is created.
+        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor", "3";
+        /// The size of its segments.
+        offsets_topic_segment_bytes: u64 = "offsets.topic.segment.bytes", "104857600";
         /// The least wait before a reconnect.
         reconnect_backoff: Span = "reconnect.backoff.ms", "50";
         /// The longest wait before a reconnect.
@@ -431,8 +482,37 @@ settings! {
         fetch_max_bytes: i32 = "fetch.max.bytes", "52428800";
         /// The most data of one partition in a fetch.
         max_partition_fetch_bytes: i32 = "max.partition.fetch.bytes", "1048576";
-        /// Where to go on when the position is out of range: earliest, latest or none.
+        /// Where to start without a committed offset, and to go on when the position is out of range: earliest, latest,
+        /// none, or by_duration with an ISO-8601 duration (KIP-1106).
         auto_offset_reset: String = "auto.offset.reset", "latest";
+        /// The group it reads with; empty for none.
+        group_id: String = "group.id", "";
+        /// Its name in the group over restarts (KIP-345); empty for a member that is new each time.
+        group_instance_id: String = "group.instance.id", "";
+        /// How it speaks with the coordinator: classic, or consumer (KIP-848).
+        group_protocol: String = "group.protocol", "classic";
+        /// The coordinator's assignor, with group.protocol=consumer; empty leaves the choice to it.
+        group_remote_assignor: String = "group.remote.assignor", "";
+        /// The assignors it can work with, best first, by Kafka's class names or by their short names, with
+        /// group.protocol=classic.
+        partition_assignment_strategy: String = "partition.assignment.strategy", "org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+        /// How long the coordinator waits for a heartbeat before it gives the member up, with group.protocol=classic.
+        session_timeout: Span = "session.timeout.ms", "45000";
+        /// How often it sends one, with group.protocol=classic.
+        heartbeat_interval: Span = "heartbeat.interval.ms", "3000";
+        /// How long the application may take between two polls before the consumer leaves its group (KIP-62); a rebalance
+        /// waits this long for a member.
+        max_poll_interval: Span = "max.poll.interval.ms", "300000";
+        /// The most records that one poll returns.
+        max_poll_records: i32 = "max.poll.records", "500";
+        /// Whether polls commit what earlier polls returned.
+        enable_auto_commit: bool = "enable.auto.commit", "true";
+        /// How often they do.
+        auto_commit_interval: Span = "auto.commit.interval.ms", "5000";
+        /// Whether a subscribed pattern passes over Kafka's own topics.
+        exclude_internal_topics: bool = "exclude.internal.topics", "true";
+        /// How long a call of the application's, such as a synchronous commit, tries.
+        default_api_timeout: Span = "default.api.timeout.ms", "60000";
         /// Where the consumer stands, for reading from the closest replica.
         client_rack: String = "client.rack", "";
         /// How long one request may take.

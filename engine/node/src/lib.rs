@@ -31,7 +31,10 @@ pub mod rng;
 pub mod time;
 pub mod timer;
 
-pub use command::{AdminRequest, Command, ConfigTarget, Downgrade, ProduceRecord, StartFrom};
+pub use command::{
+    AdminRequest, Command, CommitWhen, ConfigTarget, Downgrade, GroupAdmin, GroupCommand,
+    LeaveWhen, ProduceRecord, SeekTo, StartFrom,
+};
 pub use disk::{Disk, DiskError, DiskResult, FileId, MemoryDisk};
 pub use effects::{
     Because, CloseReason, Context, Effect, Effects, Endpoint, FrameNote, FrameRole, Input, Node,

@@ -131,7 +131,10 @@ impl Node for Puppet {
             }
             Input::Command(Command::Shutdown) => cx.out.halt("shut down", true),
             Input::Command(
-                Command::Assign { .. } | Command::CreateTopic { .. } | Command::Admin(_),
+                Command::Assign { .. }
+                | Command::CreateTopic { .. }
+                | Command::Admin(_)
+                | Command::Group(_),
             ) => {}
         }
     }

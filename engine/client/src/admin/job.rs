@@ -143,7 +143,8 @@ impl Job {
                 | AdminRequest::SetQuota { .. }
                 | AdminRequest::AddVoter { .. }
                 | AdminRequest::RemoveVoter { .. }
-                | AdminRequest::UnregisterBroker { .. } => Route::Any,
+                | AdminRequest::UnregisterBroker { .. }
+                | AdminRequest::Group(_) => Route::Any,
             },
         }
     }
@@ -167,6 +168,7 @@ impl Job {
                 (AdminRequest::AddVoter { .. }, Some(_)) => ApiKey::AddRaftVoter,
                 (AdminRequest::RemoveVoter { .. }, Some(_)) => ApiKey::RemoveRaftVoter,
                 (AdminRequest::UnregisterBroker { .. }, _) => ApiKey::UnregisterBroker,
+                (AdminRequest::Group(_), _) => ApiKey::ListGroups,
             },
         }
     }
@@ -310,6 +312,9 @@ impl Job {
             AdminRequest::AddVoter { .. } | AdminRequest::RemoveVoter { .. } => {
                 voters(request, directory, timeout_ms)
             }
+            AdminRequest::Group(_) => RequestKind::ListGroups(
+                klamm_protocol::kafka::messages::ListGroupsRequest::default(),
+            ),
             AdminRequest::UnregisterBroker { broker } => RequestKind::UnregisterBroker(
                 UnregisterBrokerRequest::default().with_broker_id(WireBrokerId(broker.0)),
             ),
@@ -408,7 +413,8 @@ impl Job {
                 | AdminRequest::UpdateFeature { .. }
                 | AdminRequest::AddVoter { .. }
                 | AdminRequest::RemoveVoter { .. }
-                | AdminRequest::UnregisterBroker { .. }) => other.clone(),
+                | AdminRequest::UnregisterBroker { .. }
+                | AdminRequest::Group(_)) => other.clone(),
             };
             (Some(text.to_string()), ErrorCode(code))
         });
@@ -527,6 +533,7 @@ fn found(request: &AdminRequest, quorum: &DescribeQuorumResponse) -> Reading {
         | AdminRequest::DeleteRecords { .. }
         | AdminRequest::SetQuota { .. }
         | AdminRequest::UpdateFeature { .. }
-        | AdminRequest::UnregisterBroker { .. } => refused(ErrorCode::UNKNOWN_SERVER_ERROR),
+        | AdminRequest::UnregisterBroker { .. }
+        | AdminRequest::Group(_) => refused(ErrorCode::UNKNOWN_SERVER_ERROR),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use super::group::GroupAdmin;
 use crate::effects::Endpoint;
 use crate::id::{BrokerId, Offset, TopicName, TopicPartition};
 
@@ -83,6 +84,8 @@ pub enum AdminRequest {
         /// Its node id.
         broker: BrokerId,
     },
+    /// Something about consumer groups.
+    Group(GroupAdmin),
 }
 
 /// Whose config.
@@ -163,6 +166,7 @@ impl Display for AdminRequest {
             Self::AddVoter { controller, .. } => write!(f, "make {controller} a voter"),
             Self::RemoveVoter { controller } => write!(f, "make {controller} a voter no more"),
             Self::UnregisterBroker { broker } => write!(f, "unregister broker {broker}"),
+            Self::Group(request) => request.fmt(f),
         }
     }
 }

@@ -193,6 +193,7 @@ impl Process {
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
                     | Command::Admin(_)
+                    | Command::Group(_)
                     | Command::Shutdown => {
                         let kind = EventKind::CommandGiven { text };
                         Origin::Recorded(self.shared.lock().record(self.node, cause, kind))

@@ -142,6 +142,7 @@ impl Lab {
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
                     | Command::Admin(_)
+                    | Command::Group(_)
                     | Command::Shutdown => {
                         let kind = EventKind::CommandGiven { text };
                         Origin::Recorded(self.record(node, cause, kind))
