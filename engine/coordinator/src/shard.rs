@@ -7,10 +7,14 @@
 //!
 //! Share groups (KIP-932) and transactions are further shards under the same runtime.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use klamm_node::{Context, LeaderEpoch, Offset, Span, Time, TopicId, TopicName};
+use klamm_node::{
+    Context, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Span, Time, TopicId, TopicName,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::ResponseKind;
@@ -24,9 +28,65 @@ pub trait Shard: Clone + Debug {
     /// Why it wants to be woken.
     type Timer: Clone + Ord + Debug;
 
+    /// What it is told of its broker's settings.
+    type Config: Debug;
+
+    /// The shard of a partition that has read nothing of it yet.
+    fn new(config: &Arc<Self::Config>, partition: i32) -> Self;
+
+    /// The bytes of a record: key and value.
+    ///
+    /// # Errors
+    /// A record that its format can't say: something in the request was too long.
+    fn encode(record: &Self::Record) -> Result<RecordBytes, ErrorCode>;
+
+    /// Reads a record of the log; `None` for one of a kind that this coordinator passes over.
+    ///
+    /// # Errors
+    /// Bytes that make no sense: the partition can't be loaded.
+    fn decode(key: &Bytes, value: Option<&Bytes>) -> Result<Option<Self::Record>, String>;
+
     /// Takes a record into the replicated state, as it stands in the log. Must not depend on anything volatile: a shard
     /// that is loaded from the log must come out equal.
     fn replay(&mut self, offset: Offset, record: &Self::Record);
+
+    /// The shard has read its partition to the end and serves from now on: it arms the timers of what it holds, and may
+    /// write. [`Self::observe_loaded`] comes before.
+    fn loaded(&mut self, op: &mut Op<'_, '_, Self>);
+
+    /// The broker leads the partition no more. What still waits inside the shard is answered now; records are not written any
+    /// more, timers are forgotten.
+    fn unloaded(&mut self, op: &mut Op<'_, '_, Self>);
+
+    /// Topics came, went or changed.
+    fn topics_changed(&mut self, op: &mut Op<'_, '_, Self>, change: &TopicsChange);
+
+    /// How many groups it holds and how many committed offsets, for the event that tells of its load.
+    fn counts(&self) -> (u32, u32);
+
+    /// Takes a record of an open transaction: it counts once [`Self::transaction_ended`] says so. A shard whose topic has no
+    /// transactional records never hears of one.
+    fn replay_pending(&mut self, offset: Offset, producer: ProducerId, record: &Self::Record) {
+        let (_, _, _) = (offset, producer, record);
+    }
+
+    /// The marker of a transaction stands in the log.
+    fn transaction_ended(&mut self, producer: ProducerId, committed: bool) {
+        let (_, _) = (producer, committed);
+    }
+
+    /// Says by events what records of its own have changed: right after they were appended and replayed, on the leader that
+    /// wrote them. `at` is the partition, `base` the offset of the first record.
+    fn observe_written(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: i32,
+        base: Offset,
+        records: &[Self::Record],
+    );
+
+    /// Says by events what it holds: once, after it was loaded, before it answers anybody.
+    fn observe_loaded(&self, cx: &mut Context<'_>, at: i32);
 
     /// Everything up to here is committed; what was remembered for a way back may be forgotten.
     fn committed(&mut self, up_to: Offset);
@@ -41,6 +101,31 @@ pub trait Shard: Clone + Debug {
 
     /// A timer that it armed is due.
     fn timer_fired(&mut self, op: &mut Op<'_, '_, Self>, timer: Self::Timer);
+
+    /// Whether a timer is armed again after a little while when what it wrote was refused.
+    fn retries(timer: &Self::Timer) -> bool;
+}
+
+/// A producer id with its epoch (KIP-98).
+pub type Producer = (ProducerId, ProducerEpoch);
+
+/// The bytes of a record: its key and its value, or none for a tombstone.
+pub type RecordBytes = (Bytes, Option<Bytes>);
+
+/// Which topics are others now.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TopicsChange {
+    /// Created, or with other partitions or racks.
+    pub changed: BTreeSet<TopicName>,
+    /// Deleted.
+    pub deleted: BTreeSet<TopicName>,
+}
+
+impl TopicsChange {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.deleted.is_empty()
+    }
 }
 
 /// What an operation of a shard may look at, and what it leaves behind.
@@ -51,6 +136,8 @@ pub struct Op<'a, 'c, S: Shard + ?Sized> {
     pub topics: &'a dyn Topics,
     /// Records to be appended as one atomic batch, in order.
     pub records: Vec<S::Record>,
+    /// Whose transaction the records are part of, if they are.
+    pub producer: Option<Producer>,
     /// What is done, in order, once the records and everything before them are committed; or when they failed.
     pub then: Vec<Then<S::Continuation>>,
     /// What is done at once, whatever becomes of the records: answers that depend on nothing written (a member that is told
@@ -71,7 +158,20 @@ impl<S: Shard + ?Sized> Debug for Op<'_, '_, S> {
     }
 }
 
-impl<S: Shard + ?Sized> Op<'_, '_, S> {
+impl<'a, 'c, S: Shard + ?Sized> Op<'a, 'c, S> {
+    /// An operation that has left nothing yet.
+    pub fn new(cx: &'a mut Context<'c>, topics: &'a dyn Topics) -> Self {
+        Self {
+            cx,
+            topics,
+            records: Vec::new(),
+            producer: None,
+            then: Vec::new(),
+            now: Vec::new(),
+            timers: Vec::new(),
+        }
+    }
+
     /// Sets a timer after a span from now.
     pub fn arm(&mut self, timer: S::Timer, after: Span) {
         let at = self.cx.now + after;

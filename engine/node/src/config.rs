@@ -368,6 +368,52 @@ settings! {
         controller_quorum_fetch_max_bytes: i32 = "controller.quorum.fetch.max.bytes", "1048576";
         /// The most that one fetch of a metadata snapshot returns (KIP-1219).
         controller_quorum_fetch_snapshot_max_bytes: i32 = "controller.quorum.fetch.snapshot.max.bytes", "1048576";
+        /// The shortest session timeout that a member of a classic group may ask for.
+        group_min_session_timeout: Span = "group.min.session.timeout.ms", "6000";
+        /// The longest.
+        group_max_session_timeout: Span = "group.max.session.timeout.ms", "1800000";
+        /// How long an empty classic group waits for more members after the first (KIP-134).
+        group_initial_rebalance_delay: Span = "group.initial.rebalance.delay.ms", "3000";
+        /// The most members of a classic group (KIP-389).
+        group_max_size: i32 = "group.max.size", "2147483647";
+        /// How long a member of a consumer group may be silent (KIP-848).
+        group_consumer_session_timeout: Span = "group.consumer.session.timeout.ms", "45000";
+        /// The least that this may be set to.
+        group_consumer_min_session_timeout: Span = "group.consumer.min.session.timeout.ms", "45000";
+        /// The most that this may be set to.
+        group_consumer_max_session_timeout: Span = "group.consumer.max.session.timeout.ms", "60000";
+        /// How often a member of a consumer group is told to send heartbeats.
+        group_consumer_heartbeat_interval: Span = "group.consumer.heartbeat.interval.ms", "5000";
+        /// The least that this may be set to.
+        group_consumer_min_heartbeat_interval: Span = "group.consumer.min.heartbeat.interval.ms", "5000";
+        /// The most that this may be set to.
+        group_consumer_max_heartbeat_interval: Span = "group.consumer.max.heartbeat.interval.ms", "15000";
+        /// The most members of a consumer group.
+        group_consumer_max_size: i32 = "group.consumer.max.size", "2147483647";
+        /// The assignors of a coordinator, the default one first: `uniform` and `range`, or Kafka's class names.
+        group_consumer_assignors: String = "group.consumer.assignors", "uniform,range";
+        /// Which ways a group with members may change its protocol: disabled, upgrade, downgrade or bidirectional.
+        group_consumer_migration_policy: String = "group.consumer.migration.policy", "bidirectional";
+        /// How long a target assignment of a consumer group holds at least (KIP-1263).
+        group_consumer_assignment_interval: Span = "group.consumer.assignment.interval.ms", "1000";
+        /// How often the regular expressions of a consumer group are resolved again.
+        group_consumer_regex_refresh_interval: Span = "group.consumer.regex.refresh.interval.ms", "600000";
+        /// The longest text beside a committed offset.
+        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", "4096";
+        /// How long a committed offset is kept after its last use, in minutes (KIP-211).
+        offsets_retention_minutes: i64 = "offsets.retention.minutes", "10080";
+        /// How often a coordinator looks for expired offsets.
+        offsets_retention_check_interval: Span = "offsets.retention.check.interval.ms", "600000";
+        /// How long what a coordinator writes waits for its replicas.
+        offsets_commit_timeout: Span = "offsets.commit.timeout.ms", "5000";
+        /// How many bytes of `__consumer_offsets` are read at once when a partition is loaded.
+        offsets_load_buffer_size: i32 = "offsets.load.buffer.size", "5242880";
+        /// Partitions of `__consumer_offsets` when it is created.
+        offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", "50";
+        /// Replicas of `__consumer_offsets` when it is created.
+        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor", "3";
+        /// The size of its segments.
+        offsets_topic_segment_bytes: u64 = "offsets.topic.segment.bytes", "104857600";
         /// Whether a controlled shutdown moves leaders away first.
         controlled_shutdown_enable: bool = "controlled.shutdown.enable", "true";
     }
@@ -418,52 +464,6 @@ settings! {
         metadata_max_age: Span = "metadata.max.age.ms", "300000";
         /// none, gzip, snappy, lz4 or zstd.
         compression_type: String = "compression.type", "none";
-        /// The shortest session timeout that a member of a classic group may ask for.
-        group_min_session_timeout: Span = "group.min.session.timeout.ms", "6000";
-        /// The longest.
-        group_max_session_timeout: Span = "group.max.session.timeout.ms", "1800000";
-        /// How long an empty classic group waits for more members after the first (KIP-134).
-        group_initial_rebalance_delay: Span = "group.initial.rebalance.delay.ms", "3000";
-        /// The most members of a classic group (KIP-389).
-        group_max_size: i32 = "group.max.size", "2147483647";
-        /// How long a member of a consumer group may be silent (KIP-848).
-        group_consumer_session_timeout: Span = "group.consumer.session.timeout.ms", "45000";
-        /// The least that this may be set to.
-        group_consumer_min_session_timeout: Span = "group.consumer.min.session.timeout.ms", "45000";
-        /// The most that this may be set to.
-        group_consumer_max_session_timeout: Span = "group.consumer.max.session.timeout.ms", "60000";
-        /// How often a member of a consumer group is told to send heartbeats.
-        group_consumer_heartbeat_interval: Span = "group.consumer.heartbeat.interval.ms", "5000";
-        /// The least that this may be set to.
-        group_consumer_min_heartbeat_interval: Span = "group.consumer.min.heartbeat.interval.ms", "5000";
-        /// The most that this may be set to.
-        group_consumer_max_heartbeat_interval: Span = "group.consumer.max.heartbeat.interval.ms", "15000";
-        /// The most members of a consumer group.
-        group_consumer_max_size: i32 = "group.consumer.max.size", "2147483647";
-        /// The assignors of a coordinator, the default one first: `uniform` and `range`, or Kafka's class names.
-        group_consumer_assignors: String = "group.consumer.assignors", "uniform,range";
-        /// Which ways a group with members may change its protocol: disabled, upgrade, downgrade or bidirectional.
-        group_consumer_migration_policy: String = "group.consumer.migration.policy", "bidirectional";
-        /// How long a target assignment of a consumer group holds at least (KIP-1263).
-        group_consumer_assignment_interval: Span = "group.consumer.assignment.interval.ms", "1000";
-        /// How often the regular expressions of a consumer group are resolved again.
-        group_consumer_regex_refresh_interval: Span = "group.consumer.regex.refresh.interval.ms", "600000";
-        /// The longest text beside a committed offset.
-        offset_metadata_max_bytes: i32 = "offset.metadata.max.bytes", "4096";
-        /// How long a committed offset is kept after its last use, in minutes (KIP-211).
-        offsets_retention_minutes: i64 = "offsets.retention.minutes", "10080";
-        /// How often a coordinator looks for expired offsets.
-        offsets_retention_check_interval: Span = "offsets.retention.check.interval.ms", "600000";
-        /// How long what a coordinator writes waits for its replicas.
-        offsets_commit_timeout: Span = "offsets.commit.timeout.ms", "5000";
-        /// How many bytes of `__consumer_offsets` are read at once when a partition is loaded.
-        offsets_load_buffer_size: i32 = "offsets.load.buffer.size", "5242880";
-        /// Partitions of `__consumer_offsets` when it is created.
-        offsets_topic_num_partitions: i32 = "offsets.topic.num.partitions", "50";
-        /// Replicas of `__consumer_offsets` when it is created.
-        offsets_topic_replication_factor: i16 = "offsets.topic.replication.factor", "3";
-        /// The size of its segments.
-        offsets_topic_segment_bytes: u64 = "offsets.topic.segment.bytes", "104857600";
         /// The least wait before a reconnect.
         reconnect_backoff: Span = "reconnect.backoff.ms", "50";
         /// The longest wait before a reconnect.
