@@ -312,6 +312,19 @@ impl Controller {
         }
     }
 
+    /// Whether something that it decided is still to be appended.
+    pub fn awaits_append(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| !active.unconfirmed.is_empty())
+    }
+
+    /// The quorum itself wrote to the log, of its voters (KIP-853): the next record comes behind that.
+    pub fn log_moved(&mut self, log_end: Offset) {
+        debug_assert!(!self.awaits_append(), "what was decided has its offsets");
+        if let Some(active) = &mut self.active {
+            active.next_offset = active.next_offset.max(log_end);
+        }
+    }
+
     /// The oldest [`ControllerOutput::Append`] not yet confirmed now lies at these offsets.
     pub fn appended(
         &mut self,

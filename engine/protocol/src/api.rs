@@ -88,6 +88,7 @@ pub const APIS: &[ApiInfo] = &[
     row(ApiKey::DescribeTopicPartitions, "DescribeTopicPartitions", 0, 0, B),
     row(ApiKey::AddRaftVoter, "AddRaftVoter", 0, 0, BC),
     row(ApiKey::RemoveRaftVoter, "RemoveRaftVoter", 0, 0, BC),
+    row(ApiKey::UpdateRaftVoter, "UpdateRaftVoter", 0, 0, C),
 ];
 
 impl ApiInfo {

@@ -42,7 +42,7 @@ mod record;
 mod validate;
 
 pub use builder::BatchBuilder;
-pub use control::{ControlRecord, LeaderChange, Voter, control_batch};
+pub use control::{ControlRecord, LeaderChange, Voter, VoterNode, control_batch};
 pub use record::{Record, RecordError};
 pub use validate::{InvalidBatch, ProduceRules, ValidBatch, validate_from_client};
 

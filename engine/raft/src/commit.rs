@@ -1,7 +1,7 @@
 //! Writing as the leader, and telling the owner what is committed.
 
 use bytes::Bytes;
-use klamm_node::{Because, BrokerId, Context, DirectoryId, EventKind, Offset};
+use klamm_node::{Because, BrokerId, Context, EventKind, Offset, ReplicaKey};
 use klamm_protocol::batch::{ControlRecord, LeaderChange, Voter, batches, control_batch};
 use klamm_protocol::{BatchBuilder, Compression, MetadataRecord};
 use klamm_storage::AppendError;
@@ -51,16 +51,30 @@ impl Raft {
         out: &mut Vec<RaftOutput>,
         votes: &[BrokerId],
     ) -> bool {
-        let voter = |id: &BrokerId| Voter { id: *id, directory_id: DirectoryId::ZERO };
+        let voter = |key: ReplicaKey| Voter { id: key.id, directory_id: key.directory };
+        let granting = |id: &BrokerId| self.voters().get(*id).map(|node| voter(node.key));
         let change = LeaderChange {
             leader_id: self.config.id,
-            voters: self.config.voters.keys().map(voter).collect(),
-            granting_voters: votes.iter().map(voter).collect(),
+            voters: self.voters().keys().map(voter).collect(),
+            granting_voters: votes.iter().filter_map(granting).collect(),
         };
+        let mut records = vec![ControlRecord::LeaderChange(change)];
+        records.extend(self.first_voters());
+        self.write_control(cx, &records, out).is_some()
+    }
+
+    /// Appends control records as one batch. A set of voters among them is in force before the batch is committed, and
+    /// is itself committed by a majority of the voters in it (KIP-853).
+    pub(crate) fn write_control(
+        &mut self,
+        cx: &mut Context<'_>,
+        records: &[ControlRecord],
+        out: &mut Vec<RaftOutput>,
+    ) -> Option<(Offset, Offset)> {
         let (at, epoch) = (self.log.log_end(), self.state.epoch);
-        let shown = format!("LeaderChange leader={}", self.config.id);
-        let batch = control_batch(at, epoch, cx.wall, None, &[ControlRecord::LeaderChange(change)]);
-        self.write(cx, batch, shown, out).is_some()
+        let shown: Vec<String> = records.iter().filter_map(shown).collect();
+        let batch = control_batch(at, epoch, cx.wall, None, records);
+        self.write(cx, batch, shown.join("; "), out)
     }
 
     /// Appends, flushes and only then counts and shows a batch (KAFKA-10533).
@@ -71,6 +85,7 @@ impl Raft {
         records: String,
         out: &mut Vec<RaftOutput>,
     ) -> Option<(Offset, Offset)> {
+        let bytes = batch.clone();
         let appended = match self.log.append_as_leader(cx.disk, batch, self.state.epoch, None) {
             Ok(appended) => appended,
             Err(AppendError::Disk(error)) => {
@@ -90,7 +105,7 @@ impl Raft {
             records,
         };
         cx.observe_because(kind, Because::Previous);
-        if !self.sync(cx) {
+        if !self.learn_voters(cx, &bytes, appended.base_offset, out) || !self.sync(cx) {
             return None;
         }
         self.advance(cx, out);
@@ -117,6 +132,7 @@ impl Raft {
             leader.claimed = true;
             out.push(RaftOutput::BecameLeader { epoch: self.state.epoch });
         }
+        self.settle_change(cx, to, out);
         self.wake_parked(cx, out);
     }
 
@@ -168,5 +184,26 @@ impl Raft {
             }
             self.delivered = read.next_offset;
         }
+    }
+}
+
+/// A control record for people.
+fn shown(record: &ControlRecord) -> Option<String> {
+    match record {
+        ControlRecord::LeaderChange(change) => {
+            Some(format!("LeaderChange leader={}", change.leader_id))
+        }
+        ControlRecord::KRaftVersion { kraft_version } => {
+            Some(format!("KRaftVersion level={kraft_version}"))
+        }
+        ControlRecord::Voters(voters) => {
+            let keys: Vec<String> = voters.iter().map(|voter| voter.key.to_string()).collect();
+            Some(format!("Voters [{}]", keys.join(",")))
+        }
+        ControlRecord::Abort { .. }
+        | ControlRecord::Commit { .. }
+        | ControlRecord::SnapshotHeader { .. }
+        | ControlRecord::SnapshotFooter
+        | ControlRecord::Other { .. } => None,
     }
 }

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerId, DirectoryId, Endpoint, Span};
+use klamm_node::{BrokerId, DirectoryId, Endpoint, ReplicaKey, Span};
 
-/// A member's settings. A node that is not among the voters is an observer.
+/// A member's settings. A node that is not among the voters in force is an observer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RaftConfig {
     /// This node (`node.id`).
     pub id: BrokerId,
-    /// The voters and where they listen (`controller.quorum.voters`).
+    /// The voters and where they listen (`controller.quorum.voters`); empty where the log names them (KIP-853).
     pub voters: BTreeMap<BrokerId, Endpoint>,
+    /// Whom to ask for the leader where no voters are configured (`controller.quorum.bootstrap.servers`).
+    pub bootstrap: Vec<Endpoint>,
+    /// Where this node's controller listens; none for a broker, which never votes.
+    pub listener: Option<Endpoint>,
+    /// Whether this node, if it has no vote, asks for one by itself (`controller.quorum.auto.join.enable`, KIP-1186).
+    pub auto_join: bool,
     /// The cluster's id; a request with another is refused.
     pub cluster_id: String,
     /// The identity of this node's metadata log directory.
@@ -55,6 +61,9 @@ impl RaftConfig {
         let bytes = |value: i32| usize::try_from(value).unwrap_or(0).max(1);
         Self {
             id,
+            listener: voters.get(&id).cloned(),
+            bootstrap: Vec::new(),
+            auto_join: settings.controller_quorum_auto_join_enable,
             voters,
             cluster_id: cluster_id.into(),
             directory_id,
@@ -73,19 +82,21 @@ impl RaftConfig {
         }
     }
 
-    /// Whether this node votes.
-    pub fn is_voter(&self) -> bool {
-        self.voters.contains_key(&self.id)
+    /// This node as a replica.
+    pub fn own(&self) -> ReplicaKey {
+        ReplicaKey::new(self.id, self.directory_id)
     }
 
-    /// How many voters a majority needs.
-    pub fn majority(&self) -> usize {
-        self.voters.len() / 2 + 1
-    }
-
-    /// The voters without this node.
-    pub fn other_voters(&self) -> impl Iterator<Item = BrokerId> + '_ {
-        self.voters.keys().copied().filter(|voter| *voter != self.id)
+    /// Whom to ask for the leader: the configured voters, or the bootstrap servers under ids of their own, from -2 down, as
+    /// in Kafka.
+    pub(crate) fn askable(&self) -> BTreeMap<BrokerId, Endpoint> {
+        if self.voters.is_empty() {
+            let all = (2..).map(|n: i32| BrokerId(-n)).zip(self.bootstrap.iter().cloned());
+            all.filter(|(_, at)| Some(at) != self.listener.as_ref()).collect()
+        } else {
+            let voters = self.voters.iter().filter(|(id, _)| **id != self.id);
+            voters.map(|(id, at)| (*id, at.clone())).collect()
+        }
     }
 
     /// How long a leader goes on without fetches of a majority (KAFKA-15489): one and a half fetch timeouts.

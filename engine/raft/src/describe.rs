@@ -1,6 +1,6 @@
-//! DescribeQuorum (KIP-595, KIP-642, KIP-836): how far every voter and observer is, as the leader sees it.
+//! DescribeQuorum (KIP-595, KIP-642, KIP-836, KIP-853): how far every voter and observer is, as the leader sees it.
 
-use klamm_node::{BrokerId, Context, DirectoryId, Offset, Timestamp};
+use klamm_node::{Context, DirectoryId, Offset, ReplicaKey, Timestamp};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::convert::{directory_uuid, text, topic};
@@ -9,7 +9,7 @@ use wire::describe_quorum_response::{Listener, Node, PartitionData, ReplicaState
 use wire::{DescribeQuorumRequest, DescribeQuorumResponse};
 
 use crate::leader::{Leader, Progress};
-use crate::messages::{LISTENER, TOPIC};
+use crate::messages::TOPIC;
 use crate::output::RaftOutput;
 use crate::raft::Raft;
 use crate::role::Role;
@@ -47,24 +47,33 @@ impl Raft {
             caught_up_at: now,
             ..Progress::default()
         };
-        let state = |(id, progress): (BrokerId, Progress)| replica(id, &progress, version);
-        let mut voters: Vec<_> = leader.voters().chain([(self.config.id, own)]).collect();
-        voters.sort_by_key(|(id, _)| *id);
+        let state = |(key, progress): (ReplicaKey, Progress)| replica(key, &progress, version);
+        let own = (self.config.own(), own);
+        let (voting, watching) =
+            if leader.votes() { (Some(own), None) } else { (None, Some(own)) };
+        let mut voters: Vec<_> = leader.voters().chain(voting).collect();
+        voters.sort_by_key(|(key, _)| *key);
+        let mut observers: Vec<_> = leader.observers().chain(watching).collect();
+        observers.sort_by_key(|(key, _)| *key);
         let partition = PartitionData::default()
             .with_leader_id(wire::BrokerId(self.config.id.0))
             .with_leader_epoch(self.state.epoch.0)
             .with_high_watermark(self.high_watermark.unwrap_or(Offset(-1)).0)
             .with_current_voters(voters.into_iter().map(state).collect())
-            .with_observers(leader.observers().map(state).collect());
+            .with_observers(observers.into_iter().map(state).collect());
         let mut response = single(partition);
         if version >= 2 {
             // KIP-853: where the voters listen.
-            let nodes = self.config.voters.iter().map(|(id, endpoint)| {
-                let listener = Listener::default()
-                    .with_name(text(LISTENER))
-                    .with_host(text(&endpoint.host))
-                    .with_port(endpoint.port);
-                Node::default().with_node_id(wire::BrokerId(id.0)).with_listeners(vec![listener])
+            let nodes = self.voters().iter().map(|voter| {
+                let listeners = voter.listeners.iter().map(|(name, at)| {
+                    Listener::default()
+                        .with_name(text(name))
+                        .with_host(text(&at.host))
+                        .with_port(at.port)
+                });
+                Node::default()
+                    .with_node_id(wire::BrokerId(voter.key.id.0))
+                    .with_listeners(listeners.collect())
             });
             response.nodes = nodes.collect();
         }
@@ -72,17 +81,19 @@ impl Raft {
     }
 }
 
-fn replica(id: BrokerId, progress: &Progress, version: i16) -> ReplicaState {
+fn replica(key: ReplicaKey, progress: &Progress, version: i16) -> ReplicaState {
     let mut state = ReplicaState::default()
-        .with_replica_id(wire::BrokerId(id.0))
+        .with_replica_id(wire::BrokerId(key.id.0))
         .with_log_end_offset(progress.end.unwrap_or(Offset(-1)).0);
     if version >= 1 {
         state = state
             .with_last_fetch_timestamp(progress.fetched_at.0)
             .with_last_caught_up_timestamp(progress.caught_up_at.0);
     }
-    if version >= 2 && progress.directory != DirectoryId::ZERO {
-        state = state.with_replica_directory_id(directory_uuid(progress.directory));
+    // Where the voters are configured, only their fetches say which directories they have.
+    let known = if key.directory == DirectoryId::ZERO { progress.directory } else { key.directory };
+    if version >= 2 && known != DirectoryId::ZERO {
+        state = state.with_replica_directory_id(directory_uuid(known));
     }
     state
 }

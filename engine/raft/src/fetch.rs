@@ -66,7 +66,6 @@ impl Raft {
         out: &mut Vec<RaftOutput>,
     ) {
         let fetch = FetchFrom {
-            replica: pull.replica,
             offset: pull.offset,
             last_epoch: pull.last_epoch,
             high_watermark: pull.high_watermark,
@@ -77,7 +76,7 @@ impl Raft {
             let again = cx.now + self.config.check_quorum_timeout();
             let look = Look { now: cx.now, wall: cx.wall, log_end: self.log.log_end() };
             if let Role::Leader(leader) = &mut self.role
-                && leader.fetched(fetch.replica, pull.directory, fetch.offset, &look)
+                && leader.fetched(pull.key(), fetch.offset, &look)
             {
                 leader.check_quorum = Some(again);
             }

@@ -1,7 +1,7 @@
 //! The follower's side of replication: what a fetch brought.
 
 use bytes::Bytes;
-use klamm_node::{Because, Context, EventKind, LeaderEpoch, Offset, planted};
+use klamm_node::{Because, BrokerId, Context, EventKind, LeaderEpoch, Offset, planted};
 use klamm_protocol::batch::BatchHeader;
 use klamm_protocol::kafka::messages::FetchResponse;
 use klamm_storage::AppendError;
@@ -36,21 +36,21 @@ impl Raft {
         let (answer, pulled) = messages::read_fetch_response(response);
         if !answer.error.is_none() {
             let before = (self.state.epoch, self.state.leader);
-            self.learn(cx, out, answer.leader, answer.epoch);
+            self.learn(cx, out, &answer);
             if before == (self.state.epoch, self.state.leader) {
                 self.back_off_asking(call.to, cx.now);
             }
             return;
         }
-        self.learn(cx, out, answer.leader, answer.epoch);
-        let from_leader = self.state.leader == Some(call.to)
+        self.learn(cx, out, &answer);
+        let from_leader = self.is_leader(call.to)
             && answer.epoch == self.state.epoch
             && call.epoch == self.state.epoch;
         let Some(pulled) = pulled.filter(|_| from_leader && self.following_mut().is_some()) else {
             return;
         };
         if let Some((epoch, end)) = pulled.diverging {
-            self.truncate(cx, epoch, end);
+            self.truncate(cx, epoch, end, out);
         } else if let Some(id) = pulled.snapshot {
             self.begin_snapshot(cx, id, call.to, out);
         } else {
@@ -74,7 +74,13 @@ impl Raft {
 
     /// Cuts the log back to where it parts from the leader's: the leader's end of the epoch that it named, or the own end
     /// of the newest epoch up to that one. The next fetch finds out whether that was enough.
-    fn truncate(&mut self, cx: &mut Context<'_>, epoch: LeaderEpoch, end: Offset) {
+    fn truncate(
+        &mut self,
+        cx: &mut Context<'_>,
+        epoch: LeaderEpoch,
+        end: Offset,
+        out: &mut Vec<RaftOutput>,
+    ) {
         let from = self.log.log_end();
         let target = match self.log.end_offset_for(epoch) {
             Some((own, own_end)) if own == epoch => own_end.min(end),
@@ -89,13 +95,25 @@ impl Raft {
         }
         let target = if planted("raft_truncates_too_far") { Offset(target.0 / 2) } else { target };
         match self.log.truncate_to(cx.disk, target) {
-            Ok(to) => cx.observe(EventKind::MetadataTruncated { from, to }),
+            Ok(to) => {
+                cx.observe(EventKind::MetadataTruncated { from, to });
+                // A set of voters that was never committed is in force no longer (KIP-853).
+                let before = self.standing_of_voters();
+                self.history.truncate(to);
+                self.voters_moved(cx, &before, out);
+            }
             Err(error) => self.fail(cx, &error),
         }
     }
 
+    /// Whether an answer to a fetch comes from the leader: nobody else answers one without an error, by whatever name it
+    /// was asked.
+    fn is_leader(&self, asked: BrokerId) -> bool {
+        self.state.leader == Some(asked) || self.state.leader.is_some() && asked < BrokerId::NONE
+    }
+
     fn extend(&mut self, cx: &mut Context<'_>, pulled: &Pulled, out: &mut Vec<RaftOutput>) {
-        if !pulled.records.is_empty() && !self.store(cx, &pulled.records) {
+        if !pulled.records.is_empty() && !self.store(cx, &pulled.records, out) {
             return;
         }
         let told = if planted("raft_applies_uncommitted") {
@@ -112,7 +130,7 @@ impl Raft {
         }
     }
 
-    fn store(&mut self, cx: &mut Context<'_>, records: &Bytes) -> bool {
+    fn store(&mut self, cx: &mut Context<'_>, records: &Bytes, out: &mut Vec<RaftOutput>) -> bool {
         // A log of metadata has no holes, unlike one that was compacted: anything else is an answer to another question.
         let next = self.log.log_end();
         if !BatchHeader::parse(records).is_ok_and(|header| header.base_offset == next) {
@@ -137,9 +155,14 @@ impl Raft {
                 records: String::new(),
             });
         }
+        if !self.learn_voters(cx, records, next, out) {
+            return false;
+        }
         // A voter's next fetch says that it holds this: it must still hold it after a power failure (KAFKA-10533).
-        // An observer counts for nothing and lets the disk take its time, as in Kafka.
-        !self.config.is_voter() || planted("raft_append_without_flush") || self.sync(cx)
+        // A broker counts for nothing and lets the disk take its time, as in Kafka. A controller may become a voter at any
+        // time, and what it fetched before counts then (KIP-853).
+        let lazy = !self.is_voter() && self.config.listener.is_none();
+        lazy || planted("raft_append_without_flush") || self.sync(cx)
     }
 
     pub(crate) fn sync(&mut self, cx: &mut Context<'_>) -> bool {

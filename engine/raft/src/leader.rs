@@ -2,20 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, DirectoryId, LeaderEpoch, Offset, Span, Time, Timestamp, planted};
+use klamm_node::{
+    BrokerId, DirectoryId, LeaderEpoch, Offset, ReplicaKey, Span, Time, Timestamp, planted,
+};
+use klamm_protocol::batch::{ControlRecord, VoterNode};
 use klamm_protocol::channel::RequestToken;
+
+use crate::voter_set::{VoterSet, is};
 
 /// An observer that has not fetched for this long is forgotten (a constant in Kafka).
 const OBSERVER_SESSION: Span = Span::secs(300);
+
+/// A replica that is to vote must have fetched within this time (a constant in Kafka).
+const CAUGHT_UP_WITHIN_MS: i64 = 3_600_000;
 
 /// The leader's bookkeeping for its epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Leader {
     /// The offset of its LeaderChange record.
     pub(crate) epoch_start: Offset,
-    /// The other voters.
-    voters: BTreeMap<BrokerId, Progress>,
-    observers: BTreeMap<BrokerId, Progress>,
+    /// Itself.
+    own: ReplicaKey,
+    /// Whether it votes: not any more once a record is in its log that removes it (KIP-853).
+    own_votes: bool,
+    /// The other voters in force, with the directories that the set knows.
+    voters: BTreeMap<BrokerId, (ReplicaKey, Progress)>,
+    /// Who else fetches. A voter's node with another directory is one of them.
+    observers: BTreeMap<ReplicaKey, Progress>,
     /// Until when a majority must have fetched; none for a single voter (KAFKA-15489).
     pub(crate) check_quorum: Option<Time>,
     /// Voters that fetched since the last check.
@@ -28,6 +41,41 @@ pub(crate) struct Leader {
     pub(crate) parked: Vec<ParkedFetch>,
     /// Whether the owner was told of the leadership.
     pub(crate) claimed: bool,
+    /// The one change of voters that is under way, on somebody's request (KIP-853).
+    pub(crate) change: Option<Change>,
+    /// Control records that wait until the owner has nothing to append.
+    pub(crate) staged: Option<Vec<ControlRecord>>,
+    /// A committed set of voters is without this leader: it is to resign. The record's offset.
+    pub(crate) dismissed: Option<Offset>,
+}
+
+/// A request to change the set of voters, on its way.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Change {
+    pub(crate) kind: ChangeKind,
+    pub(crate) token: RequestToken,
+    /// The voter that comes or goes.
+    pub(crate) voter: VoterNode,
+    /// Until when it must be committed.
+    pub(crate) deadline: Time,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChangeKind {
+    Add,
+    Remove,
+}
+
+/// How far a change is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// The new voter is asked which levels of `kraft.version` it speaks.
+    AsksVersions,
+    /// Its record waits to be appended.
+    Staged,
+    /// Its record is in the log, and the set in force; it is done when this offset is committed.
+    Appended(Offset),
 }
 
 /// How far a replica is, as its fetches say: what it fetches at, it has, durably if it is a voter.
@@ -93,7 +141,6 @@ pub(crate) struct ParkedFetch {
 /// The position in a fetch request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FetchFrom {
-    pub(crate) replica: BrokerId,
     pub(crate) offset: Offset,
     pub(crate) last_epoch: LeaderEpoch,
     /// What the fetcher knows to be committed (KIP-1166).
@@ -105,70 +152,115 @@ impl Leader {
     /// At the moment of the election.
     pub(crate) fn new(
         epoch_start: Offset,
-        others: impl Iterator<Item = BrokerId>,
+        own: ReplicaKey,
+        voters: &VoterSet,
         now: Time,
         check_quorum: Span,
     ) -> Self {
-        let voters: BTreeMap<_, _> = others.map(|id| (id, Progress::default())).collect();
-        Self {
+        let mut leader = Self {
             epoch_start,
-            check_quorum: (!voters.is_empty()).then(|| now + check_quorum),
+            own,
+            own_votes: true,
+            voters: BTreeMap::new(),
+            observers: BTreeMap::new(),
+            check_quorum: None,
             fetched: BTreeSet::new(),
-            begin_epoch: (!voters.is_empty()).then_some(now),
+            begin_epoch: None,
             to_call: BTreeSet::new(),
             parked: Vec::new(),
             claimed: false,
-            observers: BTreeMap::new(),
-            voters,
+            change: None,
+            staged: None,
+            dismissed: None,
+        };
+        leader.set_voters(voters, now, check_quorum);
+        leader
+    }
+
+    /// Another set of voters is in force. Who stays keeps what is known of it, as a voter or as an observer.
+    pub(crate) fn set_voters(&mut self, set: &VoterSet, now: Time, check_quorum: Span) {
+        let mut before = std::mem::take(&mut self.voters);
+        self.own_votes = set.holds(self.own);
+        for key in set.keys().filter(|key| key.id != self.own.id) {
+            let progress = match before.remove(&key.id) {
+                Some((known, progress)) if is(known, key) => progress,
+                Some((known, progress)) => {
+                    self.observers.insert(known, progress);
+                    self.observers.remove(&key).unwrap_or_default()
+                }
+                None => self.observers.remove(&key).unwrap_or_default(),
+            };
+            self.voters.insert(key.id, (key, progress));
+        }
+        self.observers.extend(before.into_values());
+        self.fetched.retain(|id| self.voters.contains_key(id));
+        self.to_call.retain(|id| self.voters.contains_key(id));
+        if self.voters.is_empty() {
+            (self.check_quorum, self.begin_epoch) = (None, None);
+        } else {
+            self.check_quorum = self.check_quorum.or(Some(now + check_quorum));
+            self.begin_epoch = self.begin_epoch.or(Some(now));
         }
     }
 
     /// A replica fetched at `offset`: it holds everything below. Returns true once a majority has fetched since the
     /// last check.
-    pub(crate) fn fetched(
-        &mut self,
-        replica: BrokerId,
-        directory: DirectoryId,
-        offset: Offset,
-        look: &Look,
-    ) -> bool {
-        if let Some(voter) = self.voters.get_mut(&replica) {
+    pub(crate) fn fetched(&mut self, replica: ReplicaKey, offset: Offset, look: &Look) -> bool {
+        if let Some((_, voter)) = self.voter_mut(replica) {
             voter.fetched(offset, look);
-            voter.directory = directory;
+            voter.directory = replica.directory;
             return self.follows(replica);
         }
-        if replica.0 >= 0 {
+        if replica.id.0 >= 0 && replica != self.own {
             let observer = self.observers.entry(replica).or_default();
             observer.fetched(offset, look);
-            observer.directory = directory;
+            observer.directory = replica.directory;
         }
         false
     }
 
+    fn voter_mut(&mut self, replica: ReplicaKey) -> Option<&mut (ReplicaKey, Progress)> {
+        self.voters.get_mut(&replica.id).filter(|(key, _)| is(*key, replica))
+    }
+
     /// A voter follows, whatever it fetched. Returns true once a majority does since the last check.
-    pub(crate) fn follows(&mut self, replica: BrokerId) -> bool {
-        if !self.voters.contains_key(&replica) {
+    pub(crate) fn follows(&mut self, replica: ReplicaKey) -> bool {
+        if self.voter_mut(replica).is_none() {
             return false;
         }
-        self.to_call.remove(&replica);
-        self.fetched.insert(replica);
-        let majority = self.voters.len().div_ceil(2);
-        let whole = self.fetched.len() >= majority;
+        self.to_call.remove(&replica.id);
+        self.fetched.insert(replica.id);
+        let whole = self.fetched.len() >= self.others_for_majority();
         if whole {
             self.fetched.clear();
         }
         whole
     }
 
+    /// How many voters a majority needs beside this one: one more where this one has no vote.
+    fn others_for_majority(&self) -> usize {
+        let own = usize::from(self.own_votes);
+        ((self.voters.len() + own) / 2 + 1).saturating_sub(own)
+    }
+
+    /// Whether a replica without a vote has once had all that there was, and still fetched within the hour.
+    pub(crate) fn is_caught_up(&self, replica: ReplicaKey, wall: Timestamp) -> bool {
+        self.observers.get(&replica).is_some_and(|observer| {
+            observer.caught_up_at.0 > 0
+                && observer.fetched_at.0 > 0
+                && observer.fetched_at.0 > wall.0.saturating_sub(CAUGHT_UP_WITHIN_MS)
+        })
+    }
+
     /// The largest offset that a majority of voters holds, own log included.
     ///
-    /// Only what this epoch wrote counts (KAFKA-12619, Raft's figure 8): a record of an older epoch that a majority
+    /// Only what this epoch wrote counts (Z10, KAFKA-12619, Raft's figure 8): a record of an older epoch that a majority
     /// holds can still be overwritten by a leader that never saw it, until a record of this epoch stands behind it.
     /// The comparison is strict: the LeaderChange record at `epoch_start` must itself be replicated.
     pub(crate) fn committed(&self, own_end: Offset) -> Option<Offset> {
-        let mut ends: Vec<Offset> =
-            self.voters.values().map(|voter| voter.end.unwrap_or(Offset(-1))).collect();
-        ends.push(own_end);
+        let others = self.voters.values().map(|(_, voter)| voter.end.unwrap_or(Offset(-1)));
+        let own = self.own_votes.then_some(own_end);
+        let mut ends: Vec<Offset> = others.chain(own).collect();
         ends.sort_unstable_by(|a, b| b.cmp(a));
         let majority = if planted("raft_commits_without_majority") { 0 } else { ends.len() / 2 };
         let held = *ends.get(majority)?;
@@ -179,22 +271,22 @@ impl Leader {
     /// The voters that have not fetched since `since`.
     pub(crate) fn silent_since(&self, since: Time) -> Vec<BrokerId> {
         let silent = |voter: &Progress| voter.last_fetch.is_none_or(|at| at < since);
-        self.voters.iter().filter(|(_, voter)| silent(voter)).map(|(id, _)| *id).collect()
+        self.voters.iter().filter(|(_, (_, voter))| silent(voter)).map(|(id, _)| *id).collect()
     }
 
     /// The voter that has been silent for the longest, and since when, if it ever fetched.
     pub(crate) fn most_silent(&self) -> Option<(BrokerId, Option<Time>)> {
         self.voters
             .iter()
-            .min_by_key(|(id, voter)| (voter.last_fetch, **id))
-            .map(|(id, voter)| (*id, voter.last_fetch))
+            .min_by_key(|(id, (_, voter))| (voter.last_fetch, **id))
+            .map(|(id, (_, voter))| (*id, voter.last_fetch))
     }
 
     /// The other voters, most advanced first: the order in which they should succeed.
-    pub(crate) fn successors(&self) -> Vec<BrokerId> {
-        let mut order: Vec<_> = self.voters.iter().map(|(id, voter)| (voter.end, *id)).collect();
-        order.sort_by_key(|(end, id)| (std::cmp::Reverse(*end), *id));
-        order.into_iter().map(|(_, id)| id).collect()
+    pub(crate) fn successors(&self) -> Vec<ReplicaKey> {
+        let mut order: Vec<_> = self.voters.values().map(|(key, at)| (at.end, *key)).collect();
+        order.sort_by_key(|(end, key)| (std::cmp::Reverse(*end), *key));
+        order.into_iter().map(|(_, key)| key).collect()
     }
 
     /// Forgets observers that have not fetched for long.
@@ -204,32 +296,42 @@ impl Leader {
         });
     }
 
-    /// The other voters.
-    pub(crate) fn voters(&self) -> impl Iterator<Item = (BrokerId, Progress)> + '_ {
-        self.voters.iter().map(|(id, progress)| (*id, *progress))
+    /// The other voters, as the set names them.
+    pub(crate) fn voters(&self) -> impl Iterator<Item = (ReplicaKey, Progress)> + '_ {
+        self.voters.values().copied()
     }
 
     /// The observers.
-    pub(crate) fn observers(&self) -> impl Iterator<Item = (BrokerId, Progress)> + '_ {
-        self.observers.iter().map(|(id, progress)| (*id, *progress))
+    pub(crate) fn observers(&self) -> impl Iterator<Item = (ReplicaKey, Progress)> + '_ {
+        self.observers.iter().map(|(key, progress)| (*key, *progress))
+    }
+
+    /// Whether it is among the voters itself.
+    pub(crate) fn votes(&self) -> bool {
+        self.own_votes
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use klamm_node::Endpoint;
+
     use super::*;
 
     impl Leader {
         fn fetches(&mut self, replica: i32, offset: i64, at: u64) -> bool {
             let wall = Timestamp(i64::try_from(at).expect("small"));
             let look = Look { now: Time(at), wall, log_end: Offset(9) };
-            self.fetched(BrokerId(replica), DirectoryId::ZERO, Offset(offset), &look)
+            let replica = ReplicaKey::new(BrokerId(replica), DirectoryId(9));
+            self.fetched(replica, Offset(offset), &look)
         }
     }
 
     fn leader(others: &[i32], epoch_start: i64) -> Leader {
-        let others = others.iter().map(|id| BrokerId(*id));
-        Leader::new(Offset(epoch_start), others, Time::ZERO, Span::secs(3))
+        let at = |id: &i32| (BrokerId(*id), Endpoint::new("c", 1));
+        let voters = VoterSet::configured(&others.iter().chain(&[1]).map(at).collect());
+        let own = ReplicaKey::new(BrokerId(1), DirectoryId(1));
+        Leader::new(Offset(epoch_start), own, &voters, Time::ZERO, Span::secs(3))
     }
 
     #[test]

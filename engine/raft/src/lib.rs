@@ -31,11 +31,15 @@
 //!
 //! Which moves between roles there are is declared in one table, [`MOVES`].
 //!
-//! Follows KIP-595 (quorum), KIP-630 (snapshots), KIP-631 (controller log), KIP-836 (observers), KIP-996 (pre-vote),
-//! KIP-1166 (high watermark in fetches), KIP-1219 (sizes of fetches). Deliberately absent, with the door it comes through:
-//! *dynamic voters* (KIP-853; the requests are answered as a quorum without them answers): `RaftConfig::voters` would become a state replayed from VotersRecord, with directory ids as
-//! part of a voter's identity (Z38: until then a voter that returns with an empty disk is taken for the old one, as in Kafka
-//! with a static quorum).
+//! * I8: a set of voters is in force from the moment that its record is in the log, and no change begins before the one
+//!   before it is committed: any majority of one set meets any majority of the next (KIP-853).
+//!
+//! The voters are either configured (`kraft.version` 0: known by id alone, so that a voter that returns with an empty disk
+//! is taken for the old one, Z38), or part of the log (`kraft.version` 1: known by id and directory). `voters` holds what
+//! follows from a set, `change` how a leader changes it.
+//!
+//! Follows KIP-595 (quorum), KIP-630 (snapshots), KIP-631 (controller log), KIP-836 (observers), KIP-853 (voters),
+//! KIP-996 (pre-vote), KIP-1166 (high watermark in fetches), KIP-1186 (joining), KIP-1219 (sizes of fetches).
 
 #![warn(clippy::float_arithmetic)]
 #![expect(
@@ -43,6 +47,7 @@
     reason = "the files of this room share one member's state"
 )]
 
+mod change;
 mod commit;
 mod config;
 mod describe;
@@ -60,6 +65,8 @@ mod snapshots;
 mod tenure;
 mod transitions;
 mod vote;
+mod voter_history;
+mod voter_set;
 mod voters;
 
 pub use config::RaftConfig;
@@ -68,3 +75,5 @@ pub use raft::{Raft, RaftSummary};
 pub use role::QuorumRole;
 pub use snapshots::SnapshotId;
 pub use transitions::{BEGINNINGS, MOVES, quorum_figure};
+pub use voter_set::{KRAFT_VERSIONS, VoterSet};
+pub use voters::format;

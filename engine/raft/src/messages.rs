@@ -3,12 +3,16 @@
 //! Every message speaks of exactly one partition, `__cluster_metadata-0`; what does not is INVALID_REQUEST.
 
 pub(crate) mod snapshot;
+pub(crate) mod voters;
 
 use bytes::Bytes;
-use klamm_node::{BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, Span, TopicId};
+use klamm_node::{
+    BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, ReplicaKey, Span, TopicId,
+};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::{directory_id, directory_uuid, text, topic, topic_id, topic_uuid};
 use klamm_protocol::kafka::messages as wire;
+use klamm_protocol::kafka::protocol::StrBytes;
 use wire::{
     BeginQuorumEpochRequest, BeginQuorumEpochResponse, EndQuorumEpochRequest,
     EndQuorumEpochResponse, FetchRequest, FetchResponse, VoteRequest, VoteResponse,
@@ -60,16 +64,18 @@ pub(crate) fn is_epoch(epoch: LeaderEpoch) -> bool {
 }
 
 /// The part of any response that every role looks at first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) error: ErrorCode,
     pub(crate) leader: Option<BrokerId>,
     pub(crate) epoch: LeaderEpoch,
+    /// Where that leader listens, if the answer says so: it need not be in the set of voters that this member knows.
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
 impl Answer {
     fn failed(code: i16) -> Self {
-        Self { error: ErrorCode(code), leader: None, epoch: LeaderEpoch::NONE }
+        Self { error: ErrorCode(code), leader: None, epoch: LeaderEpoch::NONE, endpoint: None }
     }
 
     fn malformed() -> Self {
@@ -85,17 +91,19 @@ pub(crate) struct Ballot {
     pub(crate) epoch: LeaderEpoch,
     pub(crate) candidate: BrokerId,
     pub(crate) directory: DirectoryId,
-    pub(crate) voter: Option<BrokerId>,
+    /// Whose vote is asked for; without a directory, any of that node's.
+    pub(crate) voter: Option<ReplicaKey>,
     pub(crate) last_epoch: LeaderEpoch,
     pub(crate) log_end: Offset,
     pub(crate) pre_vote: bool,
 }
 
-pub(crate) fn vote_request(cluster: &str, voter: BrokerId, ballot: &Ballot) -> VoteRequest {
+pub(crate) fn vote_request(cluster: &str, voter: ReplicaKey, ballot: &Ballot) -> VoteRequest {
     let partition = vote_request::PartitionData::default()
         .with_replica_epoch(ballot.epoch.0)
         .with_replica_id(wire::BrokerId(ballot.candidate.0))
         .with_replica_directory_id(directory_uuid(ballot.directory))
+        .with_voter_directory_id(directory_uuid(voter.directory))
         .with_last_offset_epoch(ballot.last_epoch.0)
         .with_last_offset(ballot.log_end.0)
         .with_pre_vote(ballot.pre_vote);
@@ -104,7 +112,7 @@ pub(crate) fn vote_request(cluster: &str, voter: BrokerId, ballot: &Ballot) -> V
         .with_partitions(vec![partition]);
     VoteRequest::default()
         .with_cluster_id(Some(text(cluster)))
-        .with_voter_id(wire::BrokerId(voter.0))
+        .with_voter_id(wire::BrokerId(voter.id.0))
         .with_topics(vec![of_topic])
 }
 
@@ -119,7 +127,7 @@ pub(crate) fn read_vote_request(request: VoteRequest) -> Option<Ballot> {
         epoch: LeaderEpoch(partition.replica_epoch),
         candidate: BrokerId(partition.replica_id.0),
         directory: directory_id(partition.replica_directory_id),
-        voter,
+        voter: voter.map(|id| ReplicaKey::new(id, directory_id(partition.voter_directory_id))),
         last_epoch: LeaderEpoch(partition.last_offset_epoch),
         log_end: Offset(partition.last_offset),
         pre_vote: partition.pre_vote,
@@ -167,12 +175,15 @@ pub(crate) fn read_vote_response(response: VoteResponse) -> (Answer, bool) {
     if response.error_code != 0 {
         return (Answer::failed(response.error_code), false);
     }
+    let nodes = response.node_endpoints.iter();
+    let nodes: Vec<_> = nodes.map(|n| (n.node_id, n.host.clone(), i32::from(n.port))).collect();
     match only(response.topics).and_then(|of_topic| only(of_topic.partitions)) {
         Some(partition) => {
             let answer = Answer {
                 error: ErrorCode(partition.error_code),
                 leader: leader_of(partition.leader_id),
                 epoch: LeaderEpoch(partition.leader_epoch),
+                endpoint: endpoint_of(partition.leader_id, nodes.into_iter()),
             };
             (answer, partition.vote_granted)
         }
@@ -180,10 +191,25 @@ pub(crate) fn read_vote_response(response: VoteResponse) -> (Answer, bool) {
     }
 }
 
+/// The listener that controllers speak by, of several.
+fn controller_listener(listener: (&StrBytes, &StrBytes, u16)) -> Option<Endpoint> {
+    let (name, host, port) = listener;
+    (&**name == LISTENER).then(|| Endpoint::new(host.as_str(), port))
+}
+
+/// Where the leader listens, by what `NodeEndpoints` says.
+fn endpoint_of(
+    leader: wire::BrokerId,
+    nodes: impl Iterator<Item = (wire::BrokerId, StrBytes, i32)>,
+) -> Option<Endpoint> {
+    let (_, host, port) = nodes.into_iter().find(|(node, _, _)| *node == leader)?;
+    Some(Endpoint::new(host.as_str(), u16::try_from(port).ok()?))
+}
+
 /// The leader's address as `NodeEndpoints` carries it.
 fn node(
     standing: &Standing<'_>,
-) -> Option<(wire::BrokerId, klamm_protocol::kafka::protocol::StrBytes, u16)> {
+) -> Option<(wire::BrokerId, StrBytes, u16)> {
     let endpoint = standing.endpoint?;
     Some((id(standing.leader), text(&endpoint.host), endpoint.port))
 }
@@ -195,16 +221,22 @@ fn node(
 pub(crate) struct Claim {
     pub(crate) leader: BrokerId,
     pub(crate) epoch: LeaderEpoch,
-    pub(crate) successors: Vec<BrokerId>,
+    /// Most advanced first; without directories in version 0.
+    pub(crate) successors: Vec<ReplicaKey>,
+    /// Where it listens; versions 0 don't say.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// Whom it speaks to (BeginQuorumEpoch only).
+    pub(crate) voter: Option<ReplicaKey>,
 }
 
 pub(crate) fn begin_request(
     cluster: &str,
-    voter: BrokerId,
+    voter: ReplicaKey,
     claim: &Claim,
     endpoint: &Endpoint,
 ) -> BeginQuorumEpochRequest {
     let partition = begin_quorum_epoch_request::PartitionData::default()
+        .with_voter_directory_id(directory_uuid(voter.directory))
         .with_leader_id(wire::BrokerId(claim.leader.0))
         .with_leader_epoch(claim.epoch.0);
     let of_topic = begin_quorum_epoch_request::TopicData::default()
@@ -216,18 +248,23 @@ pub(crate) fn begin_request(
         .with_port(endpoint.port);
     BeginQuorumEpochRequest::default()
         .with_cluster_id(Some(text(cluster)))
-        .with_voter_id(wire::BrokerId(voter.0))
+        .with_voter_id(wire::BrokerId(voter.id.0))
         .with_topics(vec![of_topic])
         .with_leader_endpoints(vec![listener])
 }
 
 pub(crate) fn read_begin_request(request: BeginQuorumEpochRequest) -> Option<Claim> {
+    let voter = leader_of(request.voter_id);
+    let listeners = request.leader_endpoints.iter();
+    let endpoint = listeners.map(|at| (&at.name, &at.host, at.port)).find_map(controller_listener);
     let of_topic = only(request.topics).filter(|t| &**t.topic_name == TOPIC)?;
     let partition = only(of_topic.partitions).filter(|p| p.partition_index == 0)?;
     let claim = Claim {
         leader: leader_of(partition.leader_id)?,
         epoch: LeaderEpoch(partition.leader_epoch),
         successors: Vec::new(),
+        endpoint,
+        voter: voter.map(|id| ReplicaKey::new(id, directory_id(partition.voter_directory_id))),
     };
     is_epoch(claim.epoch).then_some(claim)
 }
@@ -262,12 +299,15 @@ pub(crate) fn read_begin_response(response: BeginQuorumEpochResponse) -> Answer 
     if response.error_code != 0 {
         return Answer::failed(response.error_code);
     }
+    let nodes = response.node_endpoints.iter();
+    let nodes: Vec<_> = nodes.map(|n| (n.node_id, n.host.clone(), i32::from(n.port))).collect();
     only(response.topics).and_then(|of_topic| only(of_topic.partitions)).map_or_else(
         Answer::malformed,
         |partition| Answer {
             error: ErrorCode(partition.error_code),
             leader: leader_of(partition.leader_id),
             epoch: LeaderEpoch(partition.leader_epoch),
+            endpoint: endpoint_of(partition.leader_id, nodes.into_iter()),
         },
     )
 }
@@ -279,7 +319,8 @@ pub(crate) fn end_request(
 ) -> EndQuorumEpochRequest {
     let candidates = claim.successors.iter().map(|successor| {
         end_quorum_epoch_request::ReplicaInfo::default()
-            .with_candidate_id(wire::BrokerId(successor.0))
+            .with_candidate_id(wire::BrokerId(successor.id.0))
+            .with_candidate_directory_id(directory_uuid(successor.directory))
     });
     let partition = end_quorum_epoch_request::PartitionData::default()
         .with_leader_id(wire::BrokerId(claim.leader.0))
@@ -299,15 +340,23 @@ pub(crate) fn end_request(
 }
 
 pub(crate) fn read_end_request(request: EndQuorumEpochRequest) -> Option<Claim> {
+    let listeners = request.leader_endpoints.iter();
+    let endpoint = listeners.map(|at| (&at.name, &at.host, at.port)).find_map(controller_listener);
     let of_topic = only(request.topics).filter(|t| &**t.topic_name == TOPIC)?;
     let partition = only(of_topic.partitions).filter(|p| p.partition_index == 0)?;
     // Version 0 lists plain ids, version 1 replicas with their directories.
-    let plain = partition.preferred_successors.iter().map(|successor| BrokerId(*successor));
-    let keyed = partition.preferred_candidates.iter().map(|c| BrokerId(c.candidate_id.0));
+    let plain = partition.preferred_successors.iter();
+    let plain = plain.map(|id| ReplicaKey::new(BrokerId(*id), DirectoryId::ZERO));
+    let keyed = partition.preferred_candidates.iter().map(|candidate| {
+        let directory = directory_id(candidate.candidate_directory_id);
+        ReplicaKey::new(BrokerId(candidate.candidate_id.0), directory)
+    });
     let claim = Claim {
         leader: leader_of(partition.leader_id)?,
         epoch: LeaderEpoch(partition.leader_epoch),
         successors: plain.chain(keyed).collect(),
+        endpoint,
+        voter: None,
     };
     is_epoch(claim.epoch).then_some(claim)
 }
@@ -339,12 +388,15 @@ pub(crate) fn read_end_response(response: EndQuorumEpochResponse) -> Answer {
     if response.error_code != 0 {
         return Answer::failed(response.error_code);
     }
+    let nodes = response.node_endpoints.iter();
+    let nodes: Vec<_> = nodes.map(|n| (n.node_id, n.host.clone(), i32::from(n.port))).collect();
     only(response.topics).and_then(|of_topic| only(of_topic.partitions)).map_or_else(
         Answer::malformed,
         |partition| Answer {
             error: ErrorCode(partition.error_code),
             leader: leader_of(partition.leader_id),
             epoch: LeaderEpoch(partition.leader_epoch),
+            endpoint: endpoint_of(partition.leader_id, nodes.into_iter()),
         },
     )
 }
@@ -362,6 +414,13 @@ pub(crate) struct Pull {
     pub(crate) high_watermark: Offset,
     pub(crate) max_bytes: usize,
     pub(crate) max_wait: Span,
+}
+
+impl Pull {
+    /// Who fetches.
+    pub(crate) fn key(&self) -> ReplicaKey {
+        ReplicaKey::new(self.replica, self.directory)
+    }
 }
 
 pub(crate) fn fetch_request(cluster: &str, pull: &Pull) -> FetchRequest {
@@ -473,6 +532,8 @@ pub(crate) fn read_fetch_response(response: FetchResponse) -> (Answer, Option<Pu
     if response.error_code != 0 {
         return (Answer::failed(response.error_code), None);
     }
+    let nodes = response.node_endpoints.iter();
+    let nodes: Vec<_> = nodes.map(|n| (n.node_id, n.host.clone(), n.port)).collect();
     let Some(partition) = only(response.responses).and_then(|of_topic| only(of_topic.partitions))
     else {
         return (Answer::malformed(), None);
@@ -481,6 +542,7 @@ pub(crate) fn read_fetch_response(response: FetchResponse) -> (Answer, Option<Pu
         error: ErrorCode(partition.error_code),
         leader: leader_of(partition.current_leader.leader_id),
         epoch: LeaderEpoch(partition.current_leader.leader_epoch),
+        endpoint: endpoint_of(partition.current_leader.leader_id, nodes.into_iter()),
     };
     let diverging = &partition.diverging_epoch;
     let diverging = (diverging.end_offset >= 0)
@@ -497,7 +559,7 @@ pub(crate) fn read_fetch_response(response: FetchResponse) -> (Answer, Option<Pu
 
 /// The cluster id in a request; absent means any.
 pub(crate) fn same_cluster(
-    claimed: Option<&klamm_protocol::kafka::protocol::StrBytes>,
+    claimed: Option<&StrBytes>,
     own: &str,
 ) -> bool {
     claimed.is_none_or(|claimed| &**claimed == own)

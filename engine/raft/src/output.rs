@@ -64,6 +64,9 @@ pub enum RaftOutput {
         /// Its epoch.
         epoch: LeaderEpoch,
     },
+    /// The set of voters is to change: call [`Raft::append_staged`](crate::Raft::append_staged) once nothing that was
+    /// decided on the leader's log is still to be appended (KIP-853).
+    Staged,
     /// This node does not lead any more; what it appended and did not see committed may be lost.
     LostLeadership {
         /// The epoch that it led.

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerId, Context, Purpose, Time, planted};
+use klamm_node::{Because, BrokerId, Context, Endpoint, Purpose, ReplicaKey, Time, planted};
+use klamm_protocol::ErrorCode;
 use klamm_protocol::kafka::messages::RequestKind;
 
 use crate::messages::{self, Ballot};
@@ -124,6 +125,15 @@ impl Raft {
             leader.begin_epoch = Some(cx.now + interval);
         }
         leader.forget_observers(cx.now);
+        if let Some(at) = leader.dismissed {
+            // The majority that committed its removal no longer counts it in: it leaves the lead to one of them.
+            self.resign(cx, out, Because::MetadataRecord(at));
+            return true;
+        }
+        if leader.change.as_ref().is_some_and(|change| change.deadline <= cx.now) {
+            self.end_change(cx, ErrorCode::REQUEST_TIMED_OUT, None, out);
+        }
+        let Role::Leader(leader) = &self.role else { return false };
         if leader.parked.iter().any(|parked| parked.deadline <= cx.now) {
             self.wake_parked(cx, out);
         }
@@ -154,6 +164,7 @@ impl Raft {
             return;
         }
         let cluster = self.config.cluster_id.clone();
+        let period = self.config.fetch_timeout;
         match self.wanted() {
             Wanted::Votes(voters) => {
                 let ballot = Ballot {
@@ -165,33 +176,42 @@ impl Raft {
                     log_end: self.log.log_end(),
                     pre_vote: matches!(self.role, Role::Prospective(_)),
                 };
-                for to in voters {
-                    self.ask(cx, out, to, messages::vote_request(&cluster, to, &ballot).into());
+                for to in self.keyed(voters) {
+                    let request = messages::vote_request(&cluster, to, &ballot);
+                    self.ask(cx, out, to.id, request.into());
                 }
             }
             Wanted::Begin(voters) => {
                 let claim = self.claim();
-                let Some(own) = self.config.voters.get(&self.config.id).cloned() else { return };
-                for to in voters {
+                let Some(own) = self.config.listener.clone() else { return };
+                for to in self.keyed(voters) {
                     let request = messages::begin_request(&cluster, to, &claim, &own);
-                    if self.ask(cx, out, to, request.into())
+                    if self.ask(cx, out, to.id, request.into())
                         && let Role::Leader(leader) = &mut self.role
                     {
                         // Called until the next interval, whatever becomes of the call.
-                        leader.to_call.remove(&to);
+                        leader.to_call.remove(&to.id);
                     }
                 }
             }
             Wanted::End(voters) => {
                 let claim = self.claim();
-                let Some(own) = self.config.voters.get(&self.config.id).cloned() else { return };
+                let Some(own) = self.config.listener.clone() else { return };
                 for to in voters {
                     let request = messages::end_request(&cluster, &claim, &own);
                     self.ask(cx, out, to, request.into());
                 }
             }
             Wanted::Leader(leader) => {
-                let own = (self.config.id, self.config.directory_id);
+                let own = self.config.own();
+                if let Some(request) = self.about_itself(cx.now) {
+                    if self.ask(cx, out, leader, request)
+                        && let Some(following) = self.following_mut()
+                    {
+                        following.update_at = cx.now + period;
+                    }
+                    return;
+                }
                 let request = match self.fetching() {
                     Some(piece) => {
                         let most = self.config.fetch_snapshot_max_bytes;
@@ -231,7 +251,7 @@ impl Raft {
         if self.links.values().any(|link| link.in_flight.is_some()) {
             return Vec::new();
         }
-        self.config.other_voters().filter(|voter| self.link(*voter).ready_at <= now).collect()
+        self.config.askable().into_keys().filter(|to| self.link(*to).ready_at <= now).collect()
     }
 
     fn link(&self, to: BrokerId) -> Link {
@@ -246,8 +266,19 @@ impl Raft {
         to: BrokerId,
         request: RequestKind,
     ) -> bool {
+        let Some(endpoint) = self.endpoint_of(to) else { return false };
+        self.ask_at(cx, out, (to, endpoint), request)
+    }
+
+    /// The same, to a member that is known only to who asks.
+    pub(crate) fn ask_at(
+        &mut self,
+        cx: &Context<'_>,
+        out: &mut Vec<RaftOutput>,
+        (to, endpoint): (BrokerId, Endpoint),
+        request: RequestKind,
+    ) -> bool {
         let link = self.link(to);
-        let Some(endpoint) = self.config.voters.get(&to).cloned() else { return false };
         if link.in_flight.is_some() || link.ready_at > cx.now {
             return false;
         }
@@ -257,6 +288,23 @@ impl Raft {
         let timeout = self.config.request_timeout;
         out.push(RaftOutput::Send { to, endpoint, request, timeout, call });
         true
+    }
+
+    /// Voters by their ids as the set in force names them.
+    fn keyed(&self, voters: impl IntoIterator<Item = BrokerId>) -> Vec<ReplicaKey> {
+        let key = |id| self.voters().get(id).map(|voter| voter.key);
+        voters.into_iter().filter_map(key).collect()
+    }
+
+    /// Where a member listens: the leader, a voter, or one of those that are asked for the leader.
+    fn endpoint_of(&self, to: BrokerId) -> Option<Endpoint> {
+        if self.state.leader == Some(to)
+            && let Some(at) = &self.leader_at
+        {
+            return Some(at.clone());
+        }
+        let voter = self.voters().endpoint(to).cloned();
+        voter.or_else(|| self.config.askable().remove(&to))
     }
 
     pub(crate) fn back_off(&mut self, to: BrokerId, now: Time) {
@@ -293,6 +341,7 @@ impl Raft {
             Role::Leader(leader) => {
                 due.extend(leader.check_quorum.map(|at| (at, "check-quorum")));
                 due.extend(leader.begin_epoch.map(|at| (at, "begin-quorum-epoch")));
+                due.extend(leader.change.as_ref().map(|change| (change.deadline, "voter-change")));
                 let parked = leader.parked.iter().map(|parked| parked.deadline).min();
                 due.extend(parked.map(|at| (at, "fetch-max-wait")));
             }
@@ -332,7 +381,7 @@ impl Raft {
                 if self.links.values().any(|link| link.in_flight.is_some()) {
                     return None;
                 }
-                self.config.other_voters().map(|voter| self.link(voter).ready_at).min()
+                self.config.askable().into_keys().map(|to| self.link(to).ready_at).min()
             }
         }
     }

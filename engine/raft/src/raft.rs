@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use klamm_node::event::Word;
 use klamm_node::{
     Because, BrokerId, Context, DiskError, DiskResult, Endpoint, EventKind, LeaderEpoch, Offset,
-    Purpose, Time, Timestamp, planted,
+    Purpose, ReplicaKey, Time, Timestamp, planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::{RequestToken, RpcError};
@@ -16,7 +16,7 @@ use klamm_storage::{Log, LogConfig, Opening};
 
 use crate::config::RaftConfig;
 use crate::leader::Leader;
-use crate::messages::{self, Standing};
+use crate::messages::{self, Answer, Standing};
 use crate::output::{RaftCall, RaftOutput};
 use crate::poll::Link;
 use crate::quorum_state::{DIR, QuorumState};
@@ -24,6 +24,9 @@ use crate::role::{Canvass, Following, QuorumRole, Role};
 use crate::snapshot;
 use crate::snapshots::{SnapshotId, Snapshots};
 use crate::transitions;
+use crate::voter_history::VoterHistory;
+use crate::voter_set::VoterSet;
+use crate::voters;
 
 /// What a member holds, for comparison with what events say of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +49,8 @@ pub struct RaftSummary {
     pub high_watermark: Offset,
     /// The snapshots on its disk, oldest first.
     pub snapshots: Vec<SnapshotId>,
+    /// The voters that its log or its disk names; none where they are configured.
+    pub voters: Vec<ReplicaKey>,
 }
 
 /// A member of the metadata quorum: voter or observer.
@@ -56,6 +61,10 @@ pub struct Raft {
     pub(crate) snapshots: Snapshots,
     pub(crate) state: QuorumState,
     pub(crate) role: Role,
+    /// Who votes, by what the log says.
+    pub(crate) history: VoterHistory,
+    /// Where the leader listens, if that is known from others than the voters in force.
+    pub(crate) leader_at: Option<Endpoint>,
     /// Never goes back within an incarnation (S25e). Not on disk: after a restart it is learnt anew, as in Kafka.
     pub(crate) high_watermark: Option<Offset>,
     /// The next offset that the owner is told of.
@@ -101,6 +110,8 @@ impl Raft {
         }
         let mut raft = Self {
             role: Role::Unattached { election_deadline: cx.now },
+            history: VoterHistory::default(),
+            leader_at: None,
             delivered: log.log_start(),
             delivered_stamp: Timestamp(0),
             listening: false,
@@ -117,6 +128,10 @@ impl Raft {
             state,
         };
         raft.tidy_snapshots(cx, damaged)?;
+        let (fixed, control) =
+            (VoterSet::configured(&raft.config.voters), &recovery.control_batches);
+        raft.history = voters::recover(cx, fixed, &raft.snapshots, &raft.log, control)?
+            .map_err(DiskError::Io)?;
         raft.delivered = raft.log.log_start();
         cx.observe(EventKind::MetadataRecovered {
             log_end: raft.log.log_end(),
@@ -125,6 +140,7 @@ impl Raft {
         if raft.log.log_start() > Offset(0) {
             cx.observe(EventKind::MetadataLogStartMoved { to: raft.log.log_start() });
         }
+        raft.announce_voters(cx);
         raft.role = raft.role_after_restart(cx);
         raft.announce(cx, Because::Input);
         raft.check();
@@ -134,27 +150,29 @@ impl Raft {
     /// What the remembered epoch makes of a restarted member.
     fn role_after_restart(&mut self, cx: &mut Context<'_>) -> Role {
         let own = self.config.id;
-        let known = self.state.leader.filter(|leader| self.config.voters.contains_key(leader));
-        if !self.config.is_voter() {
+        let known = self.state.leader.filter(|leader| self.voters().get(*leader).is_some());
+        let led = self.state.leader == Some(own);
+        if !self.is_voter() && !led {
             self.state.leader = known;
             return Role::Observer(self.following(cx.now));
         }
-        if self.config.voters.len() == 1 {
+        if self.voters().is_only(self.config.own()) {
             // Nobody else can lead: elect at once, in a new epoch.
             self.state.leader = None;
             return Role::Unattached { election_deadline: cx.now };
         }
         let election_deadline = self.election_deadline(cx);
-        if known == Some(own) && planted("raft_resume_leadership_same_epoch") {
+        if led && planted("raft_resume_leadership_same_epoch") {
             let (at, check) = (self.log.log_end().plus(-1), self.config.check_quorum_timeout());
-            return Role::Leader(Leader::new(at, self.config.other_voters(), cx.now, check));
+            let own = self.config.own();
+            return Role::Leader(Leader::new(at, own, self.voters(), cx.now, check));
         }
-        if known == Some(own) {
+        if led {
             // KAFKA-10527: what this leader wrote and did not sync is gone. To go on in its epoch would give an
             // (epoch, offset) to two records.
             return Role::Resigned {
                 election_deadline,
-                unacknowledged: self.config.other_voters().collect(),
+                unacknowledged: self.other_voters().collect(),
                 successors: Vec::new(),
             };
         }
@@ -192,9 +210,12 @@ impl Raft {
                 self.handle_fetch_snapshot(cx, token, request, out);
             }
             RequestKind::DescribeQuorum(request) => self.handle_describe(cx, token, &request, out),
-            RequestKind::AddRaftVoter(request) => self.handle_add_voter(token, &request, out),
+            RequestKind::AddRaftVoter(request) => self.handle_add_voter(cx, token, &request, out),
             RequestKind::RemoveRaftVoter(request) => {
-                self.handle_remove_voter(token, &request, out);
+                self.handle_remove_voter(cx, token, &request, out);
+            }
+            RequestKind::UpdateRaftVoter(request) => {
+                self.handle_update_voter(cx, token, &request, out);
             }
             _ => {}
         }
@@ -213,6 +234,7 @@ impl Raft {
             self.links.get_mut(&call.to).filter(|link| link.in_flight == Some(call.serial));
         let Some(link) = expected.filter(|_| !self.failed) else { return };
         link.in_flight = None;
+        self.take_versions(cx, call, &outcome, out);
         match outcome {
             Ok(ResponseKind::Vote(response)) => self.take_vote(cx, call, response, out),
             Ok(ResponseKind::BeginQuorumEpoch(response)) => {
@@ -227,6 +249,15 @@ impl Raft {
             Ok(ResponseKind::FetchSnapshot(response)) => {
                 self.take_fetch_snapshot(cx, call, response, out);
             }
+            Ok(ResponseKind::UpdateRaftVoter(response)) => {
+                self.take_update(cx, call, &response, out);
+            }
+            // Who wants to vote sees from the log whether it does.
+            Ok(
+                ResponseKind::ApiVersions(_)
+                | ResponseKind::AddRaftVoter(_)
+                | ResponseKind::RemoveRaftVoter(_),
+            ) => {}
             Ok(_) | Err(_) => self.back_off(call.to, cx.now),
         }
         self.settle(cx, out);
@@ -244,7 +275,8 @@ impl Raft {
             return;
         }
         self.shutdown = Some(cx.now + self.config.request_timeout);
-        if matches!(self.role, Role::Leader(_)) && self.config.voters.len() > 1 {
+        let alone = self.voters().is_only(self.config.own());
+        if matches!(self.role, Role::Leader(_)) && !alone {
             self.resign(cx, out, Because::Input);
         }
         self.settle(cx, out);
@@ -270,7 +302,7 @@ impl Raft {
             return None;
         }
         let leader = self.state.leader?;
-        Some((leader, self.state.epoch, self.config.voters.get(&leader)?.clone()))
+        Some((leader, self.state.epoch, self.standing().endpoint?.clone()))
     }
 
     /// What is known to be committed, exclusive.
@@ -307,7 +339,7 @@ impl Raft {
     pub fn replicas(&self) -> Vec<(BrokerId, Option<Offset>)> {
         match &self.role {
             Role::Leader(leader) => {
-                leader.voters().chain(leader.observers()).map(|(id, p)| (id, p.end)).collect()
+                leader.voters().chain(leader.observers()).map(|(key, p)| (key.id, p.end)).collect()
             }
             Role::Unattached { .. }
             | Role::Prospective(_)
@@ -330,6 +362,10 @@ impl Raft {
             synced: self.log.synced(),
             high_watermark: self.high_watermark(),
             snapshots: self.snapshots.iter().map(|(id, _)| id).collect(),
+            voters: match self.history.offset() {
+                Some(_) => self.voters().keys().collect(),
+                None => Vec::new(),
+            },
         }
     }
 
@@ -359,6 +395,9 @@ impl Raft {
         }
         self.abandon_snapshot(cx, "new-role");
         let leader_changed = (old, self.state.leader) != (new, state.leader);
+        if state.leader.is_none_or(|leader| leader == self.config.id) {
+            self.leader_at = None;
+        }
         self.state = state;
         debug_assert!(
             transitions::is_move(self.role.kind(), role.kind()),
@@ -371,7 +410,7 @@ impl Raft {
         self.links.clear();
         self.announce(cx, because);
         if let Role::Leader(leader) = was {
-            self.dismiss(leader, old, out);
+            self.dismiss(cx, leader, old, out);
         }
         if leader_changed {
             out.push(RaftOutput::LeaderChanged);
@@ -390,7 +429,16 @@ impl Raft {
     }
 
     /// Ends a leadership: whoever waits for it is sent on.
-    fn dismiss(&self, leader: Leader, epoch: LeaderEpoch, out: &mut Vec<RaftOutput>) {
+    fn dismiss(
+        &self,
+        cx: &mut Context<'_>,
+        leader: Leader,
+        epoch: LeaderEpoch,
+        out: &mut Vec<RaftOutput>,
+    ) {
+        if let Some(change) = &leader.change {
+            self.answer_change(cx, change, ErrorCode::NOT_LEADER_OR_FOLLOWER, None, out);
+        }
         for parked in leader.parked {
             let error = ErrorCode::NOT_LEADER_OR_FOLLOWER;
             let response = messages::fetch_response(error, &self.standing(), None);
@@ -410,7 +458,7 @@ impl Raft {
         because: Because,
     ) -> bool {
         let state = self.state_in(epoch);
-        let role = if self.config.is_voter() {
+        let role = if self.is_voter() {
             Role::Unattached { election_deadline: self.election_deadline(cx) }
         } else {
             Role::Observer(self.following(cx.now))
@@ -428,7 +476,7 @@ impl Raft {
     ) -> bool {
         let state = QuorumState { leader: Some(leader), ..self.state_in(epoch) };
         let following = self.following(cx.now);
-        let voter = self.config.is_voter();
+        let voter = self.is_voter();
         let role = if voter { Role::Follower(following) } else { Role::Observer(following) };
         self.enter(cx, out, state, role, because)
     }
@@ -479,7 +527,8 @@ impl Raft {
         let state = QuorumState { leader: Some(self.config.id), ..self.state };
         let leader = Leader::new(
             self.log.log_end(),
-            self.config.other_voters(),
+            self.config.own(),
+            self.voters(),
             cx.now,
             self.config.check_quorum_timeout(),
         );
@@ -498,7 +547,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return };
         let successors = leader.successors();
         let role = Role::Resigned {
-            unacknowledged: self.config.other_voters().collect(),
+            unacknowledged: self.other_voters().collect(),
             successors,
             election_deadline: self.election_deadline(cx),
         };
@@ -510,23 +559,31 @@ impl Raft {
         &mut self,
         cx: &mut Context<'_>,
         out: &mut Vec<RaftOutput>,
-        leader: Option<BrokerId>,
-        epoch: LeaderEpoch,
+        answer: &Answer,
     ) -> bool {
+        let epoch = answer.epoch;
         if !messages::is_epoch(epoch) {
             return false;
         }
-        let other = |id: &BrokerId| *id != self.config.id && self.config.voters.contains_key(id);
-        let leader = leader.filter(other);
+        // A leader must be reachable; it need not be among the voters that this member knows (KIP-853).
+        let known = |id: &BrokerId| {
+            *id != self.config.id
+                && (answer.endpoint.is_some() || self.voters().endpoint(*id).is_some())
+        };
+        let leader = answer.leader.filter(known);
         if epoch > self.state.epoch {
             return match leader {
-                Some(leader) => self.become_follower(cx, out, epoch, leader, Because::Input),
+                Some(leader) => {
+                    self.leader_at.clone_from(&answer.endpoint);
+                    self.become_follower(cx, out, epoch, leader, Because::Input)
+                }
                 None => self.become_unattached(cx, out, epoch, Because::Input),
             };
         }
         if epoch == self.state.epoch
             && let (Some(leader), None) = (leader, self.state.leader)
         {
+            self.leader_at.clone_from(&answer.endpoint);
             return self.become_follower(cx, out, epoch, leader, Because::Input);
         }
         epoch == self.state.epoch
@@ -543,8 +600,9 @@ impl Raft {
         }
     }
 
-    fn following(&self, now: Time) -> Following {
+    pub(crate) fn following(&self, now: Time) -> Following {
         Following {
+            update_at: now + self.config.fetch_timeout,
             fetch_deadline: now + self.config.fetch_timeout,
             heard: now,
             has_fetched: false,
@@ -555,7 +613,7 @@ impl Raft {
     }
 
     fn canvass(&self, election_deadline: Time) -> Canvass {
-        Canvass::new(self.config.id, self.config.voters.keys().copied(), election_deadline)
+        Canvass::new(self.config.id, self.voters().keys().map(|key| key.id), election_deadline)
     }
 
     /// Random, so that two voters seldom stand at the same time: from the timeout up to twice that.
@@ -568,7 +626,10 @@ impl Raft {
     /// What this member says of the quorum in its responses.
     pub(crate) fn standing(&self) -> Standing<'_> {
         let leader = self.state.leader;
-        let endpoint = leader.and_then(|leader| self.config.voters.get(&leader));
+        let endpoint = leader.and_then(|leader| {
+            let own = self.config.listener.as_ref().filter(|_| leader == self.config.id);
+            own.or(self.leader_at.as_ref()).or_else(|| self.voters().endpoint(leader))
+        });
         Standing { leader, epoch: self.state.epoch, endpoint }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{Because, BrokerId, Time, planted};
+use klamm_node::{Because, BrokerId, ReplicaKey, Time, planted};
 
 use crate::leader::Leader;
 use crate::snapshots::SnapshotId;
@@ -58,7 +58,7 @@ pub(crate) enum Role {
         /// Voters that have not yet answered EndQuorumEpoch.
         unacknowledged: BTreeSet<BrokerId>,
         /// The other voters, most advanced first.
-        successors: Vec<BrokerId>,
+        successors: Vec<ReplicaKey>,
     },
     Observer(Following),
 }
@@ -88,6 +88,8 @@ pub(crate) struct Following {
     pub(crate) has_fetched: bool,
     /// An observer past its deadline asks any voter for the leader.
     pub(crate) asking: bool,
+    /// When it looks next whether the leader knows it rightly (KIP-853).
+    pub(crate) update_at: Time,
     /// The leader's own word that it resigned.
     pub(crate) resigned: Option<Because>,
     /// The leader's snapshot that is being fetched, and how much of it is there. Meanwhile the log is not fetched.

@@ -58,7 +58,8 @@ impl Raft {
         if self.snapshots.get(id).is_some() {
             return;
         }
-        let contents = Contents { timestamp: self.delivered_stamp, state: Vec::new(), records };
+        let state = self.history.below(end_offset);
+        let contents = Contents { timestamp: self.delivered_stamp, state, records };
         let written =
             self.snapshots.write(cx.disk, id, cx.wall, &contents, self.config.max_batch_bytes);
         match written {
@@ -191,7 +192,7 @@ impl Raft {
     ) {
         let (answer, piece) = wire::read_response(response);
         let before = (self.state.epoch, self.state.leader);
-        self.learn(cx, out, answer.leader, answer.epoch);
+        self.learn(cx, out, &answer);
         let from_leader = self.state.leader == Some(call.to)
             && answer.epoch == self.state.epoch
             && call.epoch == self.state.epoch;
@@ -274,6 +275,12 @@ impl Raft {
         if !self.forget_snapshots_before(cx, id, "below-log-start") {
             return;
         }
+        // What was known of the voters was of another history: the snapshot says who they are (KIP-853).
+        let before = self.standing_of_voters();
+        if self.history.load(id.end_offset, self.snapshots.state(id)).is_err() {
+            return self.halt(cx, &format!("the leader's snapshot {id:?} has no set of voters"));
+        }
+        self.voters_moved(cx, &before, out);
         self.high_watermark = Some(end_offset);
         cx.observe_because(EventKind::MetadataCommitted { to: end_offset }, Because::Previous);
         self.deliver(cx, out);
@@ -384,6 +391,7 @@ impl Raft {
             return false;
         }
         cx.observe(EventKind::MetadataLogStartMoved { to });
+        self.history.forget_below(to);
         self.forget_snapshots_before(cx, id, reason)
     }
 

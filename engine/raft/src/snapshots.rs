@@ -31,6 +31,10 @@ pub struct SnapshotId {
 }
 
 impl SnapshotId {
+    /// What `kafka-storage format` writes: it stands for no record, and says who the first voters are (KIP-853). It is
+    /// never given to others.
+    pub(crate) const BOOTSTRAP: Self = Self { end_offset: Offset(0), epoch: LeaderEpoch(0) };
+
     /// As Kafka names the file.
     fn file(self, suffix: &str) -> String {
         format!("{DIR}/{:020}-{:010}{suffix}", self.end_offset.0, self.epoch.0)
@@ -71,6 +75,8 @@ pub(crate) struct Contents {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshots {
     known: BTreeMap<SnapshotId, Stored>,
+    /// What each says of the quorum, if anything.
+    states: BTreeMap<SnapshotId, Vec<ControlRecord>>,
 }
 
 impl Snapshots {
@@ -84,9 +90,13 @@ impl Snapshots {
             let Some(id) = SnapshotId::parse(&name) else { continue };
             let bytes = disk.read_whole(&id.file(SUFFIX))?.unwrap_or_default();
             match read(&bytes) {
+                Some(contents) if id == SnapshotId::BOOTSTRAP => {
+                    snapshots.states.insert(id, contents.state);
+                }
                 Some(contents) => {
                     let stored = Stored { size: bytes.len() as u64, timestamp: contents.timestamp };
                     snapshots.known.insert(id, stored);
+                    snapshots.states.insert(id, contents.state);
                 }
                 None => {
                     disk.remove(&id.file(SUFFIX))?;
@@ -95,6 +105,11 @@ impl Snapshots {
             }
         }
         Ok((snapshots, damaged))
+    }
+
+    /// What a snapshot says of the quorum.
+    pub(crate) fn state(&self, id: SnapshotId) -> &[ControlRecord] {
+        self.states.get(&id).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn latest(&self) -> Option<SnapshotId> {
@@ -172,8 +187,11 @@ impl Snapshots {
         disk.sync(file)?;
         disk.rename(&partial, &id.file(SUFFIX))?;
         disk.sync_dir(DIR)?;
-        let stored = Stored { size: bytes.len() as u64, timestamp: contents.timestamp };
-        self.known.insert(id, stored);
+        self.states.insert(id, contents.state);
+        if id != SnapshotId::BOOTSTRAP {
+            let stored = Stored { size: bytes.len() as u64, timestamp: contents.timestamp };
+            self.known.insert(id, stored);
+        }
         Ok(true)
     }
 
@@ -202,6 +220,7 @@ impl Snapshots {
     /// Simplified: Kafka renames it to `….deleted` and removes it a minute later, for those who read it at the moment.
     pub(crate) fn remove(&mut self, disk: &mut dyn Disk, id: SnapshotId) -> DiskResult<()> {
         self.known.remove(&id);
+        self.states.remove(&id);
         disk.remove(&id.file(SUFFIX))
     }
 }

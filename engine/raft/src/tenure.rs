@@ -9,6 +9,7 @@ use crate::messages::{self, Answer, Claim};
 use crate::output::{RaftCall, RaftOutput};
 use crate::raft::Raft;
 use crate::role::Role;
+use crate::voter_set::is;
 
 impl Raft {
     pub(crate) fn handle_begin(
@@ -25,9 +26,13 @@ impl Raft {
             _ if !same_cluster => messages::refused_begin(ErrorCode::INCONSISTENT_CLUSTER_ID),
             None => messages::refused_begin(ErrorCode::INVALID_REQUEST),
             Some(claim) => {
-                let error = self.consider(cx, &claim, out);
+                let mut error = self.consider(cx, &claim, out);
                 if self.failed {
                     return;
+                }
+                if error.is_none() && !self.is_meant(claim.voter) {
+                    // The leader is believed, and told that the voter that it means is no more (KIP-853).
+                    error = ErrorCode::INVALID_VOTER_KEY;
                 }
                 messages::begin_response(error, &self.standing())
             }
@@ -46,13 +51,21 @@ impl Raft {
             return ErrorCode::FENCED_LEADER_EPOCH;
         }
         let known = self.state.leader.filter(|_| claim.epoch == self.state.epoch);
-        let impossible = !self.config.voters.contains_key(&claim.leader)
+        // The leader need not be in the set of voters that is known here; but it must be said where it listens.
+        let unknown = claim.endpoint.is_none() && self.voters().get(claim.leader).is_none();
+        let impossible = unknown
             || claim.leader == self.config.id
             || known.is_some_and(|leader| leader != claim.leader);
         if impossible {
             return ErrorCode::INVALID_REQUEST;
         }
-        self.learn(cx, out, Some(claim.leader), claim.epoch);
+        let answer = Answer {
+            error: ErrorCode::NONE,
+            leader: Some(claim.leader),
+            epoch: claim.epoch,
+            endpoint: claim.endpoint.clone(),
+        };
+        self.learn(cx, out, &answer);
         ErrorCode::NONE
     }
 
@@ -85,7 +98,8 @@ impl Raft {
 
     /// The leader resigned: stand for election at once if it named this member first, else a little later.
     fn succeed(&mut self, cx: &mut Context<'_>, claim: &Claim) {
-        let place = claim.successors.iter().position(|successor| *successor == self.config.id);
+        let own = self.config.own();
+        let place = claim.successors.iter().position(|successor| is(*successor, own));
         let backoff = successor_backoff(place, claim.successors.len(), self.config.backoff_max);
         let (deadline, cause) = (cx.now + backoff, cx.cause());
         if let Role::Follower(following) = &mut self.role {
@@ -106,7 +120,7 @@ impl Raft {
         if !answer.error.is_none() {
             self.back_off(call.to, cx.now);
         }
-        self.learn(cx, out, answer.leader, answer.epoch);
+        self.learn(cx, out, &answer);
         if let Role::Leader(leader) = &mut self.role
             && answer.error.is_none()
         {
@@ -124,7 +138,7 @@ impl Raft {
         if !answer.error.is_none() {
             self.back_off(call.to, cx.now);
         }
-        self.learn(cx, out, answer.leader, answer.epoch);
+        self.learn(cx, out, &answer);
         if let Role::Resigned { unacknowledged, .. } = &mut self.role
             && answer.error.is_none()
         {
@@ -143,7 +157,13 @@ impl Raft {
             | Role::Follower(_)
             | Role::Observer(_) => Vec::new(),
         };
-        Claim { leader: self.config.id, epoch: self.state.epoch, successors }
+        Claim {
+            leader: self.config.id,
+            epoch: self.state.epoch,
+            successors,
+            endpoint: self.config.listener.clone(),
+            voter: None,
+        }
     }
 
     /// Lets go of an epoch that this member led. It can't vote or stand in it again, so it moves on by itself; only by

@@ -7,7 +7,7 @@ use crate::role::QuorumRole::{
     self, Candidate, Follower, Leader, Observer, Prospective, Resigned, Unattached,
 };
 
-/// Every move that there is: from, to, and what brings it about (KIP-595, KIP-996).
+/// Every move that there is: from, to, and what brings it about (KIP-595, KIP-853, KIP-996).
 pub const MOVES: &[(QuorumRole, QuorumRole, &str)] = &[
     (Unattached, Unattached, "newer epoch, or its vote is given"),
     (Unattached, Prospective, "election timeout"),
@@ -27,6 +27,10 @@ pub const MOVES: &[(QuorumRole, QuorumRole, &str)] = &[
     (Follower, Unattached, "newer epoch"),
     (Resigned, Unattached, "election timeout: next epoch; or newer epoch"),
     (Resigned, Follower, "newer epoch with its leader"),
+    (Leader, Observer, "no voter any more, and a newer epoch"),
+    (Resigned, Observer, "no voter any more: election timeout or newer epoch"),
+    (Follower, Observer, "no voter any more, or its becoming one was cut off"),
+    (Observer, Follower, "a voter now, or its removal was cut off"),
     (Observer, Observer, "newer epoch, or leader known"),
 ];
 

@@ -1,7 +1,7 @@
 //! Elections: answering candidates, and counting their answers.
 
 use klamm_node::event::Word;
-use klamm_node::{Context, EventKind, LeaderEpoch, planted};
+use klamm_node::{Context, EventKind, LeaderEpoch, ReplicaKey, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
 use klamm_protocol::kafka::messages::{VoteRequest, VoteResponse};
@@ -11,6 +11,7 @@ use crate::output::{RaftCall, RaftOutput};
 use crate::quorum_state::QuorumState;
 use crate::raft::Raft;
 use crate::role::{Canvass, Role};
+use crate::voter_set::is;
 
 impl Raft {
     pub(crate) fn handle_vote(
@@ -41,10 +42,6 @@ impl Raft {
         ballot: &Ballot,
         out: &mut Vec<RaftOutput>,
     ) -> Option<(ErrorCode, bool)> {
-        let for_another = ballot.voter.is_some_and(|voter| voter != self.config.id);
-        if for_another || !self.config.is_voter() {
-            return Some((ErrorCode::INVALID_VOTER_KEY, false));
-        }
         if ballot.epoch < self.state.epoch {
             observe(cx, ballot, false, "stale-epoch");
             return Some((ErrorCode::FENCED_LEADER_EPOCH, false));
@@ -54,13 +51,24 @@ impl Raft {
         {
             return None;
         }
+        // Who asks for the vote of a replica that is no more, for its disk was replaced, does not get this one's (KIP-853).
+        if !self.is_meant(ballot.voter) {
+            observe(cx, ballot, false, "another-voter");
+            return Some((ErrorCode::INVALID_VOTER_KEY, false));
+        }
         let verdict = self.verdict(ballot);
         if verdict.is_ok() && !ballot.pre_vote {
             let voted = Some((ballot.candidate, ballot.directory));
             let state = QuorumState { voted, ..self.state };
             if state != self.state {
                 // The vote is durable before it is given. Whoever has voted waits for the winner.
-                let role = Role::Unattached { election_deadline: self.election_deadline(cx) };
+                // A replica that does not know itself to be a voter votes all the same: the candidate may know better, and a
+                // majority of the new voters must be able to elect.
+                let role = if self.is_voter() {
+                    Role::Unattached { election_deadline: self.election_deadline(cx) }
+                } else {
+                    Role::Observer(self.following(cx.now))
+                };
                 if !self.enter(cx, out, state, role, klamm_node::Because::Input) {
                     return None;
                 }
@@ -85,12 +93,13 @@ impl Raft {
         if ballot.pre_vote {
             let content = match &self.role {
                 Role::Leader(leader) => !leader.claimed,
-                Role::Follower(following) => !following.has_fetched,
+                Role::Follower(following) | Role::Observer(following) => {
+                    !(following.has_fetched && self.state.leader.is_some())
+                }
                 Role::Unattached { .. }
                 | Role::Prospective(_)
                 | Role::Candidate(_)
-                | Role::Resigned { .. }
-                | Role::Observer(_) => true,
+                | Role::Resigned { .. } => true,
             };
             return match (content, up_to_date) {
                 (false, _) => Err("has-leader"),
@@ -125,7 +134,7 @@ impl Raft {
         let same_epoch = answer.epoch <= self.state.epoch;
         if !same_epoch || answer.leader.is_some() {
             let before = (self.state.epoch, self.role.kind());
-            self.learn(cx, out, answer.leader, answer.epoch);
+            self.learn(cx, out, &answer);
             if before != (self.state.epoch, self.role.kind()) {
                 return;
             }
@@ -137,6 +146,11 @@ impl Raft {
             canvass.count(call.to, granted);
         }
         self.count_votes(cx, out);
+    }
+
+    /// Whether a request is for this replica; an older version does not say for whom.
+    pub(crate) fn is_meant(&self, voter: Option<ReplicaKey>) -> bool {
+        voter.is_none_or(|voter| is(voter, self.config.own()))
     }
 
     /// Draws the consequence of the votes so far.

@@ -2,13 +2,19 @@
 //!
 //! The key is a version and a type, two bytes each; the value depends on the type.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use klamm_node::{
-    BrokerId, DirectoryId, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp,
+    BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, ProducerEpoch, ProducerId, ReplicaKey,
+    Timestamp,
 };
+
+use kafka_protocol as kafka;
+use kafka_protocol::messages::{VotersRecord, voters_record};
+use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::{BatchBuilder, Record};
 use crate::compression::Compression;
+use crate::convert::{directory_id, directory_uuid, text};
 use crate::cursor::{Cursor, Malformed, put_uvarint};
 
 /// A control record, by type.
@@ -38,7 +44,9 @@ pub enum ControlRecord {
         /// 1 allows voters to change.
         kraft_version: i16,
     },
-    /// Any other type, to be passed over: 6 is the set of voters (KIP-853).
+    /// 6: the voters of the quorum from here on (KIP-853).
+    Voters(Vec<VoterNode>),
+    /// Any other type, to be passed over.
     Other {
         /// The type.
         kind: i16,
@@ -67,6 +75,71 @@ pub struct Voter {
     pub directory_id: DirectoryId,
 }
 
+/// A voter as the set of voters names it: who it is, where it listens, which levels of `kraft.version` it speaks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VoterNode {
+    /// Its node id and log directory.
+    pub key: ReplicaKey,
+    /// Its controller listeners, by name.
+    pub listeners: Vec<(String, Endpoint)>,
+    /// The lowest and highest level of `kraft.version` that it supports.
+    pub kraft_versions: (i16, i16),
+}
+
+impl VoterNode {
+    /// The version of VotersRecord.
+    const VERSION: i16 = 0;
+
+    fn read_all(value: &Bytes) -> Result<Vec<Self>, Malformed> {
+        let record = VotersRecord::decode(&mut value.clone(), Self::VERSION)
+            .map_err(|_| Malformed { at: 0, expected: "a VotersRecord" })?;
+        let listener = |endpoint: voters_record::Endpoint| {
+            let at = Endpoint::new(endpoint.host.as_str(), endpoint.port);
+            (endpoint.name.to_string(), at)
+        };
+        let node = |voter: voters_record::Voter| Self {
+            key: ReplicaKey::new(
+                BrokerId(voter.voter_id.0),
+                directory_id(voter.voter_directory_id),
+            ),
+            listeners: voter.endpoints.into_iter().map(listener).collect(),
+            kraft_versions: (
+                voter.k_raft_version_feature.min_supported_version,
+                voter.k_raft_version_feature.max_supported_version,
+            ),
+        };
+        Ok(record.voters.into_iter().map(node).collect())
+    }
+
+    fn put_all(voters: &[Self], out: &mut Vec<u8>) {
+        let voter = |node: &Self| {
+            let endpoints = node.listeners.iter().map(|(name, at)| {
+                voters_record::Endpoint::default()
+                    .with_name(text(name))
+                    .with_host(text(&at.host))
+                    .with_port(at.port)
+            });
+            let (min, max) = node.kraft_versions;
+            let feature = voters_record::KRaftVersionFeature::default()
+                .with_min_supported_version(min)
+                .with_max_supported_version(max);
+            voters_record::Voter::default()
+                .with_voter_id(kafka::messages::BrokerId(node.key.id.0))
+                .with_voter_directory_id(directory_uuid(node.key.directory))
+                .with_endpoints(endpoints.collect())
+                .with_k_raft_version_feature(feature)
+        };
+        let record = VotersRecord::default()
+            .with_version(Self::VERSION)
+            .with_voters(voters.iter().map(voter).collect());
+        let mut bytes = BytesMut::new();
+        // Nothing in a set of voters is too long for its field.
+        if record.encode(&mut bytes, Self::VERSION).is_ok() {
+            out.extend_from_slice(&bytes);
+        }
+    }
+}
+
 impl ControlRecord {
     /// The type's number.
     pub fn kind(&self) -> i16 {
@@ -77,6 +150,7 @@ impl ControlRecord {
             Self::SnapshotHeader { .. } => 3,
             Self::SnapshotFooter => 4,
             Self::KRaftVersion { .. } => 5,
+            Self::Voters(_) => 6,
             Self::Other { kind, .. } => *kind,
         }
     }
@@ -110,6 +184,7 @@ impl ControlRecord {
                     _ => Self::KRaftVersion { kraft_version: value.i16()? },
                 }
             }
+            6 => Self::Voters(VoterNode::read_all(&bytes)?),
             _ => Self::Other { kind, value: bytes },
         })
     }
@@ -139,6 +214,7 @@ impl ControlRecord {
                 out.extend_from_slice(&kraft_version.to_be_bytes());
                 out.push(0);
             }
+            Self::Voters(voters) => VoterNode::put_all(voters, &mut out),
             Self::Other { value, .. } => out.extend_from_slice(value),
         }
         out

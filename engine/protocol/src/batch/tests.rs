@@ -1,7 +1,7 @@
 //! Situations of batches; `kafka-protocol`'s own record code is the oracle where it is able to be one.
 
 use kafka_protocol::records as oracle;
-use klamm_node::{BrokerId, DirectoryId};
+use klamm_node::{BrokerId, DirectoryId, Endpoint, ReplicaKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -238,7 +238,12 @@ fn control_records_read_back_and_have_kafkas_bytes() {
         ControlRecord::SnapshotHeader { last_contained_log_timestamp: Timestamp(5) },
         ControlRecord::SnapshotFooter,
         ControlRecord::KRaftVersion { kraft_version: 1 },
-        ControlRecord::Other { kind: 6, value: Bytes::from_static(b"\0\0\x01\0") },
+        ControlRecord::Other { kind: 9, value: Bytes::from_static(b"\0\0\x01\0") },
+        ControlRecord::Voters(vec![VoterNode {
+            key: ReplicaKey::new(BrokerId(3001), DirectoryId(7)),
+            listeners: vec![("C".to_owned(), Endpoint::new("h", 9093))],
+            kraft_versions: (0, 1),
+        }]),
     ];
     let bytes = control_batch(Offset(10), LeaderEpoch(2), Timestamp(1), None, &all);
     let batch = Batch::parse(&bytes).expect("a batch");
@@ -253,6 +258,11 @@ fn control_records_read_back_and_have_kafkas_bytes() {
     assert_eq!(records[1].key.as_deref(), Some(&[0, 0, 0, 1][..]));
     assert_eq!(records[1].value.as_deref(), Some(&[0, 0, 0, 0, 0, 4][..]));
     assert_eq!(records[4].value.as_deref(), Some(&[0, 0, 0][..]));
+    // VotersRecord: version; one voter with id and directory, one endpoint, the range of kraft.version; no tagged fields.
+    let mut voters = vec![0, 0, 2, 0, 0, 11, 185];
+    voters.extend_from_slice(&7_u128.to_be_bytes());
+    voters.extend_from_slice(&[2, 2, b'C', 2, b'h', 35, 133, 0, 0, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(records[7].value.as_deref(), Some(&voters[..]));
 
     // Version 0 of a leader change has no directories.
     let old = Record {

@@ -1,21 +1,21 @@
 //! FetchSnapshot on the wire (KIP-630).
 
 use bytes::Bytes;
-use klamm_node::{BrokerId, DirectoryId, LeaderEpoch};
+use klamm_node::{BrokerId, LeaderEpoch, ReplicaKey};
 use klamm_protocol::ErrorCode;
-use klamm_protocol::convert::{directory_uuid, text, topic};
+use klamm_protocol::convert::{directory_id, directory_uuid, text, topic};
 use klamm_protocol::kafka::messages as wire;
 use wire::{
     FetchSnapshotRequest, FetchSnapshotResponse, fetch_snapshot_request, fetch_snapshot_response,
 };
 
-use super::{Answer, Standing, TOPIC, id, leader_of, node, only, read_snapshot_id};
+use super::{Answer, Standing, TOPIC, endpoint_of, id, leader_of, node, only, read_snapshot_id};
 use crate::snapshots::SnapshotId;
 
 /// A request for a piece of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PullSnapshot {
-    pub(crate) replica: BrokerId,
+    pub(crate) replica: ReplicaKey,
     pub(crate) epoch: LeaderEpoch,
     /// None if it can't be the name of any snapshot.
     pub(crate) id: Option<SnapshotId>,
@@ -26,7 +26,7 @@ pub(crate) struct PullSnapshot {
 pub(crate) fn request(
     cluster: &str,
     epoch: LeaderEpoch,
-    replica: (BrokerId, DirectoryId),
+    replica: ReplicaKey,
     (id, position): (SnapshotId, u64),
     max_bytes: usize,
 ) -> FetchSnapshotRequest {
@@ -37,13 +37,13 @@ pub(crate) fn request(
         .with_current_leader_epoch(epoch.0)
         .with_snapshot_id(named)
         .with_position(i64::try_from(position).unwrap_or(i64::MAX))
-        .with_replica_directory_id(directory_uuid(replica.1));
+        .with_replica_directory_id(directory_uuid(replica.directory));
     let of_topic = fetch_snapshot_request::TopicSnapshot::default()
         .with_name(topic(TOPIC))
         .with_partitions(vec![partition]);
     FetchSnapshotRequest::default()
         .with_cluster_id(Some(text(cluster)))
-        .with_replica_id(wire::BrokerId(replica.0.0))
+        .with_replica_id(wire::BrokerId(replica.id.0))
         .with_max_bytes(i32::try_from(max_bytes).unwrap_or(i32::MAX))
         .with_topics(vec![of_topic])
 }
@@ -65,7 +65,10 @@ pub(crate) fn read_request(request: FetchSnapshotRequest) -> Asked {
         return Asked::Unknown { name: of_topic.name, partition: partition.partition };
     }
     Asked::Piece(PullSnapshot {
-        replica: BrokerId(replica),
+        replica: ReplicaKey::new(
+            BrokerId(replica),
+            directory_id(partition.replica_directory_id),
+        ),
         epoch: LeaderEpoch(partition.current_leader_epoch),
         id: read_snapshot_id(partition.snapshot_id.end_offset, partition.snapshot_id.epoch),
         position: partition.position,
@@ -137,6 +140,8 @@ pub(crate) fn read_response(response: FetchSnapshotResponse) -> (Answer, Option<
     if response.error_code != 0 {
         return (Answer::failed(response.error_code), None);
     }
+    let nodes = response.node_endpoints.iter();
+    let nodes: Vec<_> = nodes.map(|n| (n.node_id, n.host.clone(), i32::from(n.port))).collect();
     let Some(partition) = only(response.topics).and_then(|of_topic| only(of_topic.partitions))
     else {
         return (Answer::malformed(), None);
@@ -145,6 +150,7 @@ pub(crate) fn read_response(response: FetchSnapshotResponse) -> (Answer, Option<
         error: ErrorCode(partition.error_code),
         leader: leader_of(partition.current_leader.leader_id),
         epoch: LeaderEpoch(partition.current_leader.leader_epoch),
+        endpoint: endpoint_of(partition.current_leader.leader_id, nodes.into_iter()),
     };
     let piece = Piece {
         id: read_snapshot_id(partition.snapshot_id.end_offset, partition.snapshot_id.epoch),

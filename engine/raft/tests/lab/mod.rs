@@ -10,12 +10,18 @@ use klamm_node::config::ServerConfig;
 use klamm_node::disk::memory::{Loss, MemoryDisk};
 use klamm_node::{
     BrokerId, ConnectionId, Context, CorrelationId, DirectoryId, Effect, Effects, Endpoint,
-    EventKind, LeaderEpoch, Offset, Output, Purpose, Seq, Span, Stream, Streams, Time, Timestamp,
+    EventKind, LeaderEpoch, Offset, Output, Purpose, ReplicaKey, Seq, Span, Stream, Streams, Time, Timestamp,
 };
 use klamm_protocol::channel::{RequestToken, RpcError};
-use klamm_protocol::kafka::messages::{ApiKey, RequestKind, ResponseKind};
-use klamm_protocol::{api, codec};
-use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
+use klamm_protocol::kafka::messages::api_versions_response::SupportedFeatureKey;
+use klamm_protocol::kafka::messages::{
+    AddRaftVoterRequest, ApiKey, ApiVersionsResponse, RemoveRaftVoterRequest, RequestKind,
+    ResponseKind, add_raft_voter_request,
+};
+use klamm_protocol::{api, codec, convert};
+use klamm_raft::{
+    KRAFT_VERSIONS, QuorumRole, Raft, RaftCall, RaftConfig, RaftOutput, VoterSet,
+};
 
 /// A frame under way.
 #[derive(Clone, Debug)]
@@ -45,12 +51,41 @@ pub(crate) struct Member {
     last_role: String,
     pub(crate) leads: Option<LeaderEpoch>,
     config: RaftConfig,
+    kraft_versions: (i16, i16),
+    /// What its empty disk is formatted with at its first start.
+    formatted_with: Option<VoterSet>,
     /// What every incarnation must not fall below.
     pub(crate) epoch_seen: LeaderEpoch,
     pub(crate) high_watermark_seen: Offset,
     pub(crate) synced_seen: Offset,
     /// The log changed since the last look.
     pub(crate) touched: bool,
+}
+
+impl Member {
+    fn new(config: RaftConfig, seed: u64) -> Self {
+        Self {
+            raft: None,
+            disk: MemoryDisk::new(),
+            rng: Streams::new(seed, u64::from(config.id.0.unsigned_abs())),
+            told: Vec::new(),
+            batches_since_snapshot: 0,
+            last_role: "start".to_owned(),
+            leads: None,
+            config,
+            kraft_versions: KRAFT_VERSIONS,
+            formatted_with: None,
+            epoch_seen: LeaderEpoch(0),
+            high_watermark_seen: Offset(0),
+            synced_seen: Offset(0),
+            touched: false,
+        }
+    }
+}
+
+/// The directory that a member has first.
+fn directory(id: i32) -> DirectoryId {
+    DirectoryId(1000 + id.unsigned_abs() as u128)
 }
 
 /// The wire and the members.
@@ -71,6 +106,8 @@ pub(crate) struct Lab {
     pub(crate) loss: u32,
     pub(crate) transcript: Option<String>,
     pub(crate) voters: BTreeMap<BrokerId, Endpoint>,
+    /// The first voters of a quorum whose log names them.
+    pub(crate) first: Option<VoterSet>,
     /// After so many batches each member writes a snapshot.
     pub(crate) snapshot_every: Option<usize>,
     /// What was answered to requests that nobody in the lab sent.
@@ -101,23 +138,9 @@ impl Lab {
         let mut settings = ServerConfig::default();
         tune(&mut settings);
         let member = |id: i32| {
-            let directory = DirectoryId(1000 + id.unsigned_abs() as u128);
             let config =
-                RaftConfig::new(BrokerId(id), endpoints.clone(), "lab", directory, &settings);
-            let member = Member {
-                raft: None,
-                disk: MemoryDisk::new(),
-                rng: Streams::new(seed, u64::from(id.unsigned_abs())),
-                told: Vec::new(),
-                batches_since_snapshot: 0,
-                last_role: "start".to_owned(),
-                leads: None,
-                config,
-                epoch_seen: LeaderEpoch(0),
-                high_watermark_seen: Offset(0),
-                synced_seen: Offset(0),
-                touched: false,
-            };
+                RaftConfig::new(BrokerId(id), endpoints.clone(), "lab", directory(id), &settings);
+            let member = Member::new(config, seed);
             (BrokerId(id), member)
         };
         let observers = (1..=observers).map(|n| 100 + n);
@@ -134,6 +157,7 @@ impl Lab {
             loss: 0,
             transcript: None,
             voters: endpoints,
+            first: None,
             snapshot_every: None,
             answers: Vec::new(),
             moves: BTreeSet::new(),
@@ -144,11 +168,101 @@ impl Lab {
         lab
     }
 
+    /// A quorum whose log names its voters (KIP-853): disks of the first controllers are formatted with them, others stand
+    /// by without a vote.
+    pub(crate) fn dynamic(
+        seed: u64,
+        voters: i32,
+        standbys: i32,
+        tune: impl Fn(&mut ServerConfig),
+    ) -> Self {
+        let mut lab = Self::new(seed, 0, 0, &tune);
+        let mut settings = ServerConfig::default();
+        tune(&mut settings);
+        let at = |id: i32| Endpoint::new(format!("controller-{id}"), 9093);
+        let first = (1..=voters).map(|id| (BrokerId(id), (directory(id), at(id)))).collect();
+        lab.first = Some(VoterSet::initial(&first));
+        for id in 1..=voters + standbys {
+            let mut config =
+                RaftConfig::new(BrokerId(id), BTreeMap::new(), "lab", directory(id), &settings);
+            config.bootstrap = (1..=voters + standbys).map(at).collect();
+            config.listener = Some(at(id));
+            let mut member = Member::new(config, seed);
+            if id <= voters {
+                member.formatted_with = lab.first.clone();
+            }
+            lab.members.insert(BrokerId(id), member);
+        }
+        for id in lab.ids() {
+            lab.start(id);
+        }
+        lab
+    }
+
+    /// Who votes, by the newest leader's word, or by the first set.
+    pub(crate) fn voters_now(&self) -> Option<VoterSet> {
+        let leading = |m: &Member| {
+            let raft = m.raft.as_ref()?;
+            (raft.role() == QuorumRole::Leader).then(|| (raft.epoch(), raft.voters().clone()))
+        };
+        let newest = self.members.values().filter_map(leading).max_by_key(|(epoch, _)| *epoch);
+        newest.map(|(_, set)| set).or_else(|| self.first.clone())
+    }
+
+    pub(crate) fn key(&self, id: BrokerId) -> ReplicaKey {
+        self.members[&id].config.own()
+    }
+
+    /// An operator asks a member to change the voters. The answer comes to `answers`.
+    pub(crate) fn add_voter(&mut self, at: BrokerId, who: ReplicaKey) {
+        let listener = add_raft_voter_request::Listener::default()
+            .with_name(convert::text("CONTROLLER"))
+            .with_host(convert::text(&format!("controller-{}", who.id)))
+            .with_port(9093);
+        let request = AddRaftVoterRequest::default()
+            .with_cluster_id(Some(convert::text("lab")))
+            .with_voter_id(who.id.0)
+            .with_voter_directory_id(convert::directory_uuid(who.directory))
+            .with_listeners(vec![listener]);
+        self.inject(at, request.into());
+    }
+
+    pub(crate) fn remove_voter(&mut self, at: BrokerId, who: ReplicaKey) {
+        let request = RemoveRaftVoterRequest::default()
+            .with_voter_id(who.id.0)
+            .with_voter_directory_id(convert::directory_uuid(who.directory));
+        self.inject(at, request.into());
+    }
+
+    /// The leader is to let the log name its voters.
+    pub(crate) fn upgrade(&mut self, at: BrokerId) -> Result<bool, String> {
+        self.call(at, |raft, _, _, out| {
+            let raft = raft.as_mut().expect("up");
+            let found = raft.check_level(1);
+            raft.upgrade(1, out);
+            found
+        })
+    }
+
+    /// A member's controller listens elsewhere from its next start on.
+    pub(crate) fn move_listener(&mut self, id: BrokerId, port: u16) {
+        let member = self.members.get_mut(&id).expect("a member");
+        member.config.listener = Some(Endpoint::new(format!("controller-{id}"), port));
+    }
+
+    /// Whether a member's owner would answer that it speaks these levels of `kraft.version`.
+    pub(crate) fn speaks(&mut self, id: BrokerId, levels: (i16, i16)) {
+        self.members.get_mut(&id).expect("a member").kraft_versions = levels;
+    }
+
     pub(crate) fn ids(&self) -> Vec<BrokerId> {
         self.members.keys().copied().collect()
     }
 
     pub(crate) fn is_voter(&self, id: BrokerId) -> bool {
+        if self.first.is_some() {
+            return self.voters_now().is_some_and(|set| set.holds(self.key(id)));
+        }
         self.voters.contains_key(&id)
     }
 
@@ -197,7 +311,10 @@ impl Lab {
     fn take(&mut self, id: BrokerId, output: RaftOutput) {
         let member = self.members.get_mut(&id).expect("a member");
         match output {
-            RaftOutput::Send { to, request, timeout, call, .. } => {
+            RaftOutput::Send { to, endpoint, request, timeout, call } => {
+                // Those that are asked for the leader have names of their own, and addresses like anyone's.
+                let host = endpoint.host.rsplit('-').next().and_then(|id| id.parse().ok());
+                let to = host.map_or(to, BrokerId);
                 let key = codec::key_of(&request).expect("served") as i16;
                 let version = api::info(key).expect("served").max;
                 let frame = codec::encode_request(version, CorrelationId(1), None, &request)
@@ -244,7 +361,21 @@ impl Lab {
                 self.say(format!("{id} may not write any more"));
             }
             RaftOutput::LeaderChanged => {}
+            // The lab's members have nothing else to append.
+            RaftOutput::Staged => self.call(id, |raft, _, cx, out| {
+                raft.as_mut().expect("up").append_staged(cx, out);
+            }),
         }
+    }
+
+    /// A process answers for its member which levels of `kraft.version` it speaks.
+    fn versions(&self, id: BrokerId) -> ResponseKind {
+        let (min, max) = self.members[&id].kraft_versions;
+        let feature = SupportedFeatureKey::default()
+            .with_name(convert::text("kraft.version"))
+            .with_min_version(min)
+            .with_max_version(max);
+        ApiVersionsResponse::default().with_supported_features(vec![feature]).into()
     }
 
     fn say(&mut self, line: String) {
@@ -325,6 +456,9 @@ impl Lab {
                     serial: self.serial,
                 };
                 self.tokens.insert(token, (call.0, to, call.1));
+                if let RequestKind::ApiVersions(_) = request.body {
+                    return self.take(to, RaftOutput::Reply { token, response: self.versions(to) });
+                }
                 self.hand(to, token, request.body);
             }
             Frame::Response(key, version, bytes) => {
@@ -386,7 +520,11 @@ impl Lab {
         if self.members[&id].raft.is_some() {
             return;
         }
+        let format = self.members.get_mut(&id).and_then(|member| member.formatted_with.take());
         self.call(id, |raft, config, cx, out| {
+            if let Some(voters) = format {
+                klamm_raft::format(cx, &voters).expect("formatted");
+            }
             let mut opened = Raft::open(cx, config.clone()).expect("opened");
             opened.handle_timers(cx, out);
             *raft = Some(opened);
@@ -451,6 +589,10 @@ impl Lab {
         self.crash(id);
         let member = self.members.get_mut(&id).expect("a member");
         member.disk = MemoryDisk::new();
+        if member.config.voters.is_empty() {
+            // As `kafka-storage format --no-initial-controllers` leaves it.
+            member.config.directory_id.0 += 1000;
+        }
         member.epoch_seen = LeaderEpoch(0);
         member.synced_seen = Offset(0);
     }

@@ -4,7 +4,7 @@
 //! verified, the log is cut at the first one that is not whole, and index and epoch cache are rebuilt from what is
 //! left. A recovered log is a prefix of the log before the crash and holds everything that was synced.
 
-use klamm_node::{Disk, DiskResult, Offset, planted};
+use klamm_node::{Disk, DiskResult, LeaderEpoch, Offset, planted};
 
 use super::{Log, LogConfig};
 use crate::epochs::EpochCache;
@@ -25,7 +25,7 @@ pub struct Opening {
 }
 
 /// What opening a log had to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recovery {
     /// Bytes behind the last good batch that were cut off, whole later segments included.
     pub truncated_bytes: u64,
@@ -35,6 +35,8 @@ pub struct Recovery {
     pub removed_segments: u32,
     /// Whether the epoch cache was not what the records say, or not there.
     pub epochs_rebuilt: bool,
+    /// The control batches among those that were verified, in order: their first offset, epoch, and how many records.
+    pub control_batches: Vec<(Offset, LeaderEpoch, i32)>,
 }
 
 impl Log {
@@ -136,8 +138,12 @@ impl Log {
                     None => replay_epochs(disk, &segment, &mut epochs)?,
                 }
             } else {
+                let control = &mut recovery.control_batches;
                 let cut = segment.recover(disk, interval, &mut |header| {
                     note_epoch(&mut epochs, header.leader_epoch, header.base_offset);
+                    if header.is_control() {
+                        control.push((header.base_offset, header.leader_epoch, header.record_count));
+                    }
                 })?;
                 // An empty file has nothing to lose: a broker with thousands of idle partitions starts without a sync.
                 if segment.size > 0 || cut > 0 {
@@ -196,7 +202,7 @@ fn replay_epochs(
 }
 
 /// Epoch 0 counts as well (KAFKA-10432).
-fn note_epoch(epochs: &mut EpochCache, epoch: klamm_node::LeaderEpoch, start: Offset) {
+fn note_epoch(epochs: &mut EpochCache, epoch: LeaderEpoch, start: Offset) {
     if epochs.latest().is_none_or(|last| epoch > last.epoch) {
         epochs.assign(epoch, start);
     }

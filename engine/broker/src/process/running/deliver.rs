@@ -45,7 +45,19 @@ impl Running {
             }
             // The channels ask who leads whenever they send.
             RaftOutput::LeaderChanged => {}
+            RaftOutput::Staged => self.append_staged(cx),
         }
+    }
+
+    /// Lets the quorum write of its voters, once everything is in the log that the controller decided: decisions name the
+    /// offsets of their records.
+    fn append_staged(&mut self, cx: &mut Context<'_>) {
+        if self.controller.as_ref().is_some_and(Controller::awaits_append) {
+            return self.messages.push_back(Message::Raft(RaftOutput::Staged));
+        }
+        self.with_raft(cx, klamm_raft::Raft::append_staged);
+        let log_end = self.raft.log_end();
+        self.with_controller(cx, |controller, _, _| controller.log_moved(log_end));
     }
 
     /// Replays committed records into every image of this process, then lets the rooms act on what changed.

@@ -34,7 +34,8 @@ impl Running {
                 | RequestKind::FetchSnapshot(_)
                 | RequestKind::DescribeQuorum(_)
                 | RequestKind::AddRaftVoter(_)
-                | RequestKind::RemoveRaftVoter(_)),
+                | RequestKind::RemoveRaftVoter(_)
+                | RequestKind::UpdateRaftVoter(_)),
             ) => {
                 self.with_raft(cx, |raft, cx, out| raft.handle_request(cx, token, body, out));
             }
