@@ -18,6 +18,43 @@ pub enum Timer {}
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Continuation {}
 
+impl ConsumerGroup {
+    /// Whether a commit of a member in an epoch is taken.
+    pub fn validate_offset_commit(
+        &self,
+        _member: &str,
+        _epoch: i32,
+        _transactional: bool,
+        _version: i16,
+    ) -> Result<(), ErrorCode> {
+        Ok(())
+    }
+
+    /// Whether a member, or somebody outside, may see the offsets.
+    pub fn validate_offset_fetch(
+        &self,
+        _member: Option<&str>,
+        _epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        Ok(())
+    }
+
+    /// Whether its members read a topic.
+    pub fn is_subscribed_to(&self, _topic: &str) -> bool {
+        false
+    }
+
+    /// Whether it has no members.
+    pub fn is_empty(&self) -> bool {
+        true
+    }
+
+    /// The records that make it be forgotten.
+    pub fn tombstones(&self, _group: &GroupId) -> Vec<GroupRecord> {
+        Vec::new()
+    }
+}
+
 impl GroupShard {
     /// Takes a record of a consumer group into the state.
     pub(crate) fn replay_consumer(&mut self, _offset: Offset, _record: &GroupRecord) {}

@@ -24,10 +24,16 @@ pub struct GroupShard {
     pub config: Arc<GroupConfig>,
     /// The partition of `__consumer_offsets`, for events.
     pub partition: i32,
-    /// The groups by their ids. A group of which there are only offsets is not among them.
+    /// The groups by their ids. One that only keeps offsets is a classic group without members.
     pub groups: BTreeMap<GroupId, Group>,
     /// The committed offsets.
     pub offsets: Offsets,
+    /// Everything before it is committed.
+    pub up_to: Offset,
+    /// Who or what is behind the records of offsets that are being written, for the events.
+    pub behind: Option<offsets::Behind>,
+    /// It has read its partition to the end and serves.
+    pub serves: bool,
 }
 
 /// A group of either protocol.
@@ -57,8 +63,6 @@ pub enum Continuation {
     Classic(GroupId, classic::Continuation),
     /// In a consumer group.
     Consumer(GroupId, consumer::Continuation),
-    /// With offsets.
-    Offsets(offsets::Continuation),
 }
 
 impl Shard for GroupShard {
@@ -69,7 +73,9 @@ impl Shard for GroupShard {
 
     fn new(config: &Arc<GroupConfig>, partition: i32) -> Self {
         let (groups, offsets) = (BTreeMap::new(), Offsets::default());
-        Self { config: Arc::clone(config), partition, groups, offsets }
+        let (up_to, serves) = (Offset(0), false);
+        let config = Arc::clone(config);
+        Self { config, partition, groups, offsets, up_to, behind: None, serves }
     }
 
     fn encode(record: &GroupRecord) -> Result<RecordBytes, ErrorCode> {
@@ -151,10 +157,12 @@ impl Shard for GroupShard {
 
     fn counts(&self) -> (u32, u32) {
         let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        (count(self.groups.len()), count(self.offsets.len()))
+        (count(self.groups.len()), count(self.offsets.count()))
     }
 
-    fn committed(&mut self, _up_to: Offset) {}
+    fn committed(&mut self, up_to: Offset) {
+        self.up_to = self.up_to.max(up_to);
+    }
 
     fn continued(
         &mut self,
@@ -168,9 +176,6 @@ impl Shard for GroupShard {
             }
             Continuation::Consumer(group, continuation) => {
                 self.consumer_continued(op, &group, continuation, outcome);
-            }
-            Continuation::Offsets(continuation) => {
-                self.offsets_continued(op, continuation, outcome)
             }
         }
     }

@@ -14,14 +14,16 @@
 //! *Flows out*: replies, records for the log (through [`Log`], which the broker lends for each call), events of the room Group.
 //! *Must never*: read a clock, touch the log but through [`Log`], or answer from what is not committed.
 
-#[path = "classic_placeholder.rs"]
+pub mod admin;
 pub mod classic;
 pub mod config;
 pub mod consumer;
 pub mod group;
 pub mod offsets;
+pub mod runtime;
 pub mod shard;
 
 pub use config::GroupConfig;
 pub use group::{Continuation, Group, GroupShard, GroupTimer};
+pub use runtime::{Lent, Runtime, RuntimeSettings};
 pub use shard::{Log, LogRefused, Op, Producer, RecordBytes, Shard, Then, Topics, TopicsChange};
