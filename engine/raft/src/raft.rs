@@ -151,6 +151,7 @@ impl Raft {
     fn role_after_restart(&mut self, cx: &mut Context<'_>) -> Role {
         let own = self.config.id;
         let known = self.state.leader.filter(|leader| self.voters().get(*leader).is_some());
+        self.leader_at = known.and_then(|leader| self.voters().endpoint(leader).cloned());
         let led = self.state.leader == Some(own);
         if !self.is_voter() && !led {
             self.state.leader = known;
@@ -494,12 +495,13 @@ impl Raft {
             };
             return self.become_follower(cx, out, self.state.epoch, leader, because);
         }
+        let deadline = self.election_deadline(cx);
+        let role = Role::Prospective(self.canvass(deadline));
+        let entered = self.enter(cx, out, self.state, role, because);
         if planted("raft_no_prevote") {
             return self.become_candidate(cx, out);
         }
-        let deadline = self.election_deadline(cx);
-        let role = Role::Prospective(self.canvass(deadline));
-        self.enter(cx, out, self.state, role, because)
+        entered
     }
 
     pub(crate) fn become_candidate(
@@ -574,7 +576,7 @@ impl Raft {
         if epoch > self.state.epoch {
             return match leader {
                 Some(leader) => {
-                    self.leader_at.clone_from(&answer.endpoint);
+                    self.leader_at = self.address(leader, answer);
                     self.become_follower(cx, out, epoch, leader, Because::Input)
                 }
                 None => self.become_unattached(cx, out, epoch, Because::Input),
@@ -583,13 +585,19 @@ impl Raft {
         if epoch == self.state.epoch
             && let (Some(leader), None) = (leader, self.state.leader)
         {
-            self.leader_at.clone_from(&answer.endpoint);
+            self.leader_at = self.address(leader, answer);
             return self.become_follower(cx, out, epoch, leader, Because::Input);
         }
         epoch == self.state.epoch
     }
 
     // Small helpers
+
+    /// Where a leader listens: as it was said, else as the voters in force have it. It is kept, for the leader may be no
+    /// voter later on.
+    fn address(&self, leader: BrokerId, answer: &Answer) -> Option<Endpoint> {
+        answer.endpoint.clone().or_else(|| self.voters().endpoint(leader).cloned())
+    }
 
     /// This epoch with its leader and vote, or a new one with neither.
     fn state_in(&self, epoch: LeaderEpoch) -> QuorumState {

@@ -86,6 +86,7 @@ pub struct Invariants {
     offsets_dense: offsets_dense::OffsetsDense,
     raft: raft::Raft,
     metadata_image: metadata_image::MetadataImage,
+    crash_recovery: crash_recovery::CrashRecovery,
     metadata_recovery: metadata_recovery::MetadataRecovery,
     alteration: alteration::Alteration,
     client_history: client_history::ClientHistory,
@@ -121,7 +122,7 @@ impl Invariants {
         self.offsets_dense.check(&mut cx);
         self.raft.check(&mut cx);
         self.metadata_image.check(&mut cx);
-        crash_recovery::check(&mut cx);
+        self.crash_recovery.check(&mut cx);
         self.metadata_recovery.check(&mut cx);
         weak_isr::check(&mut cx);
         self.alteration.check(&mut cx);

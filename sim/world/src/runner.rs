@@ -541,7 +541,14 @@ impl Runner {
     fn start_client(&mut self, now: Time) -> Option<Order> {
         let at = self.starts.iter().position(|(at, _)| *at <= now)?;
         let (_, node) = self.starts.remove(at);
-        let name = self.table.name(node).to_owned();
+        self.orders.extend(self.assignment(node).into_iter().map(Order::Do));
+        Some(Order::Do(Verb::Start(node)))
+    }
+
+    /// What a client's application tells it whenever it starts.
+    fn assignment(&self, node: NodeId) -> Vec<Verb> {
+        let name = self.table.name(node);
+        let mut verbs = Vec::new();
         for client in &self.scenario.clients {
             let Client::Consumer(consumer) = client else { continue };
             if consumer.name != name {
@@ -556,10 +563,10 @@ impl Runner {
                 let text = format!("read {partition}");
                 let (topic, partition) = (partition.topic.clone(), partition.partition);
                 let command = Box::new(Command::Assign { topic, partition, from });
-                self.orders.push_back(Order::Do(Verb::Command { node, command, text }));
+                verbs.push(Verb::Command { node, command, text });
             }
         }
-        Some(Order::Do(Verb::Start(node)))
+        verbs
     }
 
     fn load(&mut self, now: Time) -> Option<Order> {

@@ -133,7 +133,7 @@ pub const FAULTS: &[Fault] = &[
         room: "raft",
         does: "A voter stands for election without asking first.",
         known: "KIP-996; Z40",
-        noticed: nobody("It costs an election, and breaks no promise."),
+        noticed: by(&["expectation"], "questions/isolated-voter-returns", 1),
     },
     Fault {
         id: "raft_never_stands",
@@ -280,9 +280,9 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "acks=all is promised while too few are in sync.",
         known: "Z23",
-        noticed: nobody(
-            "The high watermark stands still below min.insync.replicas (KAFKA-15583), so nothing is promised all the same.",
-        ),
+        // The high watermark stands still below min.insync.replicas (KAFKA-15583), so nothing wrong is promised; but the record is
+        // in the log, and its producer was to be told NOT_ENOUGH_REPLICAS.
+        noticed: by(&["expectation"], "questions/minimum-isr", 1),
     },
     Fault {
         id: "ack_before_replication",
@@ -317,7 +317,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower takes an answer to a question of an older epoch.",
         known: "KAFKA-18991; Z11",
-        noticed: nobody("It takes a schedule of 15 steps (Z11)."),
+        noticed: by(&["L1"], "lessons/rolling-restart", 1),
     },
     Fault {
         id: "fetcher_gives_up",
@@ -359,9 +359,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower truncates one record too many.",
         known: "",
-        noticed: nobody(
-            "The record is fetched again; nothing is lost as long as the leader lives.",
-        ),
+        noticed: by(&["S3"], "tail", 1),
     },
     Fault {
         id: "single_shot_epoch_lookup",
@@ -403,9 +401,14 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A fresh leader tells its stale high watermark as the end.",
         known: "KIP-207, KAFKA-2334; Z51",
-        noticed: nobody(
-            "A consumer asks for the end once, when it begins, and no other client asks; S10 (c) is shown by a hand-made trace.",
-        ),
+        noticed: by(&["S10"], "end", 1),
+    },
+    Fault {
+        id: "list_offsets_above_high_watermark",
+        room: "replica",
+        does: "A client is told the log end as the end of the partition.",
+        known: "",
+        noticed: by(&["S10"], "listing", 1),
     },
     Fault {
         id: "alter_partition_never_sent",
@@ -419,16 +422,15 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "The controller's answers to AlterPartition are thrown away.",
         known: "",
-        noticed: nobody("What the controller decided comes with the metadata as well."),
+        // What the controller decided comes with the metadata as well; that it refused comes with the answer alone.
+        noticed: by(&["L1", "L6"], "refused", 1),
     },
     Fault {
         id: "hw_checkpoint_lost",
         room: "replica",
         does: "A restarted broker begins with high watermarks of 0.",
         known: "KAFKA-1647; Z66",
-        noticed: nobody(
-            "A follower learns the high watermark with its first fetch; Z66 takes Z01 beside it.",
-        ),
+        noticed: by(&["S28"], "roll", 1),
     },
     Fault {
         id: "topic_identity_by_name",
@@ -575,7 +577,7 @@ pub const FAULTS: &[Fault] = &[
         room: "controller",
         does: "Requests of an earlier incarnation are taken.",
         known: "KIP-380; Z76",
-        noticed: nobody("It takes a request that outlives its sender (KIP-380)."),
+        noticed: by(&["expectation"], "stale", 1),
     },
     Fault {
         id: "alter_partition_without_cas",
@@ -590,6 +592,13 @@ pub const FAULTS: &[Fault] = &[
         does: "AlterPartition may name fenced brokers and old incarnations.",
         known: "KIP-841, KIP-903; Z04",
         noticed: by(&["S13"], "inflight", 1),
+    },
+    Fault {
+        id: "isr_join_ignores_broker_epoch",
+        room: "controller",
+        does: "AlterPartition may name an incarnation that is no more.",
+        known: "KIP-903, KAFKA-14617; Z04",
+        noticed: by(&["S13"], "oldself", 1),
     },
     Fault {
         id: "alter_partition_always_fails",
@@ -666,8 +675,6 @@ pub const FAULTS: &[Fault] = &[
         room: "client",
         does: "A consumer reads on where it stood, though that was truncated.",
         known: "KIP-320, KAFKA-7747; Z49",
-        noticed: nobody(
-            "The fetch itself compares epochs again, so the consumer is stuck, and no scenario waits for it.",
-        ),
+        noticed: by(&["S24"], "lessons/truncated-position", 5),
     },
 ];

@@ -232,7 +232,8 @@ impl Partition {
             self.leading()?;
         }
         let client = replica == CONSUMER;
-        let visible = if client { self.high_watermark } else { self.log.log_end() };
+        let bounded = client && !planted("list_offsets_above_high_watermark");
+        let visible = if bounded { self.high_watermark } else { self.log.log_end() };
         // Z51 (KIP-207): a fresh leader's high watermark may be behind what the one before told clients. Until it reaches
         // the start of this epoch, an end offset would go back in time.
         let lagging = match &self.role {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use klamm_node::event::Word;
 use klamm_node::{
-    Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Time, planted,
+    Because, BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, PartitionEpoch, Quiet, Time,
+    planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
@@ -106,6 +107,8 @@ impl Proposals {
         because: Because,
         me: Me,
     ) {
+        let Ok(leader) = partition.leading() else { return };
+        let isr = with_epochs(leader, &proposal.isr, me);
         cx.observe_because(
             EventKind::IsrProposed {
                 partition: partition.name.clone(),
@@ -113,15 +116,15 @@ impl Proposals {
                 leader_epoch: partition.leader_epoch,
                 partition_epoch: partition.partition_epoch,
                 reason,
+                broker_epochs: Quiet(isr.iter().map(|(_, epoch)| *epoch).collect()),
             },
             because,
         );
-        let Ok(leader) = partition.leading() else { return };
         let wish = Wish {
             serial: proposal.serial,
             leader_epoch: partition.leader_epoch,
             partition_epoch: partition.partition_epoch,
-            isr: with_epochs(leader, &proposal.isr, me),
+            isr,
         };
         self.open.insert(partition.key, wish);
     }

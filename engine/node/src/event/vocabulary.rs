@@ -1,9 +1,9 @@
 //! Every kind of event, declared once.
 
 use super::{
-    Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
-    EventInfo, Field, FrameRole, GroupId, IfAny, Incarnation, IncarnationId, LeaderEpoch, MemberId,
-    NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Room, Seq, Serialize, Span, TopicId,
+    Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize, EventInfo,
+    Field, FrameRole, GroupId, IfAny, Incarnation, IncarnationId, LeaderEpoch, MemberId, NodeId,
+    Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize, Span, TopicId,
     TopicName, TopicPartition, Word,
 };
 
@@ -802,6 +802,9 @@ vocabulary! {
             partition_epoch: PartitionEpoch,
             /// `lag` for a shrink, `caught-up` for an expansion.
             reason: Word,
+            /// The broker epoch in which the leader knows each member of that ISR, in the same order; -1 if it does not
+            /// (KIP-903).
+            broker_epochs: Quiet<Vec<BrokerEpoch>>,
         }
         /// The controller refused the leader's proposal, or it failed.
         IsrProposalFailed {

@@ -4,13 +4,16 @@
 //! controller's, whenever its high watermark moves (KIP-497, KAFKA-8836; `AsyncIsr.tla`). An answer tells what is committed
 //! (S26): a leader may act on it. S13 (b): the controller grants a leader's wish only if it was made against the state that
 //! the change replaces (compare and set on partition and leader epoch, KIP-497); and a reassignment ends only once everybody who
-//! was added is in it (KIP-455).
+//! was added is in it (KIP-455). S13 (c): who joins an ISR is the incarnation that the leader saw catch up: the broker epoch of
+//! the wish is that of its registration (KIP-903, KAFKA-14617).
 //!
 //! Broken, it looks like this: the controller may elect a replica whose copy the leader has not waited for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use klamm_node::{BrokerId, EventKind, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition};
+use klamm_node::{
+    BrokerEpoch, BrokerId, EventKind, LeaderEpoch, NodeId, PartitionEpoch, TopicPartition,
+};
 
 use super::observer::replica_of;
 use super::{Check, Finding, InvariantId, Severity};
@@ -19,12 +22,15 @@ use crate::view::PartitionState;
 /// A wish: the epochs that it was made against, and the ISR wanted.
 type Wish = (LeaderEpoch, PartitionEpoch, BTreeSet<BrokerId>);
 
+/// The broker epochs in which a leader knows the members that it wishes for; who is unknown to it is not in here.
+type Epochs = BTreeMap<BrokerId, BrokerEpoch>;
+
 /// A decision: the leader, the ISR, and whether a leader had asked for it.
 type Decision = (BrokerId, BTreeSet<BrokerId>, bool);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alteration {
-    wishes: BTreeMap<TopicPartition, BTreeSet<Wish>>,
+    wishes: BTreeMap<TopicPartition, BTreeMap<Wish, Epochs>>,
     decided: BTreeMap<TopicPartition, VecDeque<Decision>>,
     newest: BTreeMap<TopicPartition, PartitionState>,
     /// The controller that was activated last.
@@ -35,9 +41,18 @@ impl Alteration {
     #[expect(clippy::wildcard_enum_match_arm, reason = "no other event is about an ISR")]
     pub(super) fn check(&mut self, cx: &mut Check<'_>) {
         match &cx.event.kind {
-            EventKind::IsrProposed { partition, isr, leader_epoch, partition_epoch, .. } => {
+            EventKind::IsrProposed {
+                partition,
+                isr,
+                leader_epoch,
+                partition_epoch,
+                broker_epochs,
+                ..
+            } => {
                 let wish = (*leader_epoch, *partition_epoch, isr.iter().copied().collect());
-                self.wishes.entry(partition.clone()).or_default().insert(wish);
+                let known = isr.iter().copied().zip(broker_epochs.0.iter().copied());
+                let known = known.filter(|(_, epoch)| epoch.0 >= 0).collect();
+                self.wishes.entry(partition.clone()).or_default().insert(wish, known);
             }
             // What the controllers before had not committed is forgotten.
             EventKind::ControllerActivated { .. } => {
@@ -84,9 +99,10 @@ impl Alteration {
         let Some(before) = before.filter(|_| decision.2) else { return };
         let wish = (before.leader_epoch, before.partition_epoch, isr);
         let wishes = self.wishes.entry(partition.clone()).or_default();
-        let granted = wishes.contains(&wish);
-        wishes.retain(|(_, epoch, _)| *epoch >= before.partition_epoch);
-        if granted {
+        let granted = wishes.get(&wish).cloned();
+        wishes.retain(|(_, epoch, _), _| *epoch >= before.partition_epoch);
+        if let Some(known) = granted {
+            admitted(cx, partition, &before, now, &known);
             return;
         }
         let sentence = format!(
@@ -104,6 +120,33 @@ impl Alteration {
             sentence,
         );
     }
+}
+
+/// Who was let into an ISR is registered in the epoch in which the leader knew it.
+fn admitted(
+    cx: &mut Check<'_>,
+    partition: &TopicPartition,
+    before: &PartitionState,
+    now: &PartitionState,
+    known: &Epochs,
+) {
+    let mut joined = now.isr.iter().filter(|id| !before.isr.contains(id));
+    let stale = joined.find_map(|id| {
+        let (asked, held) = (*known.get(id)?, cx.view.brokers.get(id)?.epoch);
+        (asked != held).then_some((*id, asked, held))
+    });
+    let Some((id, asked, held)) = stale else { return };
+    let sentence = format!(
+        "{partition}: broker {id} joined the ISR as the incarnation of broker epoch {asked}, which its leader saw catch up; it \
+         is registered in broker epoch {held} since"
+    );
+    report(
+        cx,
+        InvariantId::MembershipEligible,
+        partition,
+        format!("epoch {}", now.partition_epoch),
+        sentence,
+    );
 }
 
 /// A reassignment ends when everybody who was added is in sync, not before (KIP-455, KAFKA-15665): who is removed is the last

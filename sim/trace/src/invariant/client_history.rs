@@ -2,7 +2,8 @@
 //! ConsumerProgress and L3 ProduceResolves.
 //!
 //! S16: leaders store a batch no more often than a producer sent it. S24: a consumer
-//! reads on where it stopped, unless its position was set, which it says: no *poll-skip*, no *nonmonotonic-poll*. L3: a
+//! reads on where it stopped, unless its position was set, which it says: no *poll-skip*, no *nonmonotonic-poll*. Where it
+//! stopped is a place in a log: one that had other records there was skipped up to here (KIP-320, KAFKA-7747). L3: a
 //! producer sends the records of a partition in the order in which it took them, tries a batch again before it goes on to
 //! a new one, and tells the fate of each record once; and it does so within `delivery.timeout.ms`, or sooner in a healed
 //! cluster.
@@ -11,10 +12,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use klamm_node::{EventKind, NodeId, Offset, RecordId, Span, TopicPartition};
+use klamm_node::{EventKind, LeaderEpoch, NodeId, Offset, RecordId, Span, TopicPartition};
 
 use super::{Check, Finding, InvariantId, Quiescence, Reporter, Severity};
-use crate::view::{ProcessState, View};
+use crate::view::{LogModel, ProcessState, View};
 
 /// Kafka's key of the Produce API.
 const PRODUCE: i16 = 0;
@@ -39,6 +40,8 @@ pub(super) struct ClientHistory {
     batches: BTreeMap<(TopicPartition, u32), (u32, u32)>,
     lanes: BTreeMap<(NodeId, TopicPartition), Lane>,
     next: BTreeMap<(NodeId, TopicPartition), Offset>,
+    /// The last batch that each consumer read on from: its last offset, epoch and CRC.
+    last: BTreeMap<(NodeId, TopicPartition), (Offset, LeaderEpoch, u32)>,
 }
 
 impl ClientHistory {
@@ -79,13 +82,17 @@ impl ClientHistory {
                 self.stored(cx, partition, *base_offset, *crc);
             }
             EventKind::PositionSet { partition, to, .. } => {
-                self.next.insert((node, partition.clone()), *to);
+                let at = (node, partition.clone());
+                self.last.remove(&at);
+                self.next.insert(at, *to);
             }
-            EventKind::RecordsRead { partition, base_offset, last_offset, .. } => {
+            EventKind::RecordsRead { partition, base_offset, last_offset, leader_epoch, crc } => {
                 self.read(cx, partition, *base_offset, *last_offset);
+                self.read_on(cx, partition, *base_offset, (*last_offset, *leader_epoch, *crc));
             }
             EventKind::NodeStarted { .. } => {
                 self.next.retain(|(reader, _), _| *reader != node);
+                self.last.retain(|(reader, _), _| *reader != node);
                 self.lanes.retain(|(producer, _), _| *producer != node);
             }
             _ => {}
@@ -236,6 +243,37 @@ impl ClientHistory {
             Some(base),
             what,
         );
+    }
+}
+
+impl ClientHistory {
+    /// A batch of another epoch than the one before: a log that holds it must hold what was read before as well.
+    fn read_on(
+        &mut self,
+        cx: &mut Check<'_>,
+        partition: &TopicPartition,
+        base: Offset,
+        read: (Offset, LeaderEpoch, u32),
+    ) {
+        let before = self.last.insert((cx.event.node, partition.clone()), read);
+        let on = before.filter(|(last, epoch, _)| *last < base && *epoch != read.1);
+        let Some((last, epoch, crc)) = on else { return };
+        let Some(state) = cx.view.partitions.get(partition) else { return };
+        let here = |log: &LogModel| log.at(read.0).is_some_and(|batch| batch.crc == read.2);
+        // What retention or compaction took says nothing.
+        let had = |log: &LogModel| log.at(last).is_none_or(|batch| batch.crc == crc);
+        let mut logs = state.replicas.values().map(|replica| &replica.log).filter(|log| here(log));
+        let parted = logs.next().is_some_and(|log| !had(log)) && !logs.any(had);
+        if parted {
+            let what = format!(
+                "skipped records: it read {last} in epoch {epoch} and goes on in a log of epoch {} that has another record \
+                 there, and nobody had set its position",
+                read.1
+            );
+            let subject = format!("{} {last} {}", cx.event.node.0, read.1);
+            let id = InvariantId::ConsumerProgress;
+            report(cx, id, partition, subject, Some(last), what);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Broken client histories, ISRs and metadata logs made by hand: each is told, and its clean twin is not.
 
-use klamm_node::{BrokerId, EventKind, IfAny, LeaderEpoch, Offset, PartitionEpoch, RecordId};
+use klamm_node::{
+    BrokerEpoch, BrokerId, EventKind, IfAny, Incarnation, IncarnationId, LeaderEpoch, Offset,
+    PartitionEpoch, Quiet, RecordId,
+};
 
 use super::{InvariantId as Id, Severity};
 use crate::testing::{CONSUMER, PRODUCER, Story, batch, node, orders};
@@ -113,12 +116,22 @@ fn l3_a_batch_that_is_not_tried_again_before_a_new_one() {
     story.violates(&[Id::ProduceResolves]);
 }
 
-fn propose(story: &mut Story, isr: &[i32], partition_epoch: i32) {
+fn propose(story: &mut Story, isr: &[i32], partition_epoch: i32, epochs: &[i64]) {
     let isr = isr.iter().copied().map(BrokerId).collect();
     let (leader_epoch, partition_epoch) = (LeaderEpoch(0), PartitionEpoch(partition_epoch));
     let (partition, reason) = (orders(), "lag".into());
-    let kind = EventKind::IsrProposed { partition, isr, leader_epoch, partition_epoch, reason };
-    story.at(node(1), kind);
+    let broker_epochs = Quiet(epochs.iter().copied().map(BrokerEpoch).collect());
+    story.at(
+        node(1),
+        EventKind::IsrProposed {
+            partition,
+            isr,
+            leader_epoch,
+            partition_epoch,
+            reason,
+            broker_epochs,
+        },
+    );
 }
 
 fn decide(story: &mut Story, isr: &[i32]) {
@@ -131,15 +144,92 @@ fn decide(story: &mut Story, isr: &[i32]) {
 #[test]
 fn s13b_a_wish_that_was_made_against_another_state() {
     let mut story = Story::committed();
-    propose(&mut story, &[1, 2], 0);
+    propose(&mut story, &[1, 2], 0, &[]);
     decide(&mut story, &[1, 2]);
     story.partition(1, 0, 1, &[1, 2]);
     story.violates(&[]);
     // Made against partition epoch 0, granted in partition epoch 1.
-    propose(&mut story, &[1, 3], 0);
+    propose(&mut story, &[1, 3], 0, &[]);
     decide(&mut story, &[1, 3]);
     story.partition(1, 0, 2, &[1, 3]);
     story.violates(&[Id::MembershipEligible]);
+}
+
+#[test]
+fn s13c_an_incarnation_that_is_no_more_joins_an_isr() {
+    let mut story = Story::committed();
+    propose(&mut story, &[1, 2], 0, &[]);
+    decide(&mut story, &[1, 2]);
+    story.partition(1, 0, 1, &[1, 2]);
+    let seen = story.recorder.view().brokers[&BrokerId(3)].epoch;
+    propose(&mut story, &[1, 2, 3], 1, &[-1, -1, seen.0]);
+    decide(&mut story, &[1, 2, 3]);
+    let mut same = story.clone();
+    same.partition(1, 0, 2, &[1, 2, 3]);
+    same.violates(&[]);
+    // Broker 3 registers anew before the wish of its leader is granted.
+    story.metadata(|offset| EventKind::BrokerRegistered {
+        offset,
+        broker: BrokerId(3),
+        broker_epoch: BrokerEpoch(offset.0),
+        incarnation: IncarnationId(2),
+        rack: None,
+        fenced: false,
+    });
+    story.partition(1, 0, 2, &[1, 2, 3]);
+    let sentence = story.violates(&[Id::MembershipEligible]);
+    assert!(sentence.contains("joined the ISR as the incarnation of broker epoch"), "{sentence}");
+}
+
+#[test]
+fn s24_a_consumer_that_reads_on_in_a_log_that_never_had_what_it_read() {
+    let mut story = Story::committed();
+    // Broker 2 leads in epoch 1 without what was read; other records take those offsets.
+    story.at(
+        node(2),
+        EventKind::LogTruncated {
+            partition: orders(),
+            from: Offset(2),
+            to: Offset(0),
+            reason: "diverging-epoch".into(),
+        },
+    );
+    story.partition(2, 1, 1, &[2]);
+    story.lead(2, 1, 0);
+    story.append(2, 0, 1, 1, 80);
+    story.append(2, 2, 2, 1, 81);
+    let finds = |story: &Story| {
+        let found = story.recorder.violations().iter();
+        found.filter(|found| found.id == Id::ConsumerProgress).count()
+    };
+    let mut back = story.clone();
+    let (partition, to, reason) = (orders(), Offset(0), "truncation".into());
+    back.at(CONSUMER, EventKind::PositionSet { partition, to, reason });
+    back.read(0, 1, 1, 80);
+    back.read(2, 2, 1, 81);
+    assert_eq!(finds(&back), 0, "{:#?}", back.recorder.violations());
+    story.read(2, 2, 1, 81);
+    assert_eq!(finds(&story), 1);
+}
+
+#[test]
+fn s28_a_high_watermark_that_an_orderly_stop_did_not_keep() {
+    let mut story = Story::committed();
+    story.at(node(1), EventKind::NodeStopped { reason: "shut down".to_owned(), orderly: true });
+    story.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(2) });
+    let recovered = |to| EventKind::LogRecovered {
+        partition: orders(),
+        log_start: Offset(0),
+        log_end: Offset(2),
+        high_watermark: Offset(to),
+        last_epoch: LeaderEpoch(0),
+        truncated_bytes: 0,
+    };
+    let mut kept = story.clone();
+    kept.at(node(1), recovered(2));
+    kept.violates(&[]);
+    story.at(node(1), recovered(0));
+    story.violates(&[Id::CrashRecovery]);
 }
 
 #[test]

@@ -1,23 +1,80 @@
 //! S28 CrashRecovery: after a crash of the process a log comes back whole, after a power failure with everything that was
 //! synced.
 //!
-//! The page cache belongs to the machine, not to the process; only a power failure may take what was not synced.
+//! The page cache belongs to the machine, not to the process; only a power failure may take what was not synced. After an
+//! orderly stop the replica knows its high watermark as well: the last thing that a broker does is to write it down (KAFKA-1647).
 //!
 //! Broken, it looks like this: a restarted broker's log is shorter than it may be, and the replica silently forgets.
 
-use klamm_node::{EventKind, TopicPartition};
+use std::collections::BTreeMap;
+
+use klamm_node::{BrokerId, EventKind, NodeId, Offset, TopicPartition};
 
 use super::observer::replica_of;
 use super::{Check, Finding, InvariantId, Severity};
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other event opens a log")]
-pub(super) fn check(cx: &mut Check<'_>) {
+fn check_log(cx: &mut Check<'_>) {
     match &cx.event.kind {
         EventKind::LogRecovered { partition, .. }
         | EventKind::LeadershipTaken { partition, .. }
         | EventKind::FollowingStarted { partition, .. } => check_recovery(cx, partition),
         _ => {}
     }
+}
+
+/// The high watermarks of brokers that have stopped in an orderly way and not started since.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CrashRecovery {
+    left: BTreeMap<NodeId, BTreeMap<TopicPartition, Offset>>,
+}
+
+impl CrashRecovery {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "no other event ends a process, takes from its disk or opens a log"
+    )]
+    pub(super) fn check(&mut self, cx: &mut Check<'_>) {
+        check_log(cx);
+        let node = cx.event.node;
+        match &cx.event.kind {
+            EventKind::NodeStopped { orderly: true, .. } => {
+                if let Some(broker) = cx.view.table.broker_of(node) {
+                    self.left.insert(node, known(cx, broker));
+                }
+            }
+            EventKind::PowerFailed { .. } | EventKind::DiskWiped {} => {
+                self.left.remove(&node);
+            }
+            EventKind::LogRecovered { partition, log_end, high_watermark, .. } => {
+                let left = self.left.get_mut(&node).and_then(|left| left.remove(partition));
+                let Some(left) = left.map(|left| left.min(*log_end)) else { return };
+                if *high_watermark >= left {
+                    return;
+                }
+                let name = cx.view.table.name(node);
+                cx.reporter.report(Finding {
+                    id: InvariantId::CrashRecovery,
+                    severity: Severity::Amber,
+                    subject: format!("{partition} watermark {}", cx.event.seq.0),
+                    partition: Some(partition),
+                    offset: Some(*high_watermark),
+                    sentence: format!(
+                        "{partition}: after an orderly stop {name} knows its high watermark to be {high_watermark}; it was {left}"
+                    ),
+                    events: Vec::new(),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The high watermarks of a broker's replicas.
+fn known(cx: &Check<'_>, broker: BrokerId) -> BTreeMap<TopicPartition, Offset> {
+    let replicas = cx.view.partitions.iter();
+    let of = replicas.filter_map(|(name, state)| Some((name, state.replicas.get(&broker)?)));
+    of.map(|(name, replica)| (name.clone(), replica.high_watermark)).collect()
 }
 
 fn check_recovery(cx: &mut Check<'_>, partition: &TopicPartition) {

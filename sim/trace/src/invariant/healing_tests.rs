@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use klamm_node::effects::FrameRole;
 use klamm_node::{
     BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, Incarnation,
-    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, Seq, Span, TopicId,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, Quiet, Seq, Span, TopicId,
 };
 
 use super::InvariantId as Id;
@@ -171,6 +171,7 @@ fn l6_a_leader_that_waits_for_ever() {
         leader_epoch: LeaderEpoch(0),
         partition_epoch: PartitionEpoch(1),
         reason: "caught-up".into(),
+        broker_epochs: Quiet::default(),
     };
     story.at(node(1), kind);
     judged(story).violates(&[Id::IsrHeals, Id::AlterPartitionResolves]);
@@ -356,6 +357,33 @@ fn s10_c_an_end_that_goes_back() {
     story.violates(&[]);
     story.at(node(1), listed(1));
     assert!(story.violates(&[Id::WatermarkSanity]).contains("after it had been told 2"));
+}
+
+#[test]
+fn s10_e_an_end_above_the_high_watermark() {
+    let mut story = Story::committed();
+    let connection = ConnectionId(4);
+    story.at(node(1), EventKind::ConnectionAccepted { connection, peer: CONSUMER, port: 9092 });
+    story.append(1, 2, 2, 0, 71);
+    let listed = |isolation, offset| EventKind::OffsetListed {
+        partition: orders(),
+        connection,
+        replica: BrokerId::NONE,
+        timestamp: -1,
+        isolation,
+        offset: Offset(offset),
+        leader_epoch: LeaderEpoch(0),
+    };
+    // The last stable offset may stand behind what everybody may read.
+    story.at(node(1), listed(0, 2));
+    story.at(node(1), listed(1, 1));
+    story.at(node(1), listed(1, 2));
+    story.violates(&[]);
+    let mut unstable = story.clone();
+    unstable.at(node(1), listed(1, 3));
+    assert!(unstable.violates(&[Id::WatermarkSanity]).contains("the last stable offset is 3"));
+    story.at(node(1), listed(0, 3));
+    story.violates(&[Id::WatermarkSanity]);
 }
 
 fn fetch(story: &mut Story, from: NodeId, to: NodeId) -> Seq {

@@ -2,6 +2,7 @@
 
 use klamm_node::{
     BrokerEpoch, BrokerId, EventKind, IfAny, Incarnation, LeaderEpoch, Offset, PartitionEpoch,
+    Quiet,
 };
 
 use super::InvariantId as Id;
@@ -176,6 +177,7 @@ fn what_a_deposed_controller_decides_is_no_decision() {
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(1),
             reason: "caught-up".into(),
+            broker_epochs: Quiet::default(),
         },
     );
     story.at(node(3001), decided("alter-partition"));

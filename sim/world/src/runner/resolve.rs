@@ -78,7 +78,13 @@ impl Runner {
                 self.resolve(view, target).and_then(|n| one(n, Verb::Crash(n)))
             }
             Action::Restart(target) => {
-                self.resolve(view, target).and_then(|n| one(n, Verb::Start(n)))
+                let node = self.resolve(view, target)?;
+                let mut verbs = vec![Verb::Start(node)];
+                // A process that runs, or is about to end, keeps what it was told.
+                if !view.is_alive(node) {
+                    verbs.extend(self.assignment(node));
+                }
+                Some((verbs, Some(node)))
             }
             Action::Stop(target) => self.resolve(view, target).and_then(|n| one(n, Verb::Stop(n))),
             Action::Pause(target) => {
