@@ -53,7 +53,6 @@ impl Raft {
         }
         // Who asks for the vote of a replica that is no more, for its disk was replaced, does not get this one's (KIP-853).
         if !self.is_meant(ballot.voter) {
-            observe(cx, ballot, false, "another-voter");
             return Some((ErrorCode::INVALID_VOTER_KEY, false));
         }
         let verdict = self.verdict(ballot);

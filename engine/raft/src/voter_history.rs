@@ -38,6 +38,11 @@ impl VoterHistory {
         self.sets.last_key_value().map_or(&self.fixed, |(_, set)| set)
     }
 
+    /// The voters that were in force for the record before `end`.
+    pub(crate) fn voters_below(&self, end: Offset) -> &VoterSet {
+        self.sets.range(..end).next_back().map_or(&self.fixed, |(_, set)| set)
+    }
+
     /// Where the record of the voters in force stands; none if they are configured.
     pub(crate) fn offset(&self) -> Option<Offset> {
         self.sets.last_key_value().map(|(offset, _)| *offset)

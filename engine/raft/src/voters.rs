@@ -96,6 +96,11 @@ impl Raft {
         self.history.voters()
     }
 
+    /// The voters that its log, cut off at `end`, would name.
+    pub fn voters_below(&self, end: Offset) -> &VoterSet {
+        self.history.voters_below(end)
+    }
+
     /// The level of `kraft.version` in force.
     pub fn kraft_version(&self) -> i16 {
         self.history.level()

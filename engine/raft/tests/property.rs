@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use klamm_node::disk::memory::Loss;
-use klamm_node::{BrokerId, LeaderEpoch, Offset, Span, Time};
+use klamm_node::config::ServerConfig;
+use klamm_node::{BrokerId, DirectoryId, LeaderEpoch, Offset, ReplicaKey, Span, Time};
+use klamm_protocol::kafka::messages::ResponseKind;
 use klamm_protocol::metadata::{MetadataRecord, Topic};
-use klamm_raft::{BEGINNINGS, MOVES, QuorumRole, SnapshotId};
+use klamm_raft::{BEGINNINGS, MOVES, QuorumRole, SnapshotId, VoterSet};
 use lab::Lab;
 
 /// Each takes about twenty milliseconds.
@@ -36,6 +38,12 @@ struct History {
     deleted: usize,
     last_start: BTreeMap<BrokerId, Offset>,
     last_snapshots: BTreeMap<BrokerId, Vec<SnapshotId>>,
+    /// Changes of voters that were granted and refused, sets that were cut off, voters that came or went, disks replaced.
+    granted: usize,
+    refused: usize,
+    undone: usize,
+    changed: usize,
+    replaced: usize,
 }
 
 impl History {
@@ -48,7 +56,6 @@ impl History {
     fn look(&mut self, lab: &mut Lab) {
         let newest = lab.members.values().filter_map(|m| Some(m.raft.as_ref()?.epoch())).max();
         for id in lab.ids() {
-            let voter = lab.is_voter(id);
             let member = lab.members.get_mut(&id).expect("a member");
             let Some(raft) = &member.raft else { continue };
             if !std::mem::take(&mut member.touched) {
@@ -61,7 +68,9 @@ impl History {
             member.epoch_seen = held.epoch;
             member.high_watermark_seen = held.high_watermark;
             member.synced_seen = held.synced;
-            assert!(!voter || held.role != QuorumRole::Observer);
+            // A leader whose removal is not committed leads on, and then it resigns (KIP-853).
+            let leading = [QuorumRole::Leader, QuorumRole::Resigned].contains(&held.role);
+            assert!(leading || raft.is_voter() == (held.role != QuorumRole::Observer), "{held:?}");
 
             let headers = raft.log().headers(&mut member.disk).expect("readable");
             // Everything below the log's start is in a snapshot, and what a snapshot stands for is committed.
@@ -142,30 +151,82 @@ impl History {
                 && committed > Offset(0)
                 && Some(raft.epoch()) == newest
             {
-                let durable = lab
-                    .members
-                    .iter()
-                    .filter(|(other, m)| lab.is_voter(**other) && m.synced_seen >= committed)
-                    .count();
+                // Counted by the voters in force, or by those before them, if that was earlier (KIP-853).
+                let holds = |set: &VoterSet| {
+                    let has = |key: &ReplicaKey| {
+                        let same = *key == lab.key(key.id) || key.directory == DirectoryId::ZERO;
+                        same && lab.members[&key.id].synced_seen >= committed
+                    };
+                    set.keys().filter(has).count() > set.len() / 2
+                };
                 assert!(
-                    durable > lab.voters.len() / 2,
-                    "S25d: {committed} is durable at {durable}"
+                    holds(raft.voters()) || holds(raft.voters_below(committed)),
+                    "S25d: {committed} is not durable at a majority of {:?}",
+                    raft.voters()
                 );
             }
         }
     }
 }
 
-fn torment(seed: u64, steps: u32) -> History {
+/// An operator changes the voters: he asks the leader mostly, and does not wait for its answers.
+fn change_voters(lab: &mut Lab, one: BrokerId, history: &mut History) {
+    if lab.dice.per_million(500_000) {
+        // Mostly nobody changes anything while half of the quorum is down.
+        lab.heal();
+        for id in lab.ids() {
+            lab.start(id);
+        }
+        lab.run(Span::secs(4));
+    }
+    let Some(leader) = lab.leader() else { return };
+    let Some(set) = lab.members[&leader].raft.as_ref().map(|raft| raft.voters().clone()) else {
+        return;
+    };
+    let at = if lab.dice.per_million(900_000) { leader } else { one };
+    if lab.members[&at].raft.is_none() {
+        return;
+    }
+    let ghosts = lab.ghosts(&set);
+    // The voter that is asked for is one that may come, or one that may go.
+    let one = match lab.dice.between(0, 1) {
+        0 => lab.ids().into_iter().find(|id| set.get(*id).is_none()).unwrap_or(one),
+        _ => one,
+    };
+    if let Some(ghost) = ghosts.first() {
+        // While a voter is lost, another one must not go: nobody could commit that.
+        return lab.remove_voter(at, *ghost);
+    }
+    match lab.dice.between(0, 9) {
+        0..=4 => lab.add_voter(at, lab.key(one)),
+        5..=7 => lab.remove_voter(at, lab.key(one)),
+        _ => {
+            let agreed = lab.agrees_on_voters().filter(|set| set.len() > 2 || !set.holds(lab.key(one)));
+            if agreed.is_some_and(|set| lab.ghosts(&set).is_empty()) {
+                lab.wipe(one);
+                history.forget(one);
+                history.replaced += 1;
+            }
+        }
+    }
+}
+
+fn torment(seed: u64, steps: u32, dynamic: bool) -> History {
     let voters = [1, 3, 3, 3, 5][(seed % 5) as usize];
-    let mut lab = Lab::new(seed, voters, 1, |settings| {
+    let tune = |settings: &mut ServerConfig| {
         if seed.is_multiple_of(2) {
             // Everything small, so that prefixes go and snapshots come in pieces.
             settings.metadata_max_retention_bytes = 3000;
             settings.metadata_log_segment_bytes = 1500;
             settings.controller_quorum_fetch_snapshot_max_bytes = 700;
         }
-    });
+        settings.controller_quorum_auto_join_enable = seed.is_multiple_of(7);
+    };
+    let mut lab = if dynamic {
+        Lab::dynamic(seed, voters, 2, tune)
+    } else {
+        Lab::new(seed, voters, 1, tune)
+    };
     lab.snapshot_every = [None, Some(7), Some(25)][(seed % 3) as usize];
     lab.latency = (Span::micros(200), Span::millis(if seed.is_multiple_of(3) { 40 } else { 4 }));
     lab.loss = [0, 20_000, 200_000][(seed % 3) as usize];
@@ -184,7 +245,8 @@ fn torment(seed: u64, steps: u32) -> History {
             16 => lab.isolate(one),
             17..=19 => lab.heal(),
             96 => lab.snapshot(one),
-            97 if !lab.is_voter(one) => {
+            97..=98 if dynamic => change_voters(&mut lab, one, &mut history),
+            97 if !dynamic && !lab.is_voter(one) => {
                 // Only an observer may lose its disk: a voter that forgot its vote could vote twice.
                 lab.wipe(one);
                 history.forget(one);
@@ -244,6 +306,14 @@ fn torment(seed: u64, steps: u32) -> History {
         );
         assert_eq!(member.told, told, "L7: {id} was told something else, seed {seed}");
     }
+    let granted = |answer: &ResponseKind| match answer {
+        ResponseKind::AddRaftVoter(response) => response.error_code == 0,
+        ResponseKind::RemoveRaftVoter(response) => response.error_code == 0,
+        _ => false,
+    };
+    history.granted = lab.answers.iter().filter(|answer| granted(answer)).count();
+    history.refused = lab.answers.len() - history.granted;
+    (history.undone, history.changed) = (lab.sets_undone, lab.sets_changed);
     history.moves = lab.moves;
     history
 }
@@ -253,8 +323,17 @@ fn no_order_of_faults_breaks_the_quorum() {
     let (mut elections, mut truncations, mut committed) = (0, 0, 0);
     let (mut snapshots, mut fetched, mut deleted) = (0, 0, 0);
     let mut moves = BTreeSet::new();
-    for seed in 0..SEEDS {
-        let history = torment(seed, 1500);
+    let (mut granted, mut refused, mut undone, mut changed, mut replaced) = (0, 0, 0, 0, 0);
+    let quorums = (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]);
+    // A quorum whose voters change takes a tenth of a second.
+    let quorums = quorums.filter(|(seed, dynamic)| !dynamic || *seed < 90);
+    for (seed, dynamic) in quorums {
+        let history = torment(seed, 1500, dynamic);
+        granted += history.granted;
+        refused += history.refused;
+        undone += history.undone;
+        changed += history.changed;
+        replaced += history.replaced;
         elections += history.elections;
         truncations += history.truncations;
         committed += history.committed.len();
@@ -266,10 +345,15 @@ fn no_order_of_faults_breaks_the_quorum() {
     // The faults must bite, or this test proves nothing.
     assert!(elections > 2000, "{elections} elections");
     assert!(truncations > 200, "{truncations} truncations");
-    assert!(committed > 20_000, "{committed} committed batches");
+    assert!(committed > 15_000, "{committed} committed batches");
     assert!(snapshots > 2000, "{snapshots} snapshots written");
     assert!(fetched > 50, "{fetched} snapshots fetched");
     assert!(deleted > 50, "{deleted} prefixes deleted");
+    assert!(granted > 60, "{granted} changes of voters granted");
+    assert!(refused > 300, "{refused} changes of voters refused");
+    assert!(undone > 8, "{undone} sets of voters cut off");
+    assert!(changed > 600, "{changed} voters came or went");
+    assert!(replaced > 50, "{replaced} disks replaced");
     // Every move of the table was made, and no other.
     let name = |from: QuorumRole, to: QuorumRole| (from.name().to_owned(), to.name().to_owned());
     let begin = |role: QuorumRole| ("start".to_owned(), role.name().to_owned());

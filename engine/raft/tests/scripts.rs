@@ -10,7 +10,10 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use klamm_node::disk::memory::Loss;
+use klamm_node::config::ServerConfig;
 use klamm_node::{BrokerId, Span, Time};
+use klamm_protocol::ErrorCode;
+use klamm_protocol::kafka::messages::ResponseKind;
 use klamm_protocol::metadata::{MetadataRecord, Topic};
 use lab::Lab;
 
@@ -28,15 +31,18 @@ fn play(script: &str) -> String {
         }
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |at: usize| words.get(at).and_then(|w| w.parse().ok()).unwrap_or(0);
-        if words[0] == "quorum" {
-            // `quorum VOTERS OBSERVERS SEED [KEY=VALUE]…`: all start at once.
+        if words[0] == "quorum" || words[0] == "dynamic" {
+            // `quorum VOTERS OBSERVERS SEED [KEY=VALUE]…`: all start at once; `dynamic VOTERS STANDBYS SEED`: the log
+            // names the voters, and the standbys are controllers without a vote.
             let settings: Vec<_> =
                 words.iter().skip(4).filter_map(|word| word.split_once('=')).collect();
-            let mut fresh = Lab::new(number(3) as u64, number(1), number(2), |config| {
+            let tune = |config: &mut ServerConfig| {
                 for (key, value) in &settings {
                     config.set(key, value).expect("a setting");
                 }
-            });
+            };
+            let kind = if words[0] == "quorum" { Lab::new } else { Lab::dynamic };
+            let mut fresh = kind(number(3) as u64, number(1), number(2), &tune);
             fresh.transcript = Some(String::new());
             writeln!(text, "> {line}").expect("text");
             lab = Some(fresh);
@@ -78,6 +84,25 @@ fn play(script: &str) -> String {
             "isolate" => lab.isolate(first),
             "heal" => lab.heal(),
             "shutdown" => lab.shutdown(first),
+            // `add N [at M]`, `remove N [at M]`: an operator asks M, or the leader; `remove-old N`: who N was before.
+            "add" | "remove" | "remove-old" => {
+                let at = if number(3) > 0 { BrokerId(number(3)) } else { lab.leader().expect("led") };
+                let mut who = lab.key(first);
+                match words[0] {
+                    "add" => lab.add_voter(at, who),
+                    "remove" => lab.remove_voter(at, who),
+                    _ => {
+                        who.directory.0 -= lab::ANOTHER_DISK;
+                        lab.remove_voter(at, who);
+                    }
+                }
+            }
+            "upgrade" => {
+                let leader = lab.leader().expect("led");
+                writeln!(aside, "{leader}: {:?}", lab.upgrade(leader)).expect("text");
+            }
+            "speaks" => lab.speaks(first, (0, i16::try_from(number(2)).expect("a level"))),
+            "listens" => lab.move_listener(first, u16::try_from(number(2)).expect("a port")),
             "quorum-state" => {
                 use klamm_node::Disk;
                 let path = "__cluster_metadata-0/quorum-state";
@@ -93,11 +118,29 @@ fn play(script: &str) -> String {
         for event in events.lines() {
             writeln!(text, "  {event}").expect("text");
         }
+        for answer in std::mem::take(&mut lab.answers) {
+            if let Some(answer) = answered(&answer) {
+                writeln!(aside, "answered: {answer}").expect("text");
+            }
+        }
         for line in aside.lines() {
             writeln!(text, "  {line}").expect("text");
         }
     }
     text
+}
+
+/// The answer to an operator. Fetches whose asker is gone are answered, too.
+fn answered(answer: &ResponseKind) -> Option<String> {
+    let (what, error, why) = match answer {
+        ResponseKind::AddRaftVoter(r) => ("AddRaftVoter", r.error_code, r.error_message.clone()),
+        ResponseKind::RemoveRaftVoter(r) => {
+            ("RemoveRaftVoter", r.error_code, r.error_message.clone())
+        }
+        _ => return None,
+    };
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    Some(format!("{what} {}{why}", ErrorCode(error)))
 }
 
 fn state(lab: &mut Lab) -> String {
@@ -119,9 +162,14 @@ fn state(lab: &mut Lab) -> String {
                 format!(" log_start={} snapshots=[{}]", held.log_start, some.concat().trim_start())
             }
         };
+        let voters: Vec<String> = held.voters.iter().map(ToString::to_string).collect();
+        let voters = match voters.as_slice() {
+            [] => String::new(),
+            some => format!(" voters=[{}]", some.join(" ")),
+        };
         writeln!(
             text,
-            "{id} {} epoch={} leader={} voted={} high_watermark={} log_end={} synced={} told={} log=[{}]{snapshots}",
+            "{id} {} epoch={} leader={} voted={} high_watermark={} log_end={} synced={} told={} log=[{}]{snapshots}{voters}",
             held.role.name(),
             held.epoch,
             held.leader,
@@ -164,6 +212,16 @@ scripts! {
     snapshot_for_a_late_voter
     snapshot_and_restart
     snapshot_interrupted
+    voters_added
+    voter_replaced
+    leader_removed
+    changes_refused
+    change_cut_off
+    voters_upgraded
+    voter_moves
+    standby_joins
+    voters_in_a_snapshot
+    vote_for_a_lost_disk
 }
 
 #[test]

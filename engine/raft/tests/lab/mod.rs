@@ -60,6 +60,8 @@ pub(crate) struct Member {
     pub(crate) synced_seen: Offset,
     /// The log changed since the last look.
     pub(crate) touched: bool,
+    /// Where the set of voters stands that it told last.
+    voters_at: Offset,
 }
 
 impl Member {
@@ -79,9 +81,13 @@ impl Member {
             high_watermark_seen: Offset(0),
             synced_seen: Offset(0),
             touched: false,
+            voters_at: Offset(-1),
         }
     }
 }
+
+/// What lies between the directories of a member whose voters the log names.
+pub(crate) const ANOTHER_DISK: u128 = 1 << 116;
 
 /// The directory that a member has first.
 fn directory(id: i32) -> DirectoryId {
@@ -112,6 +118,9 @@ pub(crate) struct Lab {
     pub(crate) snapshot_every: Option<usize>,
     /// What was answered to requests that nobody in the lab sent.
     pub(crate) answers: Vec<ResponseKind>,
+    /// How often a set of voters was cut off, and voters came into force or out of it.
+    pub(crate) sets_undone: usize,
+    pub(crate) sets_changed: usize,
     /// Every move from role to role that was made.
     pub(crate) moves: BTreeSet<(String, String)>,
 }
@@ -161,6 +170,8 @@ impl Lab {
             snapshot_every: None,
             answers: Vec::new(),
             moves: BTreeSet::new(),
+            sets_undone: 0,
+            sets_changed: 0,
         };
         for id in lab.ids() {
             lab.start(id);
@@ -180,6 +191,8 @@ impl Lab {
         let mut settings = ServerConfig::default();
         tune(&mut settings);
         let at = |id: i32| Endpoint::new(format!("controller-{id}"), 9093);
+        // The first digit tells the member, the second one its disk: `2-CA…`, and `2-CB…` after a replacement.
+        let directory = |id: i32| DirectoryId(u128::from(id.unsigned_abs()) << 122);
         let first = (1..=voters).map(|id| (BrokerId(id), (directory(id), at(id)))).collect();
         lab.first = Some(VoterSet::initial(&first));
         for id in 1..=voters + standbys {
@@ -209,6 +222,22 @@ impl Lab {
         newest.map(|(_, set)| set).or_else(|| self.first.clone())
     }
 
+    /// The voters, if everyone runs and has the same log, all of it committed: a disk may be replaced then.
+    pub(crate) fn agrees_on_voters(&self) -> Option<VoterSet> {
+        let mut sets = self.members.values().map(|member| {
+            let raft = member.raft.as_ref()?;
+            let end = raft.high_watermark();
+            (end == raft.log_end()).then(|| (end, raft.voters().clone()))
+        });
+        let first = sets.next()??;
+        sets.all(|set| set.as_ref() == Some(&first)).then_some(first.1)
+    }
+
+    /// Voters of a set whose disks are gone.
+    pub(crate) fn ghosts(&self, set: &VoterSet) -> Vec<ReplicaKey> {
+        set.keys().filter(|key| self.key(key.id) != *key).collect()
+    }
+
     pub(crate) fn key(&self, id: BrokerId) -> ReplicaKey {
         self.members[&id].config.own()
     }
@@ -229,6 +258,7 @@ impl Lab {
 
     pub(crate) fn remove_voter(&mut self, at: BrokerId, who: ReplicaKey) {
         let request = RemoveRaftVoterRequest::default()
+            .with_cluster_id(None)
             .with_voter_id(who.id.0)
             .with_voter_directory_id(convert::directory_uuid(who.directory));
         self.inject(at, request.into());
@@ -291,6 +321,17 @@ impl Lab {
                     if let EventKind::QuorumRoleChanged { role, .. } = &kind {
                         let from = std::mem::replace(&mut member.last_role, role.to_string());
                         self.moves.insert((from, role.to_string()));
+                    }
+                    if let EventKind::QuorumVotersChanged { offset, before, voters, .. } = &kind {
+                        let undone = member.voters_at > *offset && !before.is_empty();
+                        self.sets_undone += usize::from(undone);
+                        member.voters_at = *offset;
+                        let apart = |of: &[ReplicaKey], from: &[ReplicaKey]| {
+                            of.iter().filter(|key| !from.contains(key)).count()
+                        };
+                        if !before.is_empty() {
+                            self.sets_changed += apart(before, voters) + apart(voters, before);
+                        }
                     }
                     if let Some(text) = &mut self.transcript {
                         writeln!(text, "{now} {id} {kind}").expect("text");
@@ -591,10 +632,11 @@ impl Lab {
         member.disk = MemoryDisk::new();
         if member.config.voters.is_empty() {
             // As `kafka-storage format --no-initial-controllers` leaves it.
-            member.config.directory_id.0 += 1000;
+            member.config.directory_id.0 += ANOTHER_DISK;
         }
         member.epoch_seen = LeaderEpoch(0);
         member.synced_seen = Offset(0);
+        member.voters_at = Offset(-1);
     }
 
     pub(crate) fn shutdown(&mut self, id: BrokerId) {
