@@ -1,7 +1,7 @@
 //! Writing as the leader, and telling the owner what is committed.
 
 use bytes::Bytes;
-use klamm_node::{Because, BrokerId, Context, EventKind, Offset, ReplicaKey};
+use klamm_node::{Because, BrokerId, Context, EventKind, Offset, ReplicaKey, planted};
 use klamm_protocol::batch::{ControlRecord, LeaderChange, Voter, batches, control_batch};
 use klamm_protocol::{BatchBuilder, Compression, MetadataRecord};
 use klamm_storage::AppendError;
@@ -131,6 +131,9 @@ impl Raft {
             // Everything that earlier leaders committed has now been told: this one may decide upon it.
             leader.claimed = true;
             out.push(RaftOutput::BecameLeader { epoch: self.state.epoch });
+            if planted("raft_leader_loads_snapshot") && self.snapshots.latest().is_some() {
+                self.tell_snapshot(cx, to, out);
+            }
         }
         self.settle_change(cx, to, out);
         self.wake_parked(cx, out);

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use klamm_node::event::Word;
 use klamm_node::{
-    Because, BrokerId, Context, DiskResult, EventKind, Offset, Span, Time, TopicPartition,
+    Because, BrokerId, Context, DiskResult, EventKind, Offset, Span, Time, TopicPartition, planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
@@ -49,6 +49,7 @@ impl Raft {
         records: Vec<Bytes>,
         reason: &'static str,
     ) {
+        let end_offset = end_offset.plus(-i64::from(planted("raft_snapshot_inside_a_batch")));
         let last = end_offset.plus(-1);
         let committed = end_offset <= self.high_watermark() && end_offset > self.log.log_start();
         let Some(epoch) = self.log.epoch_at(last).filter(|_| committed && !self.failed) else {
@@ -401,7 +402,9 @@ impl Raft {
         id: SnapshotId,
         reason: &'static str,
     ) -> bool {
-        let old: Vec<_> = self.snapshots.iter().map(|(old, _)| old).filter(|o| *o < id).collect();
+        let old = self.snapshots.iter().map(|(old, _)| old);
+        let old: Vec<_> =
+            old.filter(|old| *old < id || planted("raft_forgets_its_snapshot")).collect();
         for old in old {
             if let Err(error) = self.snapshots.remove(cx.disk, old) {
                 self.fail(cx, &error);

@@ -129,6 +129,27 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S25"], "quorumcut", 1),
     },
     Fault {
+        id: "raft_forgets_its_snapshot",
+        room: "raft",
+        does: "Retention deletes the snapshot at which the log begins.",
+        known: "KIP-630, KAFKA-14238; Z61",
+        noticed: by(&["S25"], "questions/controller-fetches-snapshot", 1),
+    },
+    Fault {
+        id: "raft_snapshot_inside_a_batch",
+        room: "raft",
+        does: "A snapshot ends one record too early, inside a batch.",
+        known: "KIP-630, KAFKA-14618",
+        noticed: by(&["S25"], "snapshots", 1),
+    },
+    Fault {
+        id: "raft_leader_loads_snapshot",
+        room: "raft",
+        does: "A new leader of the quorum loads its snapshot.",
+        known: "KIP-630",
+        noticed: by(&["S25"], "snapshots", 1),
+    },
+    Fault {
         id: "raft_no_prevote",
         room: "raft",
         does: "A voter stands for election without asking first.",
