@@ -35,7 +35,15 @@ pub(crate) struct MetaProperties {
     pub formatted: bool,
 }
 
-/// Reads the file and compares it, or formats an empty disk.
+/// Whether the disk was formatted before.
+///
+/// # Errors
+/// The disk fails.
+pub(crate) fn is_there(cx: &mut Context<'_>) -> Result<bool, MetaError> {
+    Ok(cx.disk.read_whole(PATH)?.is_some())
+}
+
+/// Reads the file and compares it, or formats an empty disk, with an identity of its own or with one that was given.
 ///
 /// `Simplified:` Kafka refuses to start on a disk that `kafka-storage format` has not seen; here an empty disk is
 /// formatted at the first start.
@@ -47,11 +55,12 @@ pub(crate) fn open(
     incarnation: Incarnation,
     cluster_id: &str,
     id: BrokerId,
+    given: Option<DirectoryId>,
 ) -> Result<MetaProperties, MetaError> {
     let Some(bytes) = cx.disk.read_whole(PATH)? else {
         // A new disk at a later start of the same node gets another identity.
-        let drawn = cx.rng.at(Purpose::Ids, u64::from(incarnation.0) << 8).wide();
-        let directory_id = DirectoryId(drawn | RESERVED);
+        let mut drawn = || cx.rng.at(Purpose::Ids, u64::from(incarnation.0) << 8).wide() | RESERVED;
+        let directory_id = given.unwrap_or_else(|| DirectoryId(drawn()));
         let text = format!(
             "version=1\ncluster.id={cluster_id}\nnode.id={id}\ndirectory.id={directory_id}\n"
         );
@@ -125,7 +134,7 @@ mod tests {
             rng: &mut rng,
             out: &mut out,
         };
-        open(&mut cx, Incarnation(incarnation), cluster, BrokerId(id))
+        open(&mut cx, Incarnation(incarnation), cluster, BrokerId(id), None)
     }
 
     #[test]

@@ -49,6 +49,11 @@ pub enum ControllerOutput {
         /// The records, never none.
         records: Vec<MetadataRecord>,
     },
+    /// The quorum is to move its feature kraft.version (KIP-853).
+    UpgradeKRaftVersion {
+        /// To this level.
+        level: i16,
+    },
     /// Answer a request.
     Reply {
         /// The request.
@@ -64,6 +69,17 @@ pub struct Controller {
     config: ControllerConfig,
     image: MetadataImage,
     active: Option<Active>,
+    /// What the quorum says of the level of kraft.version that the request at hand wants.
+    kraft_level: Option<KRaftLevel>,
+}
+
+/// A wanted level of kraft.version as the quorum sees it, whose feature it is (KIP-853).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KRaftLevel {
+    /// The level that it has.
+    pub current: i16,
+    /// Whether there is anything to change, or why it can't be changed.
+    pub verdict: Result<bool, String>,
 }
 
 /// What only the active controller has; dropped with its leadership.
@@ -95,7 +111,7 @@ struct Waiting {
 impl Controller {
     /// A controller that has not seen the log yet.
     pub fn new(config: ControllerConfig) -> Self {
-        Self { config, image: MetadataImage::new(), active: None }
+        Self { config, image: MetadataImage::new(), active: None, kraft_level: None }
     }
 
     /// The image of everything committed.
@@ -267,6 +283,15 @@ impl Controller {
             RequestKind::UpdateFeatures(request) => {
                 let Some(decider) = self.decider(cx.now) else { return };
                 let decision = decider.decide_update_features(&request, token.api_version);
+                let upgrade = decision.reply.1;
+                let decision = Decision {
+                    records: decision.records,
+                    events: decision.events,
+                    reply: decision.reply.0,
+                };
+                if let Some(level) = upgrade {
+                    out.push(ControllerOutput::UpgradeKRaftVersion { level });
+                }
                 self.execute(cx, token, decision, ResponseKind::UpdateFeatures, out);
             }
             RequestKind::AllocateProducerIds(request) => {
@@ -410,9 +435,15 @@ impl Controller {
         }
     }
 
+    /// What the quorum says of the level of kraft.version that the next request wants, if it wants one.
+    pub fn note_kraft_level(&mut self, level: Option<KRaftLevel>) {
+        self.kraft_level = level;
+    }
+
     fn decider(&self, now: Time) -> Option<Decider<'_>> {
         let active = self.active.as_ref()?;
         Some(Decider {
+            kraft_level: self.kraft_level.as_ref(),
             image: &active.speculative,
             config: &self.config,
             sessions: &active.sessions,

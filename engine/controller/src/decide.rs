@@ -23,7 +23,7 @@ use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, Offset, Time};
 use klamm_protocol::kafka::messages::ApiKey;
 use klamm_protocol::{ErrorCode, MetadataRecord};
 
-use crate::controller::ControllerConfig;
+use crate::controller::{ControllerConfig, KRaftLevel};
 use crate::image::MetadataImage;
 use crate::sessions::Sessions;
 
@@ -36,6 +36,8 @@ pub(crate) struct Decider<'a> {
     pub config: &'a ControllerConfig,
     /// Who was heard of, and when.
     pub sessions: &'a Sessions,
+    /// The quorum's word on its own feature, if a request is about it.
+    pub kraft_level: Option<&'a KRaftLevel>,
     /// Where the next record will be.
     pub next_offset: Offset,
     /// The time.

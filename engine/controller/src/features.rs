@@ -8,6 +8,18 @@ pub const METADATA_VERSION_FEATURE: &str = "metadata.version";
 /// The feature that says whether there are eligible leader replicas (KIP-966): 1 for on.
 pub const ELR_FEATURE: &str = "eligible.leader.replicas.version";
 
+/// The feature whose level says whether the metadata log names its voters (KIP-853). It is the quorum's own.
+pub const KRAFT_VERSION_FEATURE: &str = "kraft.version";
+
+/// The levels of kraft.version that this build speaks.
+pub fn kraft_version() -> BrokerFeature {
+    BrokerFeature {
+        name: KRAFT_VERSION_FEATURE.to_owned(),
+        min_supported_version: 0,
+        max_supported_version: 1,
+    }
+}
+
 /// 3.3-IV3: the oldest level that Kafka 4 supports.
 pub const OLDEST_METADATA_VERSION: i16 = 7;
 

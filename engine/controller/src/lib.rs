@@ -30,7 +30,7 @@ pub mod features;
 pub mod image;
 mod sessions;
 
-pub use controller::{Controller, ControllerConfig, ControllerOutput};
+pub use controller::{Controller, ControllerConfig, ControllerOutput, KRaftLevel};
 pub use decide::life;
 pub use decide::topics::legal_name as legal_topic_name;
 pub use image::{

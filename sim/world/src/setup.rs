@@ -6,7 +6,7 @@ use std::sync::Arc;
 use klamm_broker::{ProcessConfig, Roles};
 use klamm_client::AdminConfig;
 use klamm_node::config::{ConsumerConfig, ProducerConfig, ServerConfig};
-use klamm_node::{BrokerId, Endpoint};
+use klamm_node::{BrokerId, DirectoryId, Endpoint, Purpose, Stream};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::Client;
 use klamm_trace::{NodeInfo, NodeKind, NodeTable};
@@ -34,11 +34,26 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let separate = controllers.iter().map(|n| {
         (BrokerId(FIRST_CONTROLLER + n), Endpoint::new(controller_name(*n), CONTROLLER_PORT))
     });
-    let combined = cluster
-        .combined
-        .iter()
-        .map(|id| (*id, Endpoint::new(broker_name(*id), CONTROLLER_PORT)));
-    let voters: BTreeMap<BrokerId, Endpoint> = separate.chain(combined).collect();
+    let combined =
+        cluster.combined.iter().map(|id| (*id, Endpoint::new(broker_name(*id), CONTROLLER_PORT)));
+    let mut voters: BTreeMap<BrokerId, Endpoint> = separate.chain(combined).collect();
+    // With `kraft.version` 1 nobody is configured to vote: the first disks say who does, and the log from then on (KIP-853).
+    let (mut first_voters, mut all_controllers) = (BTreeMap::new(), Vec::new());
+    if settings.kraft_version > 0 {
+        // As `kafka-storage random-uuid` would give them to the operator, but the same in every run.
+        let directory = |id: BrokerId| {
+            let entity = u64::from(id.0.unsigned_abs());
+            DirectoryId(Stream::new(0, Purpose::Ids, entity, 0).wide() | 1 << 64)
+        };
+        let spare = (i32::from(cluster.controllers)..)
+            .take(usize::from(cluster.spare_controllers))
+            .map(|n| Endpoint::new(controller_name(n), CONTROLLER_PORT));
+        all_controllers = voters.values().cloned().chain(spare).collect();
+        first_voters = std::mem::take(&mut voters)
+            .into_iter()
+            .map(|(id, at)| (id, (directory(id), at)))
+            .collect();
+    }
     let bootstrap: Vec<Endpoint> = cluster
         .brokers
         .iter()
@@ -51,6 +66,8 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
                   rack: Option<String>,
                   own: Option<ServerConfig>| {
         let mut config = ProcessConfig::new(id, roles, name.clone(), voters.clone());
+        config.initial_controllers.clone_from(&first_voters);
+        config.bootstrap_controllers.clone_from(&all_controllers);
         config.settings = own.unwrap_or_else(|| settings.clone());
         config.rack.clone_from(&rack);
         let (kind, ports) = match (roles.broker, roles.controller) {

@@ -3,7 +3,7 @@
 //! Errors: INVALID_REQUEST for a software name or version that is none (KIP-511). UNSUPPORTED_VERSION is answered by the
 //! channel, which alone sees versions from the future.
 
-use klamm_controller::features;
+use klamm_controller::features::{self, KRAFT_VERSION_FEATURE};
 use klamm_controller::image::MetadataImage;
 use klamm_protocol::api::{self, Listener};
 use klamm_protocol::convert;
@@ -19,6 +19,7 @@ pub fn answer(
     version: i16,
     listener: Listener,
     image: Option<&MetadataImage>,
+    kraft_version: i16,
 ) -> ApiVersionsResponse {
     let software = [&request.client_software_name, &request.client_software_version];
     if version >= 3 && !software.iter().all(|text| is_software(text)) {
@@ -35,7 +36,7 @@ pub fn answer(
         return response;
     }
     // A client below version 4 can't read a feature whose lowest level is 0 (KAFKA-17011).
-    let supported = features::supported().into_iter();
+    let supported = features::supported().into_iter().chain([features::kraft_version()]);
     let supported = supported.filter(|feature| version >= 4 || feature.min_supported_version > 0);
     let supported = supported.map(|feature| {
         SupportedFeatureKey::default()
@@ -45,7 +46,9 @@ pub fn answer(
     });
     let response = response.with_supported_features(supported.collect());
     let Some(image) = image.filter(|image| image.applied().0 >= 0) else { return response };
-    let finalized = image.features().map(|(name, level)| {
+    // The level of kraft.version is the quorum's, and in no metadata record (KIP-853). Level 0 is not told.
+    let quorum = (kraft_version > 0).then_some((KRAFT_VERSION_FEATURE, kraft_version));
+    let finalized = image.features().chain(quorum).map(|(name, level)| {
         FinalizedFeatureKey::default()
             .with_name(convert::text(name))
             .with_min_version_level(level)
@@ -81,7 +84,7 @@ mod tests {
     fn each_listener_tells_its_own_apis() {
         let request = ApiVersionsRequest::default();
         let keys = |listener| -> Vec<i16> {
-            let response = answer(&request, 0, listener, None);
+            let response = answer(&request, 0, listener, None, 0);
             response.api_keys.iter().map(|api| api.api_key).collect()
         };
         assert!(keys(Listener::Broker).contains(&0) && !keys(Listener::Broker).contains(&52));

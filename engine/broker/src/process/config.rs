@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerId, Endpoint};
+use klamm_node::{BrokerId, DirectoryId, Endpoint};
 
 /// The roles of a process (`process.roles`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +43,15 @@ pub struct ProcessConfig {
     pub rack: Option<String>,
     /// The cluster's id, which the disk must agree with.
     pub cluster_id: String,
-    /// `controller.quorum.voters`: the controllers and where they listen.
+    /// `controller.quorum.voters`: the controllers and where they listen. Empty where the metadata log names the voters
+    /// (KIP-853).
     pub voters: BTreeMap<BrokerId, Endpoint>,
+    /// `controller.quorum.bootstrap.servers`: controllers that are asked for the quorum's leader, where no voters are
+    /// configured.
+    pub bootstrap_controllers: Vec<Endpoint>,
+    /// What the first disks of a quorum are formatted with (`kafka-storage format --initial-controllers`): the first voters
+    /// by node id, each with the identity of its directory.
+    pub initial_controllers: BTreeMap<BrokerId, (DirectoryId, Endpoint)>,
     /// Everything else, by Kafka's keys.
     pub settings: ServerConfig,
 }
@@ -67,6 +74,8 @@ impl ProcessConfig {
             rack: None,
             cluster_id: "klamm-cluster-AAAAAAAA".to_owned(),
             voters,
+            bootstrap_controllers: Vec::new(),
+            initial_controllers: BTreeMap::new(),
             settings: ServerConfig::default(),
         }
     }
@@ -75,6 +84,11 @@ impl ProcessConfig {
     pub fn advertised(&self) -> Endpoint {
         let bound = || Endpoint::new(Arc::clone(&self.host), self.broker_port);
         self.advertised.clone().unwrap_or_else(bound)
+    }
+
+    /// Where its controller listens, if it has one.
+    pub fn controller_listener(&self) -> Option<Endpoint> {
+        self.roles.controller.then(|| Endpoint::new(Arc::clone(&self.host), self.controller_port))
     }
 
     /// Its `server.properties`, as far as they differ from Kafka's defaults.
@@ -89,6 +103,11 @@ impl ProcessConfig {
         tell("node.id", self.id.to_string());
         tell("broker.id", self.id.to_string());
         tell("process.roles", roles.join(","));
+        if !self.bootstrap_controllers.is_empty() {
+            let servers: Vec<String> =
+                self.bootstrap_controllers.iter().map(ToString::to_string).collect();
+            tell("controller.quorum.bootstrap.servers", servers.join(","));
+        }
         tell("controller.quorum.voters", voters.join(","));
         tell("listeners", format!("PLAINTEXT://{}:{}", self.host, self.broker_port));
         tell("advertised.listeners", format!("PLAINTEXT://{}", self.advertised()));

@@ -13,12 +13,12 @@ use bytes::Bytes;
 use klamm_controller::image::{MetadataImage, SnapshotPolicy};
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_node::{
-    CloseReason, ConnectionId, Context, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
+    CloseReason, ConnectionId, Context, DirectoryId, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
 };
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::{Client, ClientSettings, Server, ServerSettings};
 use klamm_protocol::kafka::messages::RequestKind;
-use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput};
+use klamm_raft::{Raft, RaftCall, RaftConfig, RaftOutput, VoterSet};
 use klamm_storage::ReadError;
 
 use self::forwarding::{Forwarded, Opened};
@@ -107,16 +107,19 @@ impl Running {
         incarnation: Incarnation,
     ) -> Result<Self, String> {
         let roles = config.roles;
-        let meta = meta_properties::open(cx, incarnation, &config.cluster_id, config.id)
+        let given = Self::format_first(cx, config, incarnation)?;
+        let meta = meta_properties::open(cx, incarnation, &config.cluster_id, config.id, given)
             .map_err(|error| error.to_string())?;
         let settings = &config.settings;
-        let raft_config = RaftConfig::new(
+        let mut raft_config = RaftConfig::new(
             config.id,
             config.voters.clone(),
             config.cluster_id.clone(),
             meta.directory_id,
             settings,
         );
+        raft_config.listener = config.controller_listener();
+        raft_config.bootstrap.clone_from(&config.bootstrap_controllers);
         let raft = Raft::open(cx, raft_config).map_err(|error| error.to_string())?;
         let controller = roles.controller.then(|| {
             Controller::new(ControllerConfig {
@@ -168,6 +171,22 @@ impl Running {
             weighed: BTreeMap::new(),
             end: End::Open,
         })
+    }
+
+    /// Formats the first disk of one of a quorum's first voters (KIP-853), and returns the identity of its directory. A disk
+    /// that took its place later, and those of all others, are formatted without voters: they learn who votes from the log.
+    fn format_first(
+        cx: &mut Context<'_>,
+        config: &ProcessConfig,
+        incarnation: Incarnation,
+    ) -> Result<Option<DirectoryId>, String> {
+        let first = config.initial_controllers.get(&config.id);
+        let Some((directory, _)) = first.filter(|_| incarnation.0 <= 1) else { return Ok(None) };
+        if !meta_properties::is_there(cx).map_err(|error| error.to_string())? {
+            let voters = VoterSet::initial(&config.initial_controllers);
+            klamm_raft::format(cx, &voters).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(*directory))
     }
 
     /// Whether enough of a connection's bytes wait here already.

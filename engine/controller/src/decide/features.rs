@@ -16,7 +16,8 @@ use klamm_protocol::metadata::{ClearElr, Config, FeatureLevel, resource_type};
 
 use super::{Decider, Decision, Refusal};
 use crate::features::{
-    ELR_FEATURE, ELR_METADATA_VERSION, METADATA_VERSION_FEATURE, changes_metadata, supported,
+    ELR_FEATURE, ELR_METADATA_VERSION, KRAFT_VERSION_FEATURE, METADATA_VERSION_FEATURE,
+    changes_metadata, kraft_version, supported,
 };
 use crate::image::ConfigResource;
 
@@ -44,12 +45,14 @@ impl Upgrade {
 }
 
 impl Decider<'_> {
-    /// Moves all features of the request, or none.
+    /// Moves all features of the request, or none. The quorum moves its own, kraft.version, to the level that is returned
+    /// beside the response.
     pub(crate) fn decide_update_features(
         &self,
         request: &UpdateFeaturesRequest,
         version: i16,
-    ) -> Decision<UpdateFeaturesResponse> {
+    ) -> Decision<(UpdateFeaturesResponse, Option<i16>)> {
+        let mut upgrade = None;
         let mut decision = Decision::only(());
         // What this request makes of a feature counts for those that depend on it.
         let wanted = |name: &str| {
@@ -58,6 +61,10 @@ impl Decider<'_> {
             asked.map_or_else(|| self.image.feature(name), |update| Some(update.max_version_level))
         };
         for update in &request.feature_updates {
+            let own = update.feature.as_str() == KRAFT_VERSION_FEATURE;
+            if self.kraft_level.is_some_and(|quorum| own && quorum.verdict == Ok(true)) {
+                upgrade = Some(update.max_version_level);
+            }
             match self.update_feature(update, version, wanted(METADATA_VERSION_FEATURE)) {
                 Ok(records) => decision.records.extend(records),
                 Err((error, why)) => {
@@ -65,12 +72,13 @@ impl Decider<'_> {
                         "The update failed for all features since the following feature had an error: {why}"
                     );
                     let refused = UpdateFeaturesResponse::default().with_error_code(error.0);
-                    return Decision::only(refused.with_error_message(Some(text(&why))));
+                    return Decision::only((refused.with_error_message(Some(text(&why))), None));
                 }
             }
         }
         if request.validate_only {
             decision.records.clear();
+            upgrade = None;
         }
         let mut response = UpdateFeaturesResponse::default();
         if version < 2 {
@@ -79,7 +87,7 @@ impl Decider<'_> {
             });
             response = response.with_results(done.collect());
         }
-        decision.with(response)
+        decision.with((response, upgrade))
     }
 
     fn update_feature(
@@ -102,7 +110,8 @@ impl Decider<'_> {
         if let Some(why) = self.reason_not_supported(name, level) {
             return invalid(&why);
         }
-        let current = self.image.feature(name).unwrap_or(0);
+        let quorum = self.kraft_level.filter(|_| name == KRAFT_VERSION_FEATURE);
+        let current = quorum.map_or_else(|| self.image.feature(name).unwrap_or(0), |q| q.current);
         if level < current && upgrade == Upgrade::Up {
             return invalid(
                 "Can't downgrade the version of this feature without setting the upgrade type to either safe or \
@@ -111,6 +120,12 @@ impl Decider<'_> {
         }
         if level > current && upgrade != Upgrade::Up {
             return invalid("Can't downgrade to a newer version.");
+        }
+        if let Some(quorum) = quorum {
+            return match &quorum.verdict {
+                Ok(_) => Ok(Vec::new()),
+                Err(why) => Err((ErrorCode::INVALID_UPDATE_VERSION, why.clone())),
+            };
         }
         let record = FeatureLevel { name: name.to_owned(), feature_level: level };
         if name == METADATA_VERSION_FEATURE {
@@ -149,6 +164,10 @@ impl Decider<'_> {
                 (min, max) => format!("{who} only supports versions {min}-{max}"),
             })
         };
+        if name == KRAFT_VERSION_FEATURE && self.kraft_level.is_some() {
+            let known = range(&[kraft_version()]);
+            return reason(format!("Local controller {}", self.config.id), known);
+        }
         let mine = reason(format!("Local controller {}", self.config.id), range(&supported()));
         let of_brokers = || {
             let mut brokers = self.image.brokers();

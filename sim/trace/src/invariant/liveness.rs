@@ -177,10 +177,10 @@ impl Liveness {
     fn quorum(&self, found: &mut Found<'_>, half: Span) {
         let view = found.view;
         let running = |node: &NodeId| view.nodes.get(node).filter(|node| runs(node.state));
-        let voters: Vec<NodeId> = view.table.voters().collect();
+        let (of, voters) = view.quorum_voters();
         let alive: Vec<NodeId> =
             voters.iter().copied().filter(|node| running(node).is_some()).collect();
-        if alive.len() * 2 <= voters.len() {
+        if alive.len() * 2 <= of {
             return;
         }
         let leader = alive.iter().filter_map(|node| Some((*node, &running(node)?.raft)));
@@ -196,8 +196,8 @@ impl Liveness {
         };
         let name = view.table.name(leader);
         let followers = alive.iter().filter(follows).count();
-        if followers * 2 <= voters.len() {
-            let (of, epoch) = (voters.len(), raft.epoch);
+        if followers * 2 <= of {
+            let epoch = raft.epoch;
             let what = format!("{followers} of {of} voters follow {name} in quorum epoch {epoch}");
             found.add(InvariantId::LeaderEventually, None, what, view.seq);
         }

@@ -134,14 +134,16 @@ impl QuorumService {
         let node = cx.event.node;
         let Some(leading) = self.leading.get(&node) else { return };
         let Some(view) = cx.view.nodes.get(&node) else { return };
-        let voters = cx.view.table.voters().count();
+        let (voters, nodes) = cx.view.voters_of(&view.raft);
         if voters < 2 || view.state != ProcessState::Up || view.clock_drift_ppm != 0 {
             return;
         }
-        let mut fetched: Vec<Time> = leading.fetched.values().copied().collect();
+        let others = leading.fetched.iter().filter(|(voter, _)| nodes.contains(voter));
+        let mut fetched: Vec<Time> = others.map(|(_, at)| *at).collect();
         fetched.sort_unstable_by(|a, b| b.cmp(a));
-        // With itself a majority: as many others as half of all.
-        let heard = fetched.get(voters / 2 - 1).copied().unwrap_or_default().max(leading.since);
+        // With itself a majority: as many others as half of all; one more where it is no voter any more (KIP-853).
+        let needed = voters / 2 + usize::from(!nodes.contains(&node));
+        let heard = fetched.get(needed - 1).copied().unwrap_or_default().max(leading.since);
         let timeout = cx.view.server_config.get("controller.quorum.fetch.timeout.ms");
         let timeout = timeout.and_then(|value| value.parse().ok()).unwrap_or(2000);
         let longest = Span::millis(timeout * 3 / 2);

@@ -2,7 +2,7 @@
 //!
 //! (a) One leader an epoch, and one vote an epoch and voter. (b) A node's epoch never falls. (c) A new leader's log holds
 //! every committed batch, and what was committed at an offset never changes. (d) What a leader commits, a majority of the
-//! voters has on disk. (e) A node's committed offset never falls while its process lives. (h) Nothing below a node's
+//! voters has on disk: of the voters in force at the leader (KIP-853). (e) A node's committed offset never falls while its process lives. (h) Nothing below a node's
 //! committed offset is truncated. One epoch and offset name one batch.
 //!
 //! Broken, it looks like this: two controllers are active in one epoch, or a topic that existed is gone after an election.
@@ -131,16 +131,19 @@ impl Raft {
         }
         self.committed.extend_from(&member.log, to);
         if member.role == "leader" {
-            let voters: Vec<NodeId> = cx.view.table.voters().collect();
-            let durable = voters.iter().filter(|voter| {
+            let has = |voter: &&NodeId| {
                 cx.view.nodes.get(voter).is_some_and(|view| {
                     view.raft.synced >= to
                         && view.raft.log.first_difference(&member.log, to).is_none()
                 })
-            });
-            let count = durable.count();
-            if count * 2 <= voters.len() {
-                let of = voters.len();
+            };
+            let (of, voters) = cx.view.voters_of(member);
+            let count = voters.iter().filter(has).count();
+            // What was committed before the set changed, the voters of that time have (KIP-853).
+            let before = cx.view.nodes_of_voters(&member.voters_before);
+            let by_those_before = to <= member.voters_at.plus(1)
+                && before.iter().filter(has).count() * 2 > member.voters_before.len();
+            if count * 2 <= of && !by_those_before {
                 let what = format!(
                     "committed metadata up to {to}, which {count} of {of} voters have on disk"
                 );

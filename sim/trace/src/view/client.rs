@@ -79,6 +79,7 @@ impl View {
             | EventKind::PartitionsRevoked { .. }
             | EventKind::PartitionsLost { .. }
             | EventKind::PollIntervalExceeded { .. }
+            | EventKind::CommitFailed { .. }
             | EventKind::RecordsPolled { .. }
             | EventKind::RecordsProcessed { .. }
             | EventKind::CommitAcknowledged { .. } => self.apply_membership(event),

@@ -231,6 +231,12 @@ impl View {
                 member.role = role.clone();
                 (member.epoch, member.leader, member.voted) = (*epoch, *leader, *voted);
             }
+            EventKind::QuorumVotersChanged { replica, offset, before, voters, .. } => {
+                member.replica = Some(*replica);
+                member.voters_at = *offset;
+                member.voters_before.clone_from(before);
+                member.voters.clone_from(voters);
+            }
             EventKind::QuorumLeaderElected { epoch, .. } => {
                 self.quorum.leaders.entry(*epoch).or_insert(broker);
             }

@@ -107,6 +107,10 @@ pub struct MembershipView {
     pub polled: BTreeMap<TopicPartition, Offset>,
     /// The position behind the records that its application is done with.
     pub processed: BTreeMap<TopicPartition, Offset>,
+    /// The last time that a commit of its was refused or failed.
+    pub commit_failed: Option<Seq>,
+    /// The last time that it lost partitions without giving them up.
+    pub lost: Option<Seq>,
     /// The offsets that it was told are kept.
     pub committed: BTreeMap<TopicPartition, Offset>,
 }
@@ -225,6 +229,13 @@ impl View {
             | EventKind::PartitionsLost { group, partitions, .. } => {
                 self.owns_no_more(id, group, partitions);
             }
+            EventKind::RecordsProcessed { partition, to } => {
+                let place = self.nodes.get(&id).and_then(|node| node.client.membership.as_ref());
+                if let Some(group) = place.and_then(|place| place.group.clone()) {
+                    let done = self.processed.entry((group, partition.clone())).or_default();
+                    *done = (*done).max(*to);
+                }
+            }
             _ => {}
         }
         let client = &mut self.node(id).client;
@@ -240,8 +251,12 @@ impl View {
                 (place.member, place.epoch) = (Some(member.clone()), *epoch);
                 place.assigned.extend(partitions.iter().cloned());
             }
+            EventKind::CommitFailed { .. } => place.commit_failed = Some(event.seq),
             EventKind::PartitionsRevoked { partitions, .. }
             | EventKind::PartitionsLost { partitions, .. } => {
+                if matches!(event.kind, EventKind::PartitionsLost { .. }) {
+                    place.lost = Some(event.seq);
+                }
                 for partition in partitions {
                     place.assigned.remove(partition);
                     place.polled.remove(partition);

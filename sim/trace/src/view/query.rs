@@ -1,11 +1,44 @@
 //! Questions that conditions, expectations and checkers ask.
 
-use klamm_node::{BrokerId, LeaderEpoch, NodeId, Offset, TopicPartition};
+use klamm_node::{
+    BrokerId, DirectoryId, LeaderEpoch, NodeId, Offset, ReplicaKey, TopicPartition,
+};
 
 use super::View;
-use super::state::{AckedBatch, PartitionState, PartitionView, ReplicaRole, ReplicaView, Written};
+use super::state::{
+    AckedBatch, PartitionState, PartitionView, QuorumMember, ReplicaRole, ReplicaView, Written,
+};
 
 impl View {
+    /// The nodes that vote by a set of voters. A voter whose disk was replaced is nobody any more (KIP-853).
+    pub fn nodes_of_voters(&self, voters: &[ReplicaKey]) -> Vec<NodeId> {
+        let node = |key: &ReplicaKey| {
+            let node = self.table.node_of(key.id)?;
+            let replica = self.nodes.get(&node).and_then(|view| view.raft.replica);
+            let configured = key.directory == DirectoryId::ZERO;
+            (configured || replica == Some(*key)).then_some(node)
+        };
+        voters.iter().filter_map(node).collect()
+    }
+
+    /// How many voters there are by what a member knows, and the nodes that they are.
+    pub fn voters_of(&self, member: &QuorumMember) -> (usize, Vec<NodeId>) {
+        if member.replica.is_none() {
+            let nodes: Vec<NodeId> = self.table.voters().collect();
+            return (nodes.len(), nodes);
+        }
+        (member.voters.len(), self.nodes_of_voters(&member.voters))
+    }
+
+    /// The voters by what the newest leader knows, or whoever knows the newest set.
+    pub fn quorum_voters(&self) -> (usize, Vec<NodeId>) {
+        let members = self.table.voters().filter_map(|node| self.nodes.get(&node));
+        let newest = members
+            .map(|view| &view.raft)
+            .max_by_key(|member| (member.role == "leader", member.epoch, member.voters_at));
+        newest.map_or_else(Default::default, |member| self.voters_of(member))
+    }
+
     /// A partition's controller state by the committed metadata.
     pub fn truth(&self, partition: &TopicPartition) -> Option<&PartitionState> {
         self.partitions.get(partition)?.truth.as_ref()

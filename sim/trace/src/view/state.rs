@@ -7,8 +7,8 @@ use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
     Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, GroupId, Incarnation,
-    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
-    TopicPartition,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, Span, Time,
+    TopicId, TopicPartition,
 };
 
 use super::group::{CoordinatorView, GroupView, MembershipView};
@@ -152,6 +152,14 @@ pub struct QuorumMember {
     pub snapshots: BTreeMap<Offset, LeaderEpoch>,
     /// The end of the snapshot that it is fetching.
     pub fetching: Option<Offset>,
+    /// Itself as a replica of the metadata log, where the log names the voters (KIP-853).
+    pub replica: Option<ReplicaKey>,
+    /// The voters in force for it; none where they are configured.
+    pub voters: Vec<ReplicaKey>,
+    /// Those before them.
+    pub voters_before: Vec<ReplicaKey>,
+    /// Where the record of the voters stands in its log.
+    pub voters_at: Offset,
 }
 
 /// The metadata quorum as a whole.

@@ -122,6 +122,7 @@ fn compare_server(
     found.same("quorum epoch", &seen.raft.epoch, &held.raft.epoch);
     found.same("quorum leader", &seen.raft.leader, &held.raft.leader);
     found.same("vote", &seen.raft.voted, &held.raft.voted);
+    found.same("voters", &seen.raft.voters, &held.raft.voters);
     found.same("metadata log start", &seen.raft.log.start(), &held.raft.log_start);
     found.same("metadata log end", &seen.raft.log.end(), &held.raft.log_end);
     found.same("metadata synced", &seen.raft.synced, &held.raft.synced);

@@ -158,6 +158,9 @@ impl Running {
                     None => controller.deactivate(cx, out),
                 });
             }
+            ControllerOutput::UpgradeKRaftVersion { level } => {
+                self.with_raft(cx, |raft, _, out| raft.upgrade(level, out));
+            }
             ControllerOutput::Reply { token, response } => self.reply(cx, token, response),
         }
     }

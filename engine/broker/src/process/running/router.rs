@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use klamm_controller::KRaftLevel;
+use klamm_controller::features::KRAFT_VERSION_FEATURE;
 use klamm_node::{CloseReason, Context, Purpose};
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::RequestToken;
@@ -43,7 +45,9 @@ impl Running {
                 self.open_envelope(cx, token, &body);
             }
             (Listener::Controller, body) => {
+                let level = self.wanted_kraft_level(&body);
                 self.with_controller(cx, |controller, cx, out| {
+                    controller.note_kraft_level(level);
                     controller.handle_request(cx, token, body, out);
                 });
             }
@@ -117,6 +121,16 @@ impl Running {
         self.messages.extend(out.into_iter().map(Message::Replica));
     }
 
+    /// What the quorum says of the level of kraft.version that a request wants: the feature is the quorum's own.
+    fn wanted_kraft_level(&self, request: &RequestKind) -> Option<KRaftLevel> {
+        let RequestKind::UpdateFeatures(request) = request else { return None };
+        let own = |feature: &&str| *feature == KRAFT_VERSION_FEATURE;
+        let update =
+            request.feature_updates.iter().find(|update| own(&update.feature.as_str()))?;
+        let verdict = self.raft.check_level(update.max_version_level);
+        Some(KRaftLevel { current: self.raft.kraft_version(), verdict })
+    }
+
     fn api_versions(
         &mut self,
         cx: &mut Context<'_>,
@@ -129,7 +143,9 @@ impl Running {
             (None, Some(controller)) => Some(controller.image()),
             (None, None) => None,
         };
-        let response = api::api_versions::answer(request, token.api_version, listener, image);
+        let level = self.raft.kraft_version();
+        let response =
+            api::api_versions::answer(request, token.api_version, listener, image, level);
         self.server.respond(cx, token, Some(&ResponseKind::ApiVersions(response)));
     }
 
