@@ -143,7 +143,11 @@ fn in_order(members: &Members) -> Vec<&MemberId> {
     let mut order: Vec<(&MemberId, &Member)> = members.iter().collect();
     order.sort_by_key(|(id, member)| {
         let instance = member.instance.as_deref();
-        (instance.is_none(), instance.unwrap_or_default(), if instance.is_none() { id.as_str() } else { "" })
+        (
+            instance.is_none(),
+            instance.unwrap_or_default(),
+            if instance.is_none() { id.as_str() } else { "" },
+        )
     });
     order.into_iter().map(|(id, _)| id).collect()
 }

@@ -20,6 +20,7 @@
 //! when the consumer closes; read-uncommitted only.
 
 mod fetch;
+mod handout;
 mod position;
 mod read_replica;
 #[cfg(test)]
@@ -30,15 +31,19 @@ use std::collections::BTreeMap;
 use klamm_node::config::ConsumerConfig;
 use klamm_node::event::Word;
 use klamm_node::{
-    BrokerId, Command, Context, Endpoint, EventKind, Input, LeaderEpoch, Node, Offset, StartFrom,
-    Time, TopicId, TopicName, TopicPartition,
+    BrokerId, Command, Context, Endpoint, EventKind, GroupCommand, GroupId, Input, LeaderEpoch,
+    LeaveWhen, Node, Offset, StartFrom, Time, TopicId, TopicName, TopicPartition,
 };
 use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
-use klamm_protocol::{Completed, ErrorCode, RpcError};
+use klamm_protocol::{Call, Completed, ErrorCode, RpcError};
 
 use self::fetch::{BrokerFetch, FetchAsk};
+use self::handout::Handout;
+pub(crate) use self::handout::Start;
+use self::position::{EARLIEST, LATEST};
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
+use crate::group::Group;
 use crate::metadata::{Leader, Metadata, Topic};
 use crate::producer::shows_stale_metadata;
 use crate::summary::{ClientSummary, ConsumerPosition};
@@ -57,7 +62,7 @@ struct Position {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// The position must be looked up.
-    LookUp { earliest: bool, reason: &'static str },
+    LookUp { timestamp: i64, reason: &'static str },
     /// The leader changed: does its log agree with what was read?
     Validate(Position),
     /// Reading.
@@ -78,6 +83,8 @@ struct Assigned {
     /// Not before this.
     retry_at: Time,
     failures: u32,
+    /// What waits to be polled, in a partition that is read for a group.
+    handout: Option<Box<Handout>>,
 }
 
 /// What a request is about: partitions with their turns. What a fetch is about its session knows.
@@ -108,6 +115,8 @@ pub struct Consumer {
     fetches: BTreeMap<Endpoint, BrokerFetch>,
     read: u64,
     wake: Option<Time>,
+    /// Its place in a group, if it has a `group.id`.
+    group: Option<Box<Group>>,
 }
 
 impl Consumer {
@@ -124,7 +133,9 @@ impl Consumer {
             request_timeout: config.request_timeout,
         };
         let metadata = Metadata::new(bootstrap, config.metadata_max_age, backoff);
+        let group = (!config.group_id.is_empty()).then(|| Box::new(Group::new(client_id, &config)));
         Self {
+            group,
             backoff,
             core: Core::new(shared, metadata),
             partitions: BTreeMap::new(),
@@ -151,6 +162,7 @@ impl Consumer {
             positions: positions.collect(),
             leaders: self.core.metadata.leaders(),
             read: self.read,
+            group: self.group.as_deref().map(Group::summary),
             ..ClientSummary::default()
         }
     }
@@ -160,8 +172,8 @@ impl Consumer {
         self.core.metadata.want(topic);
         let turn = self.partitions.get(&partition).map_or(0, |assigned| assigned.turn + 1);
         let state = match from {
-            StartFrom::Earliest => State::LookUp { earliest: true, reason: "assigned" },
-            StartFrom::Latest => State::LookUp { earliest: false, reason: "assigned" },
+            StartFrom::Earliest => State::LookUp { timestamp: EARLIEST, reason: "assigned" },
+            StartFrom::Latest => State::LookUp { timestamp: LATEST, reason: "assigned" },
             StartFrom::Offset(offset) => {
                 position_set(cx, &partition, offset, "assigned");
                 let epoch = LeaderEpoch::NONE;
@@ -169,7 +181,8 @@ impl Consumer {
             }
         };
         let (preferred, busy, failures) = (None, false, 0);
-        let assigned = Assigned { state, preferred, turn, busy, retry_at: cx.now, failures };
+        let (retry_at, handout) = (cx.now, None);
+        let assigned = Assigned { state, preferred, turn, busy, retry_at, failures, handout };
         self.partitions.insert(partition, assigned);
     }
 
@@ -181,6 +194,7 @@ impl Consumer {
                 self.handle_completed(cx, done);
                 next = self.core.next_completed(cx);
             }
+            self.drive_group(cx);
             self.ask(cx);
             self.core.poll_metadata(cx);
             next = self.core.next_completed(cx);
@@ -224,6 +238,9 @@ impl Consumer {
             }
             let api = assigned.next_request(cx, partition, leader);
             if let (ApiKey::Fetch, State::Fetch(position)) = (api, assigned.state) {
+                if assigned.handout.as_deref().is_some_and(Handout::holds) {
+                    continue;
+                }
                 let (to, offline) = match assigned.read_replica(cx, partition) {
                     None => (to, false),
                     Some(replica) => match self.core.metadata.broker(replica) {
@@ -296,6 +313,9 @@ impl Consumer {
 
     fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<Asked>) {
         let asked = done.tag;
+        if asked.api == ApiKey::FindCoordinator {
+            return self.coordinator_found(cx, &done.outcome);
+        }
         if asked.api == ApiKey::Fetch {
             return match done.outcome {
                 Ok(ResponseKind::Fetch(response)) => self.fetched(cx, &asked.to, &response),
@@ -378,18 +398,70 @@ impl Consumer {
     }
 
     /// The position is no good: look one up as `auto.offset.reset` says, or stop.
-    fn reset(&mut self, partition: &TopicPartition, turn: u64, reason: &'static str) {
-        let policy = self.config.auto_offset_reset.clone();
+    fn reset(
+        &mut self,
+        cx: &Context<'_>,
+        partition: &TopicPartition,
+        turn: u64,
+        reason: &'static str,
+    ) {
+        let timestamp = self.reset_timestamp(cx);
         let Some(assigned) = self.current(partition, turn) else { return };
         assigned.turn += 1;
-        assigned.state = match (policy.as_str(), assigned.state) {
-            ("earliest", _) => State::LookUp { earliest: true, reason },
-            ("latest", _) => State::LookUp { earliest: false, reason },
-            (_, State::Validate(position) | State::Fetch(position)) => {
+        assigned.state = match (timestamp, assigned.state) {
+            (Some(timestamp), _) => State::LookUp { timestamp, reason },
+            (None, State::Validate(position) | State::Fetch(position)) => {
                 State::Stopped(position.offset)
             }
-            (_, other @ (State::LookUp { .. } | State::Stopped(_))) => other,
+            (None, other @ (State::LookUp { .. } | State::Stopped(_))) => other,
         };
+    }
+
+    /// The group's turn, if there is one.
+    fn drive_group(&mut self, cx: &mut Context<'_>) {
+        if let Some(mut group) = self.group.take() {
+            group.drive(cx, self);
+            self.group = Some(group);
+        }
+    }
+
+    /// Somebody said who coordinates the group.
+    fn coordinator_found(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: &Result<ResponseKind, RpcError>,
+    ) {
+        if let Some(group) = self.group.as_deref_mut() {
+            group.found(cx, outcome);
+        }
+    }
+
+    /// Asks somebody for the group's coordinator; true if the question is on its way. Who is being connected to stands in
+    /// `via` until then.
+    pub(crate) fn ask_for_coordinator(
+        &mut self,
+        cx: &mut Context<'_>,
+        group: &GroupId,
+        via: &mut Option<Endpoint>,
+    ) -> bool {
+        let Some(to) = via.take().or_else(|| self.core.least_loaded(cx)) else {
+            self.core.metadata.refresh();
+            return false;
+        };
+        match self.core.ready(cx, &to) {
+            Ok(()) => {}
+            Err(None) => {
+                *via = Some(to);
+                return false;
+            }
+            Err(Some(_)) => return false,
+        }
+        let version = self.core.version(&to, ApiKey::FindCoordinator as i16);
+        let request = crate::group::find_coordinator(group, version.unwrap_or(0));
+        let call = Call::new(request, self.core.request_timeout);
+        let asked = Asked { api: ApiKey::FindCoordinator, ..Asked::fetch(to.clone()) };
+        self.core.send(cx, &to, call, asked);
+        true
     }
 }
 
@@ -446,8 +518,21 @@ fn position_set(
 impl Node for Consumer {
     fn handle(&mut self, cx: &mut Context<'_>, input: Input) {
         self.core.handle(cx, &input);
+        if let Some(group) = self.group.as_deref_mut() {
+            group.handle(cx, &input);
+        }
         if let Input::Command(command) = input {
             match command {
+                Command::Group(command) => {
+                    if let Some(group) = self.group.as_deref_mut() {
+                        group.call(command);
+                    }
+                }
+                Command::Shutdown if self.group.as_deref().is_some_and(Group::closes_itself) => {
+                    if let Some(group) = self.group.as_deref_mut() {
+                        group.call(GroupCommand::Close { leave: LeaveWhen::Default });
+                    }
+                }
                 Command::Assign { topic, partition, from } => {
                     self.assign(cx, &topic, partition, from);
                 }
@@ -460,8 +545,7 @@ impl Node for Consumer {
                 Command::Produce(_)
                 | Command::Flush
                 | Command::CreateTopic { .. }
-                | Command::Admin(_)
-                | Command::Group(_) => {}
+                | Command::Admin(_) => {}
             }
         }
         self.drive(cx);
@@ -469,6 +553,7 @@ impl Node for Consumer {
 
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let own = self.wake.map(|at| (at, "consume"));
-        [own, self.core.next_deadline()].into_iter().flatten().min()
+        let group = self.group.as_deref().and_then(Group::next_deadline);
+        [own, self.core.next_deadline(), group].into_iter().flatten().min()
     }
 }

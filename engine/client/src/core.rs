@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{Context, Endpoint, Input, Span, Time};
+use klamm_node::{Context, Endpoint, Input, Span, Time, earliest};
 use klamm_protocol::channel::Software;
 use klamm_protocol::kafka::messages::ResponseKind;
 use klamm_protocol::{Call, Client, ClientSettings, Completed};
@@ -150,6 +150,6 @@ impl<T: Clone> Core<T> {
     pub(crate) fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let pool = self.pool.next_deadline().map(|at| (at, "connection"));
         let metadata = self.metadata.next_deadline().map(|at| (at, "metadata"));
-        [pool, metadata].into_iter().flatten().min()
+        earliest(&[pool, metadata])
     }
 }

@@ -14,7 +14,9 @@ use klamm_protocol::kafka::messages::metadata_request::MetadataRequestTopic;
 use klamm_protocol::kafka::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
 use klamm_protocol::kafka::messages::{MetadataRequest, RequestKind};
 use klamm_protocol::{ErrorCode, convert};
+use regex::Regex;
 
+use crate::assignor::Topics;
 use crate::backoff::Backoff;
 
 /// Who leads a partition.
@@ -36,6 +38,17 @@ pub(crate) struct Topic {
     leaders: BTreeMap<i32, Leader>,
     /// A refusal that asking again will not change.
     refused: Option<ErrorCode>,
+    /// The racks of each partition's replicas, if anybody wants to know them.
+    racks: BTreeMap<i32, BTreeSet<String>>,
+}
+
+/// Topics to be found by their names.
+#[derive(Clone, Debug)]
+struct Pattern {
+    /// Matches whole names.
+    regex: Regex,
+    /// Passes over Kafka's own topics.
+    skips_internal: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +75,10 @@ pub(crate) struct Metadata {
     changes: u64,
     /// Whether asking for a topic may create it.
     creates: bool,
+    /// Asks about all topics and keeps those that match.
+    pattern: Option<Pattern>,
+    /// Keeps the racks of replicas (KIP-881).
+    keeps_racks: bool,
 }
 
 impl Topic {
@@ -89,7 +106,38 @@ impl Metadata {
             silent: BTreeSet::new(),
             changes: 0,
             creates: true,
+            pattern: None,
+            keeps_racks: false,
         }
+    }
+
+    /// Keeps the racks of replicas from now on.
+    pub(crate) fn keep_racks(&mut self) {
+        self.keeps_racks = true;
+    }
+
+    /// Looks for topics whose names match as a whole, from now on; or no more.
+    pub(crate) fn look_for(&mut self, regex: Option<Regex>, skips_internal: bool) {
+        self.pattern = regex.map(|regex| Pattern { regex, skips_internal });
+        if self.pattern.is_some() {
+            self.refresh();
+        }
+    }
+
+    /// A topic of this id, by its name.
+    pub(crate) fn named(&self, id: TopicId) -> Option<&TopicName> {
+        self.names.get(&id)
+    }
+
+    /// The topics with these names that exist: the racks of each partition's replicas, empty where nobody asked for them.
+    pub(crate) fn partitions_with_racks(&self, names: &BTreeSet<TopicName>) -> Topics {
+        let known = names.iter().filter_map(|name| {
+            let count = self.partitions(name)?;
+            let racks = self.topics.get(name).map(|topic| &topic.racks);
+            let of = |index| racks.and_then(|racks| racks.get(&index)).cloned().unwrap_or_default();
+            Some((TopicName::clone(name), (0..count).map(of).collect()))
+        });
+        known.collect()
     }
 
     /// Asks without creating topics by it, as admin clients do.
@@ -142,7 +190,7 @@ impl Metadata {
             .map(|name| MetadataRequestTopic::default().with_name(Some(convert::topic(name))))
             .collect();
         let request = MetadataRequest::default()
-            .with_topics(Some(topics))
+            .with_topics(self.pattern.is_none().then_some(topics))
             .with_allow_auto_topic_creation(self.creates);
         Some((to, RequestKind::Metadata(request)))
     }
@@ -206,9 +254,13 @@ impl Metadata {
             })
             .collect();
         self.controller = BrokerId(response.controller_id.0);
+        self.find_by_pattern(response);
         let mut incomplete = false;
         for topic in &response.topics {
             incomplete |= self.learn_topic(cx, topic);
+            if self.keeps_racks {
+                self.learn_racks(topic, response);
+            }
         }
         self.not_before = self.backoff.until(cx, self.failures);
         if incomplete {
@@ -218,6 +270,42 @@ impl Metadata {
             self.failures = 0;
             self.due = Some(cx.now + self.max_age);
         }
+    }
+
+    /// What matches is wanted; what matched and is not there any more is not.
+    fn find_by_pattern(&mut self, response: &MetadataResponse) {
+        let Some(pattern) = &self.pattern else { return };
+        let found: BTreeSet<TopicName> = response
+            .topics
+            .iter()
+            .filter(|topic| topic.error_code == 0 && !(pattern.skips_internal && topic.is_internal))
+            .filter_map(|topic| topic.name.as_ref().map(convert::topic_name))
+            .filter(|name| pattern.regex.is_match(name))
+            .collect();
+        let gone = |name: &&TopicName| pattern.regex.is_match(name) && !found.contains(*name);
+        let gone: Vec<TopicName> = self.wanted.iter().filter(gone).cloned().collect();
+        self.wanted.extend(found);
+        gone.iter().for_each(|name| self.forget(name));
+    }
+
+    /// The topics that match the pattern, as far as they are known.
+    pub(crate) fn matched(&self) -> BTreeSet<TopicName> {
+        let Some(pattern) = &self.pattern else { return BTreeSet::new() };
+        self.wanted.iter().filter(|name| pattern.regex.is_match(name)).cloned().collect()
+    }
+
+    fn learn_racks(&mut self, answer: &MetadataResponseTopic, response: &MetadataResponse) {
+        let Some(name) = answer.name.as_ref().map(convert::topic_name) else { return };
+        let Some(topic) = self.topics.get_mut(&name) else { return };
+        let rack = |id| {
+            let broker = response.brokers.iter().find(|broker| broker.node_id == id);
+            broker.and_then(|broker| broker.rack.as_ref()).map(ToString::to_string)
+        };
+        let racks = answer.partitions.iter().map(|partition| {
+            let racks = partition.replica_nodes.iter().filter_map(|id| rack(*id)).collect();
+            (partition.partition_index, racks)
+        });
+        topic.racks = racks.collect();
     }
 
     /// Takes one topic of an answer; true if asking again will tell more.

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use klamm_node::config::ProducerConfig;
 use klamm_node::{
     Because, Command, Context, Endpoint, EventKind, Input, Node, Offset, ProduceRecord, Span, Time,
-    TopicName, TopicPartition,
+    TopicName, TopicPartition, earliest,
 };
 use klamm_protocol::{BatchBuilder, Compression, ErrorCode};
 
@@ -315,6 +315,6 @@ impl Node for Producer {
 
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let own = self.wake.map(|at| (at, "produce"));
-        [own, self.core.next_deadline()].into_iter().flatten().min()
+        earliest(&[own, self.core.next_deadline()])
     }
 }

@@ -1,8 +1,8 @@
 //! What a client holds, for the comparison with what its events say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, LeaderEpoch, Offset, TopicPartition};
+use klamm_node::{BrokerId, GroupId, LeaderEpoch, MemberId, Offset, TopicPartition};
 
 /// What a client believes and has done.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +23,25 @@ pub struct ClientSummary {
     pub answered: u64,
     /// Requests of the user that are not done yet: records, or admin requests.
     pub waiting: u64,
+    /// Consumer: its place in its group, if it has a `group.id`.
+    pub group: Option<GroupSummary>,
+}
+
+/// What a consumer believes of its place in its group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSummary {
+    /// The group.
+    pub group: GroupId,
+    /// The member that it is; empty for none.
+    pub member: MemberId,
+    /// Its generation or member epoch; -1 for none.
+    pub epoch: i32,
+    /// The partitions that it may read.
+    pub assigned: BTreeSet<TopicPartition>,
+    /// What it knows to be committed of these.
+    pub committed: BTreeMap<TopicPartition, Offset>,
+    /// Who it believes to coordinate its group.
+    pub coordinator: Option<BrokerId>,
 }
 
 /// Where a consumer stands in a partition.

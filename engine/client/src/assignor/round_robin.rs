@@ -12,9 +12,9 @@ pub(super) fn assign(topics: &Topics, members: &Members) -> Assignment {
     for (name, partitions) in topics {
         for partition in (0..).take(partitions.len()) {
             let turns = (next..next + order.len()).map(|turn| turn % order.len());
-            let reader = turns.into_iter().find(|turn| {
-                members[order[*turn]].subscription.topics.contains(name)
-            });
+            let reader = turns
+                .into_iter()
+                .find(|turn| members[order[*turn]].subscription.topics.contains(name));
             // Topics without readers were left out before.
             let Some(at) = reader else { break };
             if let Some(to) = assignment.get_mut(order[at]) {

@@ -80,10 +80,8 @@ impl Claim {
             Claims::UserData => match user_data {
                 None => Self::default(),
                 Some(bytes) if bytes.is_empty() => Self::default(),
-                Some(bytes) => Self::read(bytes.clone()).unwrap_or(Self {
-                    partitions: Vec::new(),
-                    generation: Some(NO_GENERATION),
-                }),
+                Some(bytes) => Self::read(bytes.clone())
+                    .unwrap_or(Self { partitions: Vec::new(), generation: Some(NO_GENERATION) }),
             },
         }
     }
@@ -186,7 +184,8 @@ struct Racks {
 
 impl Racks {
     fn new(topics: &Topics, members: &Members) -> Self {
-        let rack = |member: &Member| member.subscription.rack.clone().filter(|rack| !rack.is_empty());
+        let rack =
+            |member: &Member| member.subscription.rack.clone().filter(|rack| !rack.is_empty());
         let known: BTreeMap<MemberId, String> =
             members.iter().filter_map(|(id, member)| Some((id.clone(), rack(member)?))).collect();
         let nothing =
@@ -203,9 +202,8 @@ impl Racks {
                 })
             })
             .collect();
-        let count = |racks: &BTreeSet<String>| {
-            known.values().filter(|rack| racks.contains(*rack)).count()
-        };
+        let count =
+            |racks: &BTreeSet<String>| known.values().filter(|rack| racks.contains(*rack)).count();
         let near = partitions.iter().map(|(partition, racks)| (partition.clone(), count(racks)));
         let near = near.collect();
         if !racks_matter(&names, partitions.values()) {
@@ -261,9 +259,8 @@ fn moving(members: &Members, assignment: &Assignment) -> Moving {
             members.get(id).map(|member| member.subscription.owned.as_slice()).unwrap_or_default()
         };
         for partition in partitions.iter().filter(|partition| !owned(id).contains(partition)) {
-            let revoked = members.keys().any(|other| {
-                other != id && owned(other).contains(partition)
-            });
+            let revoked =
+                members.keys().any(|other| other != id && owned(other).contains(partition));
             if revoked {
                 moving.insert(partition.clone(), id.clone());
             }

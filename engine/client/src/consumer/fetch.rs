@@ -1,5 +1,7 @@
 //! The fetch loop: one fetch a broker under way, for every partition that is read there, in a fetch session (KIP-227).
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use klamm_node::event::Word;
 use klamm_node::{
@@ -13,6 +15,7 @@ use klamm_protocol::kafka::messages::{
 };
 use klamm_protocol::{Call, ErrorCode, batches, convert};
 
+use super::handout::{Chunk, Handout};
 use super::{Asked, Consumer, Position, State};
 use crate::metadata::{Leader, endpoint};
 
@@ -239,7 +242,7 @@ impl Consumer {
             }
             ErrorCode::OFFSET_OUT_OF_RANGE if position.leader_epoch != ask.leader_epoch => return,
             ErrorCode::OFFSET_OUT_OF_RANGE => {
-                return self.reset(partition, ask.turn, "out-of-range");
+                return self.reset(cx, partition, ask.turn, "out-of-range");
             }
             // It knows an older leader than the client; that passes.
             ErrorCode::UNKNOWN_LEADER_EPOCH => {
@@ -262,7 +265,8 @@ impl Consumer {
             return;
         }
         let records = answer.records.clone().unwrap_or_default();
-        let (position, read, corrupt) = read_batches(cx, partition, position, &records);
+        let handout = assigned.settled();
+        let (position, read, corrupt) = read_batches(cx, partition, position, &records, handout);
         assigned.state = State::Fetch(position);
         if !corrupt {
             assigned.failures = 0;
@@ -281,6 +285,7 @@ fn read_batches(
     partition: &TopicPartition,
     mut position: Position,
     records: &Bytes,
+    mut handout: Option<&mut Handout>,
 ) -> (Position, u64, bool) {
     let mut read = 0;
     for batch in batches(records) {
@@ -291,8 +296,13 @@ fn read_batches(
         if header.last_offset() < position.offset {
             continue;
         }
+        let mut offsets = VecDeque::new();
         if !header.is_control() {
             let Ok(records) = batch.records() else { return (position, read, true) };
+            if handout.is_some() {
+                let at = records.iter().map(|record| record.offset);
+                offsets.extend(at.filter(|at| *at >= position.offset));
+            }
             let fresh = records.iter().filter(|record| record.offset >= position.offset).count();
             read += fresh as u64;
             // A batch whose records were all compacted away moves the position and is not seen.
@@ -314,6 +324,10 @@ fn read_batches(
             position.offset = header.base_offset;
         }
         position.epoch = header.leader_epoch;
+        if let Some(handout) = handout.as_deref_mut() {
+            let (next, epoch) = (position.offset, position.epoch);
+            handout.put(cx.now, Chunk { offsets, next, epoch });
+        }
     }
     (position, read, false)
 }

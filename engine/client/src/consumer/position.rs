@@ -18,8 +18,8 @@ use klamm_protocol::{Call, ErrorCode, convert};
 use super::{Asked, Consumer, Position, State, Wanted, position_set};
 
 /// The timestamps that ListOffsets takes for the two ends of a log.
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
+pub(super) const LATEST: i64 = -1;
+pub(super) const EARLIEST: i64 = -2;
 
 impl Consumer {
     pub(super) fn look_up(&mut self, cx: &mut Context<'_>, wanted: Wanted) {
@@ -27,10 +27,10 @@ impl Consumer {
         let mut topics: BTreeMap<TopicName, Vec<ListOffsetsPartition>> = BTreeMap::new();
         for (partition, leader) in &wanted.partitions {
             let state = self.partitions.get(partition).map(|assigned| assigned.state);
-            let Some(State::LookUp { earliest, .. }) = state else { continue };
+            let Some(State::LookUp { timestamp, .. }) = state else { continue };
             let mut asked = ListOffsetsPartition::default()
                 .with_partition_index(partition.partition)
-                .with_timestamp(if earliest { EARLIEST } else { LATEST });
+                .with_timestamp(timestamp);
             if version >= 4 {
                 asked = asked.with_current_leader_epoch(leader.epoch.0);
             }
@@ -68,6 +68,15 @@ impl Consumer {
         for (partition, turn) in &asked.partitions {
             let answer = answers.get(partition).copied();
             let (code, offset) = answer.unwrap_or((ErrorCode::UNKNOWN_SERVER_ERROR, -1));
+            if code.is_none()
+                && offset < 0
+                && let Some(assigned) = self.current(partition, *turn)
+                && let State::LookUp { timestamp: 0.., reason } = assigned.state
+            {
+                // No record is as young as that: it begins at the end (KIP-1106).
+                assigned.state = State::LookUp { timestamp: LATEST, reason };
+                continue;
+            }
             if !code.is_none() || offset < 0 {
                 self.retry(cx, partition, *turn, asked.about(partition), code, None);
                 continue;
@@ -168,7 +177,7 @@ impl Consumer {
             end_offset: end,
         });
         if !common {
-            return self.reset(partition, turn, "truncation");
+            return self.reset(cx, partition, turn, "truncation");
         }
         assigned.turn += 1;
         if may_go_back {

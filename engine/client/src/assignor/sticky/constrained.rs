@@ -112,7 +112,12 @@ impl Builder<'_> {
     }
 
     /// The first member from `start` on, round and round, that is near a partition.
-    fn next_near(&self, of: &[MemberId], partition: &TopicPartition, start: usize) -> Option<usize> {
+    fn next_near(
+        &self,
+        of: &[MemberId],
+        partition: &TopicPartition,
+        start: usize,
+    ) -> Option<usize> {
         (0..of.len())
             .map(|step| (start + step) % of.len())
             .find(|index| self.racks.near(&of[*index], partition))

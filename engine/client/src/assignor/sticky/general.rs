@@ -109,9 +109,7 @@ pub(super) fn assign(
         .iter()
         .flat_map(|(name, _)| {
             let count = topics.get(*name).map_or(0, Vec::len);
-            (0..)
-                .take(count)
-                .map(move |index| TopicPartition::new(TopicName::clone(name), index))
+            (0..).take(count).map(move |index| TopicPartition::new(TopicName::clone(name), index))
         })
         .collect();
     let free: Vec<TopicPartition> =
@@ -221,8 +219,7 @@ impl<'a> Builder<'a> {
     /// Gives a free partition to whoever has least.
     fn place(&mut self, partition: &TopicPartition, by_rack: bool) -> bool {
         let takes = self.by_load.iter().find(|(_, id)| {
-            self.may_read(id, &partition.topic)
-                && !(by_rack && self.racks.mismatch(id, partition))
+            self.may_read(id, &partition.topic) && !(by_rack && self.racks.mismatch(id, partition))
         });
         let Some((load, id)) = takes.cloned() else { return false };
         self.by_load.remove(&(load, id.clone()));
@@ -290,7 +287,8 @@ impl<'a> Builder<'a> {
                         .any(|id| lighter(&id));
                 // As Kafka: whoever has least gets it, whether it was found because of its rack or not.
                 if better_near || better.clone().any(|id| lighter(&id)) {
-                    let least = self.by_load.iter().find(|(_, id)| self.may_read(id, &partition.topic));
+                    let least =
+                        self.by_load.iter().find(|(_, id)| self.may_read(id, &partition.topic));
                     if let Some((_, to)) = least.cloned() {
                         self.shift(partition, &to);
                         again = true;
@@ -328,5 +326,7 @@ impl<'a> Builder<'a> {
 fn score(assignment: &Assignment) -> usize {
     let loads: Vec<usize> = assignment.values().map(Vec::len).collect();
     let pairs = loads.iter().enumerate();
-    pairs.map(|(at, load)| loads[at + 1..].iter().map(|other| load.abs_diff(*other)).sum::<usize>()).sum()
+    pairs
+        .map(|(at, load)| loads[at + 1..].iter().map(|other| load.abs_diff(*other)).sum::<usize>())
+        .sum()
 }

@@ -1,0 +1,318 @@
+//! The group consumer: a member of a consumer group, and the application on top of it.
+//!
+//! ```text
+//!   application ── poll ──► membership (classic or KIP-848) ── assignment ──► reader (fetch positions, by partition)
+//!        ▲                        │ heartbeats as timers                          │
+//!        └──────── records ───────┴───────────────────────────────────────────────┘
+//!                                 commits of what polls returned ──► coordinator
+//! ```
+//!
+//! *Flows in*: what the application's user wants ([`GroupCommand`]), answers of the coordinator, fetched records, time.
+//! *Flows out*: requests to the coordinator, and events that say what the member believes and what its application did.
+//! *Must never*: hand out or commit for a partition that it was told is not its own any more (unless it is a zombie, on
+//! demand).
+//!
+//! The application is one thread, as with the Java consumer: it polls, works on what the poll returned for so long a
+//! record, and polls again. Joining, giving partitions up, and commits by timer happen while it polls; heartbeats (and the
+//! end of `max.poll.interval.ms`) do not wait for it. A poll blocks until there are records.
+//!
+//! The coordinator has a connection of its own, so that a JoinGroup which it holds back delays no fetch.
+//!
+//! Simplified: a poll never times out, which shows only in how often it looks around; the leader of a classic group waits
+//! for metadata without a limit; a synchronous commit blocks the application and nothing else; pauses and seeks during a
+//! rebalance are those of the partitions that are left.
+
+mod application;
+mod classic;
+mod coordinator;
+mod offsets;
+mod subscription;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_node::config::ConsumerConfig;
+use klamm_node::event::Word;
+use klamm_node::{
+    Context, EventKind, GroupCommand, GroupId, Input, MemberId, Offset, Time, TopicName,
+    TopicPartition,
+};
+use klamm_protocol::channel::Software;
+use klamm_protocol::kafka::messages::ApiKey;
+use klamm_protocol::{Client, ClientSettings, Completed, RpcError};
+
+use self::application::Application;
+use self::classic::Classic;
+use self::coordinator::Coordinator;
+pub(crate) use self::coordinator::find_coordinator;
+use self::offsets::{Commits, Fetching};
+use self::subscription::Subscribed;
+use crate::backoff::Backoff;
+use crate::consumer::Consumer;
+use crate::summary::GroupSummary;
+
+/// What a request to the coordinator was for.
+#[derive(Clone, Debug)]
+enum Asked {
+    Classic(classic::Asked),
+    /// A commit, by its number, and as whom.
+    Commit(u64, Identity),
+    /// The committed offsets of these partitions.
+    Offsets(BTreeSet<TopicPartition>),
+}
+
+/// As whom a member speaks: its id, and its generation or member epoch; -1 for none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Identity {
+    member: MemberId,
+    epoch: i32,
+}
+
+impl Identity {
+    fn nobody() -> Self {
+        Self { member: MemberId::from(""), epoch: -1 }
+    }
+}
+
+/// A partition that the group gave it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Holding {
+    /// Its position was set or is being looked up: it is the reader's now.
+    started: bool,
+    paused: bool,
+    /// It is about to be given up, and what was polled is being committed.
+    revoking: bool,
+    /// There is no committed offset and no policy for that.
+    stopped: bool,
+}
+
+/// A consumer's place in its group.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    id: GroupId,
+    config: ConsumerConfig,
+    backoff: Backoff,
+    pool: Client<Asked>,
+    coordinator: Coordinator,
+    subscribed: Subscribed,
+    /// The topics of the subscription, as far as they are known by name.
+    topics: BTreeSet<TopicName>,
+    assigned: BTreeMap<TopicPartition, Holding>,
+    classic: Classic,
+    application: Application,
+    commits: Commits,
+    fetching: Fetching,
+    /// What the coordinator acknowledged.
+    committed: BTreeMap<TopicPartition, Offset>,
+    wake: Option<Time>,
+    /// Something changed that others should look at before this call ends.
+    again: bool,
+    /// Does not notice that it is out of the group.
+    zombie: bool,
+}
+
+impl Group {
+    pub(crate) fn new(client_id: &str, config: &ConsumerConfig) -> Self {
+        let settings = ClientSettings {
+            client_id: client_id.to_owned(),
+            negotiate: Some(Software {
+                name: "klamm".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            }),
+            max_in_flight: 100,
+            connect_timeout: config.socket_connection_setup_timeout,
+            reconnect_backoff: config.reconnect_backoff,
+            reconnect_backoff_max: config.reconnect_backoff_max,
+            ..ClientSettings::default()
+        };
+        Self {
+            id: GroupId::from(config.group_id.as_str()),
+            backoff: Backoff { least: config.retry_backoff, most: config.retry_backoff_max },
+            pool: Client::new(settings),
+            coordinator: Coordinator::default(),
+            subscribed: Subscribed::Nothing,
+            topics: BTreeSet::new(),
+            assigned: BTreeMap::new(),
+            classic: Classic::new(config),
+            application: Application::default(),
+            commits: Commits::default(),
+            fetching: Fetching::default(),
+            committed: BTreeMap::new(),
+            wake: None,
+            again: false,
+            zombie: false,
+            config: config.clone(),
+        }
+    }
+
+    /// What it believes of its place.
+    pub(crate) fn summary(&self) -> GroupSummary {
+        let identity = self.identity();
+        GroupSummary {
+            group: self.id.clone(),
+            member: identity.member,
+            epoch: identity.epoch,
+            assigned: self.assigned.keys().cloned().collect(),
+            committed: self.committed.clone(),
+            coordinator: self.coordinator.broker(),
+        }
+    }
+
+    /// Takes what concerns its connections.
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, input: &Input) {
+        match input {
+            Input::Opened { connection } => self.pool.opened(cx, *connection),
+            Input::Received { connection, bytes } => self.pool.received(cx, *connection, bytes),
+            Input::Closed { connection, reason } => {
+                let was_open = self.is_connected();
+                self.pool.closed(cx, *connection, *reason);
+                if was_open && !self.is_connected() {
+                    self.coordinator_gone(cx, false);
+                }
+            }
+            Input::Wake => self.pool.handle_timers(cx),
+            Input::Start { .. } | Input::Accepted { .. } | Input::Command(_) => {}
+        }
+    }
+
+    /// The application's user wants something.
+    pub(crate) fn call(&mut self, command: GroupCommand) {
+        self.application.call(command);
+    }
+
+    /// Whether an orderly shutdown is its business: an application that hangs is only killed.
+    pub(crate) fn closes_itself(&self) -> bool {
+        self.application.closes_itself()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        let pool = self.pool.next_deadline().map(|at| (at, "connection"));
+        let own = self.wake.map(|at| (at, "group"));
+        [pool, own].into_iter().flatten().min()
+    }
+
+    /// Does all that can be done now.
+    pub(crate) fn drive(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
+        loop {
+            self.again = false;
+            self.wake = None;
+            while let Some(done) = self.pool.next_completed() {
+                self.answered(cx, reader, done);
+            }
+            self.background(cx, reader);
+            self.step(cx, reader);
+            self.send_commits(cx, reader);
+            // A request that can't be said has its outcome at once.
+            let done = self.pool.next_completed();
+            if let Some(done) = done {
+                self.answered(cx, reader, done);
+                continue;
+            }
+            if !self.again {
+                return;
+            }
+        }
+    }
+
+    /// What does not wait for the application: heartbeats and their timeouts.
+    fn background(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
+        self.heartbeat_classic(cx, reader);
+    }
+
+    /// What happens to its place while the application polls. False while there is nothing to be handed out or committed by
+    /// timer, because a rebalance goes on.
+    fn poll_membership(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) -> bool {
+        self.poll_classic(cx, reader)
+    }
+
+    fn answered(&mut self, cx: &mut Context<'_>, reader: &mut Consumer, done: Completed<Asked>) {
+        if matches!(
+            done.outcome,
+            Err(RpcError::Disconnected(_) | RpcError::Timeout | RpcError::Malformed)
+        ) && self.coordinator.is_at(&done.to)
+        {
+            // Whoever does not answer is looked for anew (as in Java at a disconnect, which a timeout is too).
+            self.coordinator_gone(cx, true);
+        }
+        match done.tag {
+            Asked::Classic(asked) => self.classic_answered(cx, asked, done.outcome),
+            Asked::Commit(serial, identity) => {
+                self.commit_answered(cx, serial, &identity, done.outcome);
+            }
+            Asked::Offsets(partitions) => {
+                self.offsets_answered(cx, reader, &partitions, done.outcome);
+            }
+        }
+    }
+
+    /// Whether what it has is still its own; else who it was, and why not.
+    fn still_has_them(&self) -> Result<(), (Identity, Word)> {
+        self.classic.still_has_them()
+    }
+
+    /// As whom it speaks now.
+    fn identity(&self) -> Identity {
+        self.classic.identity()
+    }
+
+    /// Wants to be woken by then.
+    fn sooner(&mut self, at: Time) {
+        self.wake = Some(self.wake.map_or(at, |known| known.min(at)));
+    }
+
+    fn failed(&self, cx: &mut Context<'_>, api: ApiKey, error: Word) {
+        cx.observe(EventKind::GroupRequestFailed {
+            group: self.id.clone(),
+            member: self.identity().member,
+            api_key: api as i16,
+            error,
+        });
+    }
+
+    /// Takes partitions in, and tells so.
+    fn take_in(&mut self, cx: &mut Context<'_>, partitions: Vec<TopicPartition>) {
+        for partition in &partitions {
+            self.assigned.insert(partition.clone(), Holding::default());
+        }
+        let Identity { member, epoch } = self.identity();
+        let group = self.id.clone();
+        cx.observe(EventKind::PartitionsAssigned { group, member, epoch, partitions });
+        self.again = true;
+    }
+
+    /// Gives partitions up in good order.
+    fn revoke(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut Consumer,
+        partitions: Vec<TopicPartition>,
+    ) {
+        if partitions.is_empty() {
+            return;
+        }
+        self.let_go(reader, &partitions);
+        let Identity { member, epoch } = self.identity();
+        let group = self.id.clone();
+        cx.observe(EventKind::PartitionsRevoked { group, member, epoch, partitions });
+    }
+
+    /// All that it had is not its own any more.
+    fn lose(&mut self, cx: &mut Context<'_>, reader: &mut Consumer, was: Identity, reason: Word) {
+        let partitions: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
+        if partitions.is_empty() {
+            return;
+        }
+        self.let_go(reader, &partitions);
+        let Identity { member, epoch } = was;
+        let group = self.id.clone();
+        cx.observe(EventKind::PartitionsLost { group, member, epoch, partitions, reason });
+    }
+
+    fn let_go(&mut self, reader: &mut Consumer, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.assigned.remove(partition);
+            self.committed.remove(partition);
+            reader.end(partition);
+        }
+        self.again = true;
+    }
+}
