@@ -61,4 +61,6 @@ pub fn duration(text: &str) -> Result<klamm_node::Span, String> {
 }
 
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;

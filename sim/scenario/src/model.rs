@@ -7,11 +7,15 @@
 
 use std::collections::BTreeMap;
 
+mod groups;
 mod nemesis;
 
+pub use groups::{GroupCondition, Membership};
 pub use nemesis::{Budget, Mischief, Nemesis};
 
-use klamm_node::{AdminRequest, BrokerId, Offset, Room, Span, Time, TopicName, TopicPartition};
+use klamm_node::{
+    AdminRequest, BrokerId, GroupCommand, Offset, Room, Span, Time, TopicName, TopicPartition,
+};
 
 /// A whole scenario.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,7 +136,7 @@ pub struct Topic {
 pub enum Client {
     /// A producer with a workload.
     Producer(Producer),
-    /// A consumer by assignment.
+    /// A consumer, by assignment or with a group.
     Consumer(Consumer),
 }
 
@@ -191,13 +195,15 @@ pub enum Keys {
     Of(Vec<String>),
 }
 
-/// A consumer by assignment.
+/// A consumer, by assignment or with a group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Consumer {
     /// Its name.
     pub name: String,
     /// Kafka consumer settings, by key.
     pub config: BTreeMap<String, String>,
+    /// How it reads with a group; then it has no partitions of its own.
+    pub membership: Option<Membership>,
     /// The partitions it reads; every partition of a topic is spelt out here.
     pub partitions: Vec<TopicPartition>,
     /// Where it starts.
@@ -395,6 +401,13 @@ pub enum Action {
     CreateTopic(Topic),
     /// An operator asks something else of the cluster.
     Admin(AdminRequest),
+    /// A group consumer's application does something, or changes how it works.
+    Consumer {
+        /// The consumer's name.
+        client: String,
+        /// What.
+        command: GroupCommand,
+    },
     /// A client's workload stops.
     StopWorkload {
         /// The producer's name.
@@ -414,12 +427,20 @@ pub struct Flaws {
 }
 
 /// The APIs whose answers may be held back, by Kafka's names and keys.
-pub const HELD_APIS: [(&str, i16); 15] = [
+pub const HELD_APIS: [(&str, i16); 24] = [
     ("Produce", 0),
     ("Fetch", 1),
     ("ListOffsets", 2),
     ("Metadata", 3),
+    ("OffsetCommit", 8),
+    ("OffsetFetch", 9),
+    ("FindCoordinator", 10),
+    ("JoinGroup", 11),
+    ("Heartbeat", 12),
+    ("LeaveGroup", 13),
+    ("SyncGroup", 14),
     ("CreateTopics", 19),
+    ("InitProducerId", 22),
     ("OffsetForLeaderEpoch", 23),
     ("Vote", 52),
     ("BeginQuorumEpoch", 53),
@@ -430,6 +451,7 @@ pub const HELD_APIS: [(&str, i16); 15] = [
     ("BrokerRegistration", 62),
     ("BrokerHeartbeat", 63),
     ("AllocateProducerIds", 67),
+    ("ConsumerGroupHeartbeat", 68),
 ];
 
 /// The name of an API whose answers may be held back; the key, for any other.
@@ -581,6 +603,10 @@ pub enum Condition {
     Down(Target),
     /// A snapshot of the metadata was written since the step before happened, by somebody or by anybody.
     SnapshotTaken(Option<Target>),
+    /// The quorum's leader knows exactly these voters, committed, and each still has the disk that votes.
+    VotersAre(Vec<BrokerId>),
+    /// Something about a group or a member of one.
+    Group(GroupCondition),
     /// Not this.
     Not(Box<Self>),
     /// All of these.

@@ -8,6 +8,7 @@ mod cluster;
 mod conditions;
 mod faults;
 mod fields;
+mod groups;
 mod nemesis;
 mod operator;
 mod steps;
@@ -37,6 +38,10 @@ struct Names {
     topics: BTreeMap<String, Option<i32>>,
     producers: BTreeSet<String>,
     consumers: BTreeSet<String>,
+    /// The groups that consumers read with.
+    groups: BTreeSet<String>,
+    /// The consumers that read with a group.
+    members: BTreeSet<String>,
     /// Declarations were broken, so that an unknown name may be the fault of another mistake.
     brokers_unsure: bool,
     topics_unsure: bool,

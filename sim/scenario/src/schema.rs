@@ -6,7 +6,7 @@ mod action;
 mod condition;
 mod nemesis;
 
-pub(crate) use action::ACTION;
+pub(crate) use action::{ACTION, SEEK};
 pub(crate) use condition::CONDITION;
 pub(crate) use nemesis::{MISCHIEF, NEMESIS};
 
@@ -216,7 +216,7 @@ pub(crate) const CLIENT: Choice = Choice {
         ),
         record(
             "Consumer",
-            "Reads partitions by assignment, without a group.",
+            "Reads partitions by assignment, or together with a group.",
             &[
                 must("name", "text", "Its name."),
                 may("config", "map of texts", "{}", "[Consumer settings](configs.md)."),
@@ -224,7 +224,7 @@ pub(crate) const CLIENT: Choice = Choice {
                     "topic",
                     "topic",
                     "none",
-                    "The topic whose partitions it reads. This or `partitions` must be there.",
+                    "The topic whose partitions it reads. This or `partitions` must be there, or a group.",
                 ),
                 may(
                     "partitions",
@@ -232,7 +232,42 @@ pub(crate) const CLIENT: Choice = Choice {
                     "none",
                     "Single partitions: `[\"orders-0\"]`.",
                 ),
-                may("from", "[place](#place)", "Earliest", "Where it starts."),
+                may(
+                    "group",
+                    "text",
+                    "none",
+                    "The group that it reads with: partitions are then given out by the coordinator. The protocol is the setting `group.protocol`.",
+                ),
+                may(
+                    "topics",
+                    "list of topics",
+                    "[]",
+                    "With a group: the topics that it subscribes to.",
+                ),
+                may(
+                    "pattern",
+                    "text",
+                    "none",
+                    "With a group: it subscribes to every topic whose whole name matches.",
+                ),
+                may(
+                    "processing",
+                    "duration",
+                    "\"0s\"",
+                    "With a group: how long its application takes for a record.",
+                ),
+                may(
+                    "commit",
+                    "`Auto`, `Asked`, `AfterSync`, `AfterAsync`, `BeforeSync`",
+                    "Auto",
+                    action::COMMIT,
+                ),
+                may(
+                    "from",
+                    "[place](#place)",
+                    "Earliest",
+                    "Where it starts. With a group: `Earliest` or `Latest`, as `auto.offset.reset`, Kafka's default being `Latest`.",
+                ),
                 may("start", "time", "\"0s\"", "When it starts."),
             ],
         ),
@@ -361,5 +396,5 @@ pub(crate) const SHOW: Shape = record(
 
 pub(crate) const RECORDS: [&Shape; 10] =
     [&SCENARIO, &CLUSTER, &BROKER, &NETWORK, &DISK, &TOPIC, &STEP, &EXPECTATION, &NEMESIS, &SHOW];
-pub(crate) const CHOICES: [&Choice; 7] =
-    [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &CONDITION, &MISCHIEF];
+pub(crate) const CHOICES: [&Choice; 8] =
+    [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &SEEK, &CONDITION, &MISCHIEF];

@@ -25,16 +25,16 @@ fn lessons() -> Vec<(String, String)> {
 }
 
 /// A scenario with these lines in it.
-fn with(lines: &str) -> String {
+pub(crate) fn with(lines: &str) -> String {
     format!("(version: 1, title: \"t\", question: \"q\", duration: \"1m\",\n{lines}\n)")
 }
 
-fn good(text: &str) -> Scenario {
+pub(crate) fn good(text: &str) -> Scenario {
     parse("test.ron", text).unwrap_or_else(|found| panic!("{}", render(&found, text, false)))
 }
 
 /// The messages about a file, one a line.
-fn complaints(text: &str) -> String {
+pub(crate) fn complaints(text: &str) -> String {
     let found = parse("test.ron", text).expect_err("mistakes");
     found
         .iter()
@@ -224,7 +224,7 @@ fn what_operators_and_fate_do_is_read() {
                 ReassignmentDone, ReassignmentDone("x-0"), PreferredLeader, ElrIs("x-0", [2]), InElr("x-0", 2),
                 LogStartIs("x-0", 5), ReadsFrom("x-0", 2), NoDuplicates("x"), AdminSucceeded, AdminSucceeded(17),
                 AdminFailed("INVALID_REPLICA_ASSIGNMENT"), Restarted("broker-1"), Down(Same(3)), SnapshotTaken,
-                SnapshotTaken("controller-4"),
+                SnapshotTaken("controller-4"), VotersAre(["controller-4", "controller-2"]),
             ]),
         ]"#,
     );

@@ -76,6 +76,8 @@ pub struct View {
     pub key_homes: BTreeMap<(TopicName, String), i32>,
     /// Who reads what for which group.
     pub ownership: BTreeMap<(GroupId, TopicPartition), OwnershipView>,
+    /// How far the applications of each group are done with each partition.
+    pub processed: BTreeMap<(GroupId, TopicPartition), Offset>,
     /// `min.insync.replicas` where no config says otherwise.
     pub min_insync_replicas: u32,
     /// The settings that every broker and controller started with.

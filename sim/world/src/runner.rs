@@ -20,6 +20,7 @@ use crate::outcome::{ExpectationReport, FaultReport, MischiefReport, StepReport}
 use crate::verb::Verb;
 
 mod condition;
+mod groups;
 mod load;
 mod nemesis;
 mod quiet;
@@ -552,6 +553,14 @@ impl Runner {
         for client in &self.scenario.clients {
             let Client::Consumer(consumer) = client else { continue };
             if consumer.name != name {
+                continue;
+            }
+            if let Some(membership) = &consumer.membership {
+                let commands = groups::subscription(membership).into_iter().map(|command| {
+                    let text = command.to_string();
+                    Verb::Command { node, command: Box::new(Command::Group(command)), text }
+                });
+                verbs.extend(commands);
                 continue;
             }
             let from = match consumer.from {

@@ -41,7 +41,13 @@ impl Reader {
             }
             match kind {
                 "Producer" => self.names.producers.insert(name),
-                "Consumer" => self.names.consumers.insert(name),
+                "Consumer" => {
+                    if let Some(group) = group_of(node) {
+                        self.names.groups.insert(group);
+                        self.names.members.insert(name.clone());
+                    }
+                    self.names.consumers.insert(name)
+                }
                 _ => {
                     self.names.clients_unsure = true;
                     false
@@ -195,7 +201,23 @@ impl Reader {
 
     fn consumer(&mut self, args: &Args<'_>, node: &Node) -> Consumer {
         let name = self.text_or_empty(args.get("name"));
-        let config = self.config(args.get("config"), Scope::Consumer);
+        let mut config = self.config(args.get("config"), Scope::Consumer);
+        let start = args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO);
+        if let Some(group) = args.get("group") {
+            let subscription = self.subscription(args, group);
+            for (key, value) in subscription.implied {
+                config.entry(key.to_owned()).or_insert(value);
+            }
+            return Consumer {
+                name,
+                config,
+                membership: Some(subscription.membership),
+                partitions: Vec::new(),
+                from: From::Earliest,
+                start,
+            };
+        }
+        self.no_subscription(args);
         let partitions = match (args.get("topic"), args.get("partitions")) {
             (Some(topic), None) => self.all_partitions(topic),
             (None, Some(partitions)) => {
@@ -224,7 +246,7 @@ impl Reader {
                         &(node.span.start..node.span.start + "Consumer".len()),
                         "this consumer reads nothing",
                     )
-                    .help("write topic: \"…\", or partitions: [\"…-0\"]"),
+                    .help("write topic: \"…\", or partitions: [\"…-0\"], or a group"),
                 );
                 Vec::new()
             }
@@ -232,9 +254,10 @@ impl Reader {
         Consumer {
             name,
             config,
+            membership: None,
             partitions,
             from: args.get("from").map_or(From::Earliest, |node| self.from(node)),
-            start: args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO),
+            start,
         }
     }
 
@@ -288,6 +311,15 @@ impl Reader {
         self.mistake(mistake);
         None
     }
+}
+
+/// The group that a consumer says it reads with.
+fn group_of(node: &Node) -> Option<String> {
+    let Kind::Group { fields, .. } = &node.kind else { return None };
+    let field =
+        fields.iter().find(|field| field.name.as_ref().is_some_and(|name| name.text == "group"))?;
+    let Kind::Text(group) = &unwrapped(&field.value).kind else { return None };
+    Some(group.clone())
 }
 
 /// Kind, name and the name's place of a client.

@@ -53,6 +53,9 @@ impl Reader {
 
     pub(super) fn condition(&mut self, node: &Node, place: &StepPlace) -> Option<Condition> {
         let (name, args) = self.choice(node, &schema::CONDITION)?;
+        if let Some(found) = self.group_condition(name, &args) {
+            return found;
+        }
         Some(match name {
             "AllInSync" => Condition::AllInSync,
             "ControllerActive" => Condition::ControllerActive,
@@ -95,6 +98,15 @@ impl Reader {
                 None => None,
                 Some(node) => Some(self.target(node, place)?),
             }),
+            "VotersAre" => {
+                let voters = self.list_of(args.get("controllers"), |reader, node| {
+                    reader.controller(node).map(|(id, _)| id)
+                });
+                let mut voters: Vec<_> = voters;
+                voters.sort_unstable();
+                voters.dedup();
+                Condition::VotersAre(voters)
+            }
             "ReassignmentDone" | "PreferredLeader" => {
                 let partition = match args.get("partition") {
                     None => None,

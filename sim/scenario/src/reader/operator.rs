@@ -237,7 +237,7 @@ impl Reader {
     }
 
     /// A controller's node id and where it listens, by its host.
-    fn controller(&mut self, node: &Node) -> Option<(BrokerId, Endpoint)> {
+    pub(super) fn controller(&mut self, node: &Node) -> Option<(BrokerId, Endpoint)> {
         let host = self.text(node)?;
         let number = host.strip_prefix("controller-").and_then(|n| n.parse::<u16>().ok());
         let all = self.names.controllers.saturating_add(self.names.spare_controllers);

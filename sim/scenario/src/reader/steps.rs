@@ -207,7 +207,12 @@ impl Reader {
                 );
                 return None;
             }
-            _ => return self.admin_request(name, node, &args),
+            _ => {
+                return match self.group_action(name, &args) {
+                    Some(found) => found,
+                    None => self.admin_request(name, node, &args),
+                };
+            }
         })
     }
 
@@ -428,7 +433,13 @@ fn rolled(step: &Step, brokers: &[BrokerId]) -> Vec<Step> {
 }
 
 /// Actions that name nobody whom a later step could act on.
-const ON_NOBODY: [&str; 16] = [
+const ON_NOBODY: [&str; 22] = [
+    "DeleteGroup",
+    "DescribeGroup",
+    "ListGroups",
+    "ListGroupOffsets",
+    "SetGroupOffsets",
+    "DeleteGroupOffsets",
     "Produce",
     "CreateTopic",
     "StopWorkload",

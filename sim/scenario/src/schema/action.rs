@@ -10,6 +10,28 @@ const TO_GROUP: Field = may("to", "list of [target](#target)", "everybody else",
 const BOTH_WAYS: Field =
     may("both_ways", "true or false", "true", "False changes only `from` → `to`.");
 
+const CONSUMER: Field = must("client", "consumer", "The consumer, which must have a group.");
+const GROUP: Field = must("group", "text", "The group.");
+
+/// What `commit` means, at a consumer and at a step.
+pub(crate) const COMMIT: &str = "When its application commits: by `enable.auto.commit` alone; when a step asks; after each poll's records, with or without waiting; before them, which may lose some.";
+
+/// Where a position is set to.
+pub(crate) const SEEK: Choice = Choice {
+    name: "seek",
+    doc: "A place in a partition.",
+    shapes: &[
+        verb("Beginning", "The log start offset.", &[]),
+        verb("End", "The high watermark.", &[]),
+        verb("Offset", "An offset.", &[must("offset", "number", "The offset.")]),
+        verb(
+            "Timestamp",
+            "The first record with this timestamp or a later one.",
+            &[must("ms", "number", "Milliseconds since 1970, as records have them.")],
+        ),
+    ],
+};
+
 pub(crate) const ACTION: Choice = Choice {
     name: "action",
     doc: "Something that an operator, or fate, does.",
@@ -277,6 +299,94 @@ pub(crate) const ACTION: Choice = Choice {
             "UnregisterBroker",
             "A broker that is gone for good is forgotten.",
             &[must("broker", "broker id", "The broker.")],
+        ),
+        verb(
+            "Subscribe",
+            "A group consumer subscribes anew, instead of what it subscribed to before.",
+            &[
+                CONSUMER,
+                may("topics", "list of topics", "[]", "To which topics."),
+                may("pattern", "text", "none", "To every topic whose whole name matches."),
+            ],
+        ),
+        verb(
+            "Unsubscribe",
+            "A group consumer leaves its group and reads nothing more.",
+            &[CONSUMER],
+        ),
+        verb("CommitSync", "Its application commits, and waits for the answer.", &[CONSUMER]),
+        verb("CommitAsync", "Its application commits, and goes on.", &[CONSUMER]),
+        verb(
+            "Seek",
+            "Its application goes on somewhere else in a partition that it has.",
+            &[CONSUMER, PARTITION, must("to", "[seek](#seek)", "Where.")],
+        ),
+        verb(
+            "PausePartitions",
+            "Polls return nothing of these partitions until they are resumed.",
+            &[CONSUMER, may("partitions", "list of partitions", "all that it has", "Which.")],
+        ),
+        verb(
+            "ResumePartitions",
+            "Polls return their records again.",
+            &[CONSUMER, may("partitions", "list of partitions", "all that it has", "Which.")],
+        ),
+        verb(
+            "SetProcessing",
+            "How its application works from the next poll on: a *slow* consumer.",
+            &[
+                CONSUMER,
+                must("per_record", "duration", "How long it takes for a record."),
+                may(
+                    "commit",
+                    "`Auto`, `Asked`, `AfterSync`, `AfterAsync`, `BeforeSync`",
+                    "Auto",
+                    COMMIT,
+                ),
+            ],
+        ),
+        verb(
+            "Stick",
+            "Its application hangs and polls no more, while heartbeats go on until `max.poll.interval.ms`: a *stuck* consumer.",
+            &[CONSUMER],
+        ),
+        verb("Unstick", "It goes on where it hung.", &[CONSUMER]),
+        verb(
+            "Zombie",
+            "From now on it does not notice when it is put out of its group, and goes on as the member that it was.",
+            &[CONSUMER],
+        ),
+        verb("Wakeup", "Wakes its application from a poll or a commit that blocks.", &[CONSUMER]),
+        verb(
+            "Close",
+            "It closes and ends: commits if `enable.auto.commit` is on, gives its partitions up, leaves.",
+            &[
+                CONSUMER,
+                may(
+                    "leave",
+                    "`Default`, `Leave` or `Remain`",
+                    "Default",
+                    "Whether it leaves its group (KIP-1092); by default a static member does not.",
+                ),
+            ],
+        ),
+        verb("ListGroups", "An operator lists the groups.", &[]),
+        verb("DescribeGroup", "An operator looks at a group.", &[GROUP]),
+        verb(
+            "DeleteGroup",
+            "An operator deletes a group without members, and its offsets.",
+            &[GROUP],
+        ),
+        verb("ListGroupOffsets", "An operator looks at what a group has committed.", &[GROUP]),
+        verb(
+            "SetGroupOffsets",
+            "An operator sets what a group without members has committed.",
+            &[GROUP, must("offsets", "list of (partition, offset)", "What.")],
+        ),
+        verb(
+            "DeleteGroupOffsets",
+            "An operator removes what a group has committed.",
+            &[GROUP, must("partitions", "list of partitions", "For which partitions.")],
         ),
         verb(
             "RollingRestart",

@@ -5,6 +5,8 @@ use super::{Choice, Field, may, must, verb};
 const PARTITION: Field = must("partition", "partition", "The partition: `\"orders-0\"`.");
 const BROKER_ID: Field = must("broker", "broker id", "The broker.");
 const TOPIC: Field = must("topic", "topic", "The topic.");
+const GROUP: Field = must("group", "text", "The group.");
+const CONSUMER: Field = must("client", "consumer", "The consumer, which must have a group.");
 const PRODUCER: Field = may("client", "producer", "any", "The producer.");
 
 pub(crate) const CONDITION: Choice = Choice {
@@ -189,6 +191,73 @@ pub(crate) const CONDITION: Choice = Choice {
             "SnapshotTaken",
             "A snapshot of the metadata was written since the step before happened.",
             &[may("target", "[target](#target)", "anybody", "By whom.")],
+        ),
+        verb(
+            "VotersAre",
+            "The metadata quorum's leader knows exactly these controllers as voters, committed, and each still has the disk that \
+             votes. Only where the log names the voters: `features: { \"kraft.version\": 1 }`.",
+            &[must("controllers", "list of controllers", "The controllers' hosts, in any order.")],
+        ),
+        verb(
+            "GroupState",
+            "The coordinator has the group in this state.",
+            &[GROUP, must("state", "text", "As Kafka writes it: `\"Stable\"`, `\"Empty\"`, …")],
+        ),
+        verb(
+            "Members",
+            "The group has so many members.",
+            &[GROUP, must("count", "number", "How many.")],
+        ),
+        verb(
+            "Owns",
+            "A consumer takes itself for the owner of exactly these partitions of its group.",
+            &[CONSUMER, must("partitions", "list of partitions", "Which, in any order.")],
+        ),
+        verb(
+            "OwnsCount",
+            "A consumer takes itself for the owner of so many partitions of its group.",
+            &[CONSUMER, must("count", "number", "How many.")],
+        ),
+        verb(
+            "AllOwned",
+            "Every partition that the group's consumers subscribed to by topic has exactly one owner.",
+            &[GROUP],
+        ),
+        verb(
+            "Committed",
+            "The group has committed at least this offset.",
+            &[GROUP, PARTITION, must("offset", "number", "The next offset to read.")],
+        ),
+        verb("NotCommitted", "The group has no committed offset.", &[GROUP, PARTITION]),
+        verb(
+            "LagAtMost",
+            "By what is committed, the group has at most so many records of the topic left to read.",
+            &[GROUP, TOPIC, must("lag", "number", "How many records.")],
+        ),
+        verb(
+            "GroupProcessed",
+            "The group's applications are done with the partition up to this offset.",
+            &[GROUP, PARTITION, must("offset", "number", "The offset behind the last record.")],
+        ),
+        verb(
+            "CommitRefused",
+            "Since the step before happened a commit of the consumer was refused.",
+            &[CONSUMER],
+        ),
+        verb(
+            "LostPartitions",
+            "Since the step before happened the consumer lost partitions that it had not given up.",
+            &[CONSUMER],
+        ),
+        verb(
+            "DowntimeAtMost",
+            "The group's partitions were without an owner for at most so long, all of them added up.",
+            &[GROUP, must("time", "duration", "How long.")],
+        ),
+        verb(
+            "DowntimeAtLeast",
+            "The group's partitions were without an owner for at least so long, all of them added up.",
+            &[GROUP, must("time", "duration", "How long.")],
         ),
         verb("Not", "Not this.", &[must("condition", "[condition](#condition)", "The condition.")]),
         verb(

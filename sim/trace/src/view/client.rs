@@ -5,7 +5,7 @@ use std::sync::Arc;
 use klamm_node::event::{Event, EventKind};
 use klamm_node::{NodeId, Offset, RecordId, Seq, TopicPartition};
 
-use super::state::{AckedBatch, ReadSpan, RecordView};
+use super::state::{AckedBatch, PartitionView, ReadSpan, RecordView};
 use super::{ClientView, View};
 
 impl View {
@@ -103,9 +103,14 @@ impl View {
     ) {
         if let Some(key) = key {
             let at = (Arc::clone(&partition.topic), key.to_owned());
-            let home = *self.key_homes.entry(at.clone()).or_insert(partition.partition);
-            if home != partition.partition {
-                self.scattered_keys.insert(at);
+            match self.key_homes.get(&at) {
+                Some(home) if *home == partition.partition => {}
+                Some(_) => {
+                    self.scattered_keys.insert(at);
+                }
+                None => {
+                    self.key_homes.insert(at, partition.partition);
+                }
             }
         }
         let view = RecordView {
@@ -151,40 +156,53 @@ impl View {
     }
 
     fn read(&mut self, node: NodeId, partition: &TopicPartition, span: ReadSpan, seq: Seq) {
-        let ids = self.records_of(partition, span);
-        let mut disorders = Vec::new();
-        let records = &self.records;
         let Some(view) = self.nodes.get_mut(&node) else { return };
         let client = &mut view.client;
-        for id in ids {
-            client.read_ids.insert(id);
-            let Some((record, key)) = records.get(&id).and_then(|r| Some((r, r.key.clone()?)))
-            else {
-                continue;
+        let sent = self.partitions.get(partition).map_or(&[][..], |view| records_of(view, span));
+        if !sent.is_empty() {
+            let newest_of_key = match client.newest_of_key.get_mut(partition) {
+                Some(newest) => newest,
+                None => client.newest_of_key.entry(partition.clone()).or_default(),
             };
-            let of = (record.producer, partition.clone(), key);
-            let newest = client.newest_of_key.entry(of.clone()).or_insert(record.seq);
-            if record.seq < *newest {
-                disorders.push((node, partition.clone(), of.2.to_string(), seq));
+            for id in sent {
+                client.read_ids.insert(*id);
+                let Some(record) = self.records.get(id) else { continue };
+                let Some(key) = &record.key else { continue };
+                let newest = newest_of_key
+                    .entry((record.producer, Arc::clone(key)))
+                    .or_insert(record.seq);
+                if record.seq < *newest {
+                    self.disorders.push((node, partition.clone(), key.to_string(), seq));
+                }
+                *newest = (*newest).max(record.seq);
             }
-            *newest = (*newest).max(record.seq);
         }
         client.read += u64::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
-        client.positions.insert(partition.clone(), span.last.plus(1));
-        client.reads.entry(partition.clone()).or_default().push(span);
-        self.disorders.extend(disorders);
+        let next = span.last.plus(1);
+        match client.positions.get_mut(partition) {
+            Some(position) => *position = next,
+            None => {
+                client.positions.insert(partition.clone(), next);
+            }
+        }
+        match client.reads.get_mut(partition) {
+            Some(reads) => reads.push(span),
+            None => {
+                client.reads.insert(partition.clone(), vec![span]);
+            }
+        }
     }
+}
 
-    /// The records that a consumer got with a part of a batch, as far as a producer of this run sent them.
-    fn records_of(&self, partition: &TopicPartition, span: ReadSpan) -> Vec<RecordId> {
-        let Some(view) = self.partitions.get(partition) else { return Vec::new() };
-        let Some(sent) = view.sent.get(&span.crc) else { return Vec::new() };
-        let written = view.written.range(..=(span.epoch, span.base)).next_back();
-        let base = written.map_or(span.base, |((_, base), _)| *base);
-        let skip = usize::try_from(span.base.0 - base.0).unwrap_or(0);
-        let take = usize::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
-        sent.iter().skip(skip).take(take).copied().collect()
-    }
+/// The records that a consumer got with a part of a batch, as far as a producer of this run sent them.
+fn records_of(view: &PartitionView, span: ReadSpan) -> &[RecordId] {
+    let Some(sent) = view.sent.get(&span.crc) else { return &[] };
+    let written = view.written.range(..=(span.epoch, span.base)).next_back();
+    let base = written.map_or(span.base, |((_, base), _)| *base);
+    let skip = usize::try_from(span.base.0 - base.0).unwrap_or(0).min(sent.len());
+    let take = usize::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
+    let got = &sent[skip..];
+    &got[..take.min(got.len())]
 }
 
 fn count(len: usize) -> u64 {

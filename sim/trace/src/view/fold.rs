@@ -38,10 +38,7 @@ impl View {
     }
 
     pub(super) fn partition(&mut self, partition: &TopicPartition) -> &mut PartitionView {
-        if !self.partitions.contains_key(partition) {
-            self.partitions.insert(partition.clone(), PartitionView::default());
-        }
-        self.partitions.get_mut(partition).expect("it was just inserted")
+        self.partitions.entry(partition.clone()).or_default()
     }
 
     fn replica(&mut self, node: NodeId, partition: &TopicPartition) -> &mut ReplicaView {

@@ -480,8 +480,8 @@ pub struct ClientView {
     pub reads: BTreeMap<TopicPartition, Vec<ReadSpan>>,
     /// Records read by id.
     pub read_ids: BTreeSet<RecordId>,
-    /// The acceptance of the newest record read, by producer, partition and key.
-    pub newest_of_key: BTreeMap<(NodeId, TopicPartition, Arc<str>), Seq>,
+    /// The acceptance of the newest record read, by partition, then by producer and key.
+    pub newest_of_key: BTreeMap<TopicPartition, BTreeMap<(NodeId, Arc<str>), Seq>>,
     /// How often its position was set because its log position was gone or diverged.
     pub resets: u64,
     /// Its place in a group, if it subscribed with one.

@@ -11,6 +11,7 @@ use klamm_trace::{
     AckedBatch, Findings, NodeView, PartitionState, PartitionView, ProcessState, ReplicaRole, View,
 };
 
+use super::groups;
 use crate::lab::room_bit;
 
 /// What conditions are judged by.
@@ -210,6 +211,20 @@ impl Judge<'_> {
                     Some(target) => self.node_view(target).is_some_and(taken),
                 }
             }
+            Condition::VotersAre(wanted) => {
+                let leading = view.nodes.values().map(|node| &node.raft);
+                let leading = leading.filter(|raft| raft.role == "leader");
+                leading.max_by_key(|raft| raft.epoch).is_some_and(|raft| {
+                    let nodes = view.nodes_of_voters(&raft.voters);
+                    let mut voters: Vec<BrokerId> =
+                        nodes.into_iter().filter_map(|node| view.table.broker_of(node)).collect();
+                    voters.sort_unstable();
+                    voters == *wanted
+                        && raft.voters.len() == wanted.len()
+                        && raft.voters_at < raft.committed
+                })
+            }
+            Condition::Group(of_group) => groups::holds(view, self.mark.seq, of_group),
             Condition::Not(inner) => !self.holds(inner),
             Condition::All(all) => all.iter().all(|one| self.holds(one)),
             Condition::Any(any) => any.iter().any(|one| self.holds(one)),
@@ -360,6 +375,11 @@ impl Judge<'_> {
                 Some(node) => format!("it is {}", node.state.word()),
             },
             Condition::SnapshotTaken(None) => "nobody wrote one".to_owned(),
+            Condition::VotersAre(_) => {
+                let (_, voters) = view.quorum_voters();
+                let names: Vec<&str> = voters.iter().map(|node| view.table.name(*node)).collect();
+                format!("the voters are {}", names.join(", "))
+            }
             Condition::Fenced(broker) | Condition::Unfenced(broker) => match view.fenced(*broker) {
                 None => format!("broker {broker} is not registered"),
                 Some(true) => format!("broker {broker} is fenced"),
@@ -397,6 +417,7 @@ impl Judge<'_> {
             }
             Condition::KeyOrder(_) => format!("{} out of order", view.disorders.len()),
             Condition::KeysTogether(_) => format!("{} keys scattered", view.scattered_keys.len()),
+            Condition::Group(of_group) => groups::found(view, of_group),
             Condition::Not(inner) => self.found(inner),
             Condition::All(all) => {
                 let failed = all.iter().find(|one| !self.holds(one));
@@ -432,12 +453,10 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         | Condition::Fenced(_)
         | Condition::Unfenced(_) => bits(&[Room::Metadata]),
         Condition::Restarted(_) | Condition::Down(_) => bits(&[Room::World]),
-        Condition::SnapshotTaken(_) => bits(&[Room::Raft]),
+        Condition::SnapshotTaken(_) | Condition::VotersAre(_) => bits(&[Room::Raft]),
         Condition::ControllerActive
         | Condition::ControllerChanged
-        | Condition::QuorumLeaderElected => {
-            bits(&[Room::Controller, Room::Raft, Room::World])
-        }
+        | Condition::QuorumLeaderElected => bits(&[Room::Controller, Room::Raft, Room::World]),
         Condition::Acknowledged { .. }
         | Condition::Failed { .. }
         | Condition::Read { .. }
@@ -461,6 +480,7 @@ pub(super) fn watched(condition: &Condition) -> u16 {
         | Condition::NothingLost { .. } => {
             bits(&[Room::Metadata, Room::Replica, Room::Log, Room::Client, Room::World])
         }
+        Condition::Group(_) => bits(&[Room::Group, Room::Client, Room::Replica, Room::World]),
         Condition::Not(inner) => watched(inner),
         Condition::All(all) => all.iter().fold(0, |bits, one| bits | watched(one)),
         Condition::Any(any) => any.iter().fold(0, |bits, one| bits | watched(one)),
@@ -515,6 +535,8 @@ pub(super) fn needs_findings(condition: &Condition) -> bool {
         | Condition::Restarted(_)
         | Condition::Down(_)
         | Condition::SnapshotTaken(_)
+        | Condition::VotersAre(_)
+        | Condition::Group(_)
         | Condition::Truncated(..) => false,
     }
 }

@@ -1,13 +1,16 @@
 //! When a run may be judged for liveness: how long a cluster with a scenario's settings may take to heal.
 
 use klamm_node::Span;
-use klamm_node::config::{ProducerConfig, ServerConfig};
+use klamm_node::config::{ConsumerConfig, ProducerConfig, ServerConfig};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::{Action, Client};
 use klamm_trace::{NodeTable, Quiescence};
 
 /// Elections, catching up and back-offs, after everybody has noticed what there was to notice.
 const RECOVERY: Span = Span::secs(5);
+
+/// How long a rebalance among living members takes at most: each answers its next heartbeat.
+const REBALANCE_MAX: Span = Span::secs(10);
 
 /// Whether somebody may wait for an answer that does not come: a process that dies is told by its kernel, these are not.
 fn is_silent(action: &Action) -> bool {
@@ -42,5 +45,15 @@ pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
         let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
         Some((table.named(&producer.name)?, config.delivery_timeout))
     });
-    Quiescence { settle: notice + RECOVERY, groups: Span::ZERO, delivery: delivery.collect() }
+    // A dead member is noticed after its session, and a rebalance waits for the living at most as long as they may take
+    // between two polls.
+    let members = scenario.clients.iter().filter_map(|client| match client {
+        Client::Consumer(consumer) if consumer.membership.is_some() => {
+            let config = ConsumerConfig::from_map(&consumer.config).unwrap_or_default();
+            Some(config.session_timeout + config.max_poll_interval.min(REBALANCE_MAX))
+        }
+        Client::Consumer(_) | Client::Producer(_) => None,
+    });
+    let groups = members.max().unwrap_or_default();
+    Quiescence { settle: notice + RECOVERY, groups, delivery: delivery.collect() }
 }

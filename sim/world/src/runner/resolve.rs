@@ -153,6 +153,12 @@ impl Runner {
                 let command = Box::new(Command::Admin(request.clone()));
                 Some((vec![Verb::Command { node, command, text: request.to_string() }], None))
             }
+            Action::Consumer { client, command } => {
+                let node = self.table.named(client)?;
+                let text = command.to_string();
+                let command = Box::new(Command::Group(command.clone()));
+                one(node, Verb::Command { node, command, text })
+            }
             Action::SkewClock { target, offset_ms, drift_ppm } => {
                 let node = self.resolve(view, target)?;
                 let (offset_ms, drift_ppm) = (*offset_ms, *drift_ppm);

@@ -117,6 +117,7 @@ pub(super) fn action(action: &Action) -> String {
             format!("let a byte of {partition} rot on the disk of {}", target(who))
         }
         Action::Admin(request) => request.to_string(),
+        Action::Consumer { client, command } => format!("tell {client} to {command}"),
         Action::SkewClock { target: who, offset_ms, drift_ppm } => {
             format!("set the clock of {} off by {offset_ms} ms and {drift_ppm} ppm", target(who))
         }
@@ -245,10 +246,14 @@ pub(super) fn condition(what: &Condition) -> String {
         }
         Condition::Restarted(who) => format!("{} has started again", target(who)),
         Condition::Down(who) => format!("{} is down", target(who)),
+        Condition::VotersAre(voters) => {
+            format!("the voters of the metadata quorum are {}", numbers(voters))
+        }
         Condition::SnapshotTaken(None) => "a snapshot of the metadata is written".to_owned(),
         Condition::SnapshotTaken(Some(who)) => {
             format!("{} has written a snapshot of the metadata", target(who))
         }
+        Condition::Group(of_group) => super::groups::said(of_group),
         Condition::Not(inner) => format!("not: {}", condition(inner)),
         Condition::All(all) => all.iter().map(condition).collect::<Vec<_>>().join(" and "),
         Condition::Any(any) => any.iter().map(condition).collect::<Vec<_>>().join(" or "),
