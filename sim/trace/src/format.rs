@@ -15,7 +15,7 @@ mod text;
 
 pub use json::event_json;
 pub use text::event_line;
-pub(crate) use text::write_fields;
+pub(crate) use text::{write_fields, write_fields_with};
 
 /// The version of the trace file that this build writes, and the newest that it reads.
 pub const FORMAT_VERSION: u16 = 1;

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use klamm_node::event::{Event, Room};
 use klamm_node::{EventKind, NodeId, TopicPartition};
 
-use crate::format::{Trace, write_fields};
+use crate::format::{Trace, write_fields_with};
 use crate::header::NodeTable;
 use crate::invariant::{PermittedLoss, Severity, Violation};
 use crate::view::View;
@@ -71,6 +71,8 @@ pub struct Transcript {
     timers: BTreeMap<NodeId, Event>,
     begun: bool,
     states: Vec<String>,
+    /// The client ids of group members, as far as they were told: a member's id says little.
+    members: BTreeMap<String, String>,
 }
 
 impl Transcript {
@@ -99,6 +101,9 @@ impl Transcript {
     )]
     pub fn event(&mut self, event: &Event, view: &View, out: &mut String) {
         let time = event.time.to_string();
+        if let EventKind::MemberJoined { member, client_id, .. } = &event.kind {
+            self.members.insert(member.to_string(), client_id.clone());
+        }
         match &event.kind {
             EventKind::StepStarted { step, line, text } => {
                 self.end_step(view, out);
@@ -171,6 +176,13 @@ impl Transcript {
     /// Ends the transcript, with the View after the last event.
     pub fn finish(&mut self, view: &View, out: &mut String) {
         self.end_step(view, out);
+        let costs = view.downtime_lines();
+        if self.options.states && !costs.is_empty() {
+            out.push('\n');
+            for line in &costs {
+                out.push_str(&self.paint(CYAN, &format!("  {line}\n")));
+            }
+        }
     }
 
     /// What was counted instead of shown, and the states, if they changed.
@@ -190,7 +202,8 @@ impl Transcript {
         if !self.options.states {
             return;
         }
-        let states = view.partition_lines(&self.options.partitions);
+        let mut states = view.partition_lines(&self.options.partitions);
+        states.extend(view.group_lines());
         if states != self.states {
             for state in &states {
                 out.push_str(&self.paint(CYAN, &format!("  = {state}\n")));
@@ -207,9 +220,12 @@ impl Transcript {
         {
             return false;
         }
-        options.partitions.is_empty()
-            || partition_of(kind)
-                .is_none_or(|name| options.partitions.iter().any(|p| p.to_string() == name))
+        let Some(name) = partition_of(kind) else { return true };
+        if options.partitions.is_empty() {
+            // What the coordinators keep there is told by their own events.
+            return !is_internal(&name);
+        }
+        options.partitions.iter().any(|p| p.to_string() == name)
     }
 
     /// Counts an event; true while it may still be shown.
@@ -228,7 +244,7 @@ impl Transcript {
         let (time, name, verb) =
             (event.time.to_string(), nodes.name(event.node), event.kind.name());
         let mut fields = String::new();
-        write_fields(&mut fields, &event.kind, nodes);
+        write_fields_with(&mut fields, &event.kind, nodes, &|key, text| self.member(key, text));
         if !self.options.color {
             return format!("  {time:>12} {name:<13} {verb}{fields}\n");
         }
@@ -236,6 +252,26 @@ impl Transcript {
         let name = self.paint(CYAN, &format!("{name:<13}"));
         let verb = self.paint(color_of(event.kind.room()), verb);
         format!("  {time} {name} {verb}{fields}\n")
+    }
+
+    /// A member's id in fewer words: its client id and the end of the id, which tells it from others of that client.
+    fn member(&self, key: &str, text: &str) -> Option<String> {
+        if !matches!(key, "member" | "members" | "leader") {
+            return None;
+        }
+        let one = |id: &str| match self.members.get(id) {
+            Some(client) => {
+                let end = id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+                format!("{client}~{}", &id[end..])
+            }
+            None => id.to_owned(),
+        };
+        match text.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+            Some(list) => {
+                Some(format!("[{}]", list.split(',').map(one).collect::<Vec<_>>().join(",")))
+            }
+            None => Some(one(text)),
+        }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -268,6 +304,11 @@ fn color_of(room: Room) -> &'static str {
         Room::Group => CYAN,
         Room::Scenario | Room::Network => DIM,
     }
+}
+
+/// Whether a partition is of a topic of Kafka's own.
+fn is_internal(partition: &str) -> bool {
+    partition.starts_with("__consumer_offsets-") || partition.starts_with("__transaction_state-")
 }
 
 /// The partition that an event is about, as its text form says it.

@@ -28,7 +28,18 @@ pub fn event_line(event: &Event, nodes: &NodeTable) -> String {
 
 /// ` key=value` for each field, in declaration order; nodes by name.
 pub(crate) fn write_fields(line: &mut String, kind: &EventKind, nodes: &NodeTable) {
+    write_fields_with(line, kind, nodes, &|_, _| None);
+}
+
+/// As [`write_fields`], with other words for the values that `words` has some for: by the field's name and its text.
+pub(crate) fn write_fields_with(
+    line: &mut String,
+    kind: &EventKind,
+    nodes: &NodeTable,
+    words: &dyn Fn(&str, &str) -> Option<String>,
+) {
     let named = node_fields(kind);
+    let mut text = String::new();
     kind.visit(&mut |key, value| {
         if value.is_silent() {
             return;
@@ -38,7 +49,11 @@ pub(crate) fn write_fields(line: &mut String, kind: &EventKind, nodes: &NodeTabl
         line.push('=');
         match named.iter().find(|(field, _)| *field == key) {
             Some((_, node)) => line.push_str(nodes.name(*node)),
-            None => value.show(line).expect("writing to a String can't fail"),
+            None => {
+                text.clear();
+                value.show(&mut text).expect("writing to a String can't fail");
+                line.push_str(words(key, &text).as_deref().unwrap_or(&text));
+            }
         }
     });
 }

@@ -168,9 +168,8 @@ impl View {
                 client.read_ids.insert(*id);
                 let Some(record) = self.records.get(id) else { continue };
                 let Some(key) = &record.key else { continue };
-                let newest = newest_of_key
-                    .entry((record.producer, Arc::clone(key)))
-                    .or_insert(record.seq);
+                let newest =
+                    newest_of_key.entry((record.producer, Arc::clone(key))).or_insert(record.seq);
                 if record.seq < *newest {
                     self.disorders.push((node, partition.clone(), key.to_string(), seq));
                 }

@@ -1,8 +1,6 @@
 //! Questions that conditions, expectations and checkers ask.
 
-use klamm_node::{
-    BrokerId, DirectoryId, LeaderEpoch, NodeId, Offset, ReplicaKey, TopicPartition,
-};
+use klamm_node::{BrokerId, DirectoryId, LeaderEpoch, NodeId, Offset, ReplicaKey, TopicPartition};
 
 use super::View;
 use super::state::{

@@ -92,8 +92,85 @@ impl View {
 
     /// Every partition, a line each; only those given, if any are.
     pub fn partition_lines(&self, only: &[TopicPartition]) -> Vec<String> {
-        let wanted = |at: &&TopicPartition| only.is_empty() || only.contains(at);
+        // Kafka's own topics have many partitions, and what they hold is shown otherwise.
+        let own = |at: &TopicPartition| at.topic.starts_with("__");
+        let wanted = |at: &&TopicPartition| only.is_empty() && !own(at) || only.contains(at);
         self.partitions.keys().filter(wanted).map(|at| self.partition_line(at)).collect()
+    }
+
+    /// Every group that a coordinator has loaded, a line each:
+    ///
+    /// ```text
+    /// group billing Stable epoch=3 at broker-2 | consumer-1: orders-0 | consumer-2: orders-1 | orders-0 118/120, orders-1 90/90
+    /// ```
+    ///
+    /// Members stand with what the coordinator holds them for the owners of, in brackets what they have still to give up;
+    /// after them what is committed and the leader's high watermark.
+    pub fn group_lines(&self) -> Vec<String> {
+        let found = self.groups().into_iter().filter_map(|group| {
+            let (node, view) = self.group(group)?;
+            let mut line = format!("group {group}");
+            if !view.state.is_empty() {
+                append(&mut line, format_args!(" {} epoch={}", view.state, view.epoch));
+            }
+            append(&mut line, format_args!(" at {}", self.table.name(node)));
+            for member in view.members.values() {
+                append(&mut line, format_args!(" | {}:", member.client_id));
+                for partition in &member.assigned {
+                    append(&mut line, format_args!(" {partition}"));
+                }
+                for partition in &member.revoking {
+                    append(&mut line, format_args!(" ({partition})"));
+                }
+            }
+            let offsets = view.offsets.iter().map(|(partition, kept)| {
+                let end = self.high_watermark_of(partition);
+                let end = end.map_or_else(|| "?".to_owned(), |end| end.to_string());
+                format!("{partition} {}/{end}", kept.offset)
+            });
+            let offsets: Vec<String> = offsets.collect();
+            if !offsets.is_empty() {
+                append(&mut line, format_args!(" | {}", offsets.join(", ")));
+            }
+            Some(line)
+        });
+        found.collect()
+    }
+
+    /// What rebalances cost each group: the time that its partitions had no owner, as a table; nothing without groups.
+    pub fn downtime_lines(&self) -> Vec<String> {
+        let groups = self.groups_read();
+        if groups.is_empty() {
+            return Vec::new();
+        }
+        let width = groups.iter().map(|group| group.as_str().chars().count()).max().unwrap_or(0);
+        let width = width.max("group".len());
+        let mut lines = vec![format!(
+            "{:<width$}  {:<20}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}",
+            "group", "protocol", "partitions", "stopped", "unowned", "longest", "rebalances"
+        )];
+        for group in groups {
+            let cost = self.downtime(group);
+            let places = self.nodes.values().filter_map(|node| node.client.membership.as_ref());
+            let protocol = places
+                .filter(|place| place.group.as_ref() == Some(group))
+                .map(|place| &place.protocol);
+            let held = self.group(group).map(|(_, view)| view);
+            let assignor = held.and_then(|view| view.protocol.clone());
+            let words: Vec<String> =
+                protocol.take(1).map(ToString::to_string).chain(assignor).collect();
+            lines.push(format!(
+                "{:<width$}  {:<20}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}",
+                group.as_str(),
+                words.join(" "),
+                cost.partitions,
+                cost.stopped,
+                cost.total.to_string(),
+                cost.longest.to_string(),
+                held.map_or(0, |view| view.rebalances),
+            ));
+        }
+        lines
     }
 
     /// The metadata quorum in one line: `quorum leader=3001 epoch=2 committed=45 | c3001* 0..45 hw 45 | …`.

@@ -7,8 +7,8 @@ use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
     Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, GroupId, Incarnation,
-    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, Span, Time,
-    TopicId, TopicPartition,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, Span,
+    Time, TopicId, TopicPartition,
 };
 
 use super::group::{CoordinatorView, GroupView, MembershipView};
