@@ -29,6 +29,8 @@ mod replace;
 mod shard;
 mod state;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::sync::Arc;

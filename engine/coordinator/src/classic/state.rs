@@ -51,15 +51,15 @@ pub enum GroupState {
 
 moves! {
     /// Members are asked to join again.
-    RebalanceStarted: Empty | CompletingRebalance | Stable => PreparingRebalance, "a member comes, goes or changes";
+    RebalanceStarted: Empty | CompletingRebalance | Stable => PreparingRebalance, "rebalance-started";
     /// Who will join has joined.
-    JoinCompleted: PreparingRebalance => CompletingRebalance, "all joined, or the rebalance timeout";
+    JoinCompleted: PreparingRebalance => CompletingRebalance, "join-completed";
     /// Nobody is left to join.
-    LastLeft: PreparingRebalance => Empty, "nobody is left";
+    LastLeft: PreparingRebalance => Empty, "last-left";
     /// The leader's assignment is committed.
-    AssignmentCommitted: CompletingRebalance => Stable, "the leader's assignment is committed";
+    AssignmentCommitted: CompletingRebalance => Stable, "assignment-committed";
     /// The group was deleted, or its partition has another leader.
-    Unloaded: Empty | PreparingRebalance | CompletingRebalance | Stable | Dead => Dead, "deleted or unloaded";
+    Unloaded: Empty | PreparingRebalance | CompletingRebalance | Stable | Dead => Dead, "unloaded";
 }
 
 impl GroupState {
@@ -121,6 +121,11 @@ mod tests {
             }
         }
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_figure() {
+        insta::assert_snapshot!(group_figure());
     }
 
     #[test]

@@ -166,7 +166,15 @@ fn marks(marker: &str) -> Vec<(String, String)> {
             let line = line.trim_start();
             let Some(comment) = line.strip_prefix("//") else { continue };
             let comment = comment.trim_start_matches(['/', '!']).trim_start();
-            let Some((_, rest)) = comment.split_once(marker) else { continue };
+            let Some((before, rest)) = comment.split_once(marker) else { continue };
+            // The mark may stand in backticks. Where it does not begin a sentence, somebody only speaks of it.
+            let (before, rest) = match before.strip_suffix('`') {
+                Some(before) => (before, rest.strip_prefix('`').unwrap_or(rest)),
+                None => (before, rest),
+            };
+            if !before.trim_end().is_empty() && !before.trim_end().ends_with('.') {
+                continue;
+            }
             let mut sentence = rest.trim().to_owned();
             // The sentence may go on in the comment lines below, up to an empty one.
             while let Some(next) = lines.peek() {
@@ -241,6 +249,11 @@ const MACHINES: &[(&str, &str, &str)] = &[
         "What a broker is to a partition",
         "engine/broker/src/replica/role.rs",
         "engine/broker/src/replica/snapshots/klamm_broker__replica__role__tests__the_figure.snap",
+    ),
+    (
+        "A classic group",
+        "engine/coordinator/src/classic/state.rs",
+        "engine/coordinator/src/classic/snapshots/klamm_coordinator__classic__state__tests__the_figure.snap",
     ),
     (
         "A member of the metadata quorum",
