@@ -19,7 +19,7 @@ pub use protocol::{
     ProtocolError, Subscription, assignment_bytes, read_assignment, read_subscription,
     subscription_bytes,
 };
-pub(crate) use sticky::user_data;
+pub use sticky::{cooperative_user_data, sticky_user_data};
 
 /// What a member said when it joined.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

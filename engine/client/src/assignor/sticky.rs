@@ -36,33 +36,28 @@ struct Claim {
     generation: Option<i32>,
 }
 
-/// What somebody says to the next leader by the assignor's own bytes.
-pub(crate) mod user_data {
-    use super::{BTreeMap, BufMut, Bytes, BytesMut, TopicPartition};
+/// What the cooperative-sticky assignor says to the next leader in its own bytes: the last generation.
+pub fn cooperative_user_data(generation: i32) -> Bytes {
+    Bytes::copy_from_slice(&generation.to_be_bytes())
+}
 
-    /// The cooperative-sticky assignor's: the last generation.
-    pub(crate) fn cooperative(generation: i32) -> Bytes {
-        Bytes::copy_from_slice(&generation.to_be_bytes())
+/// What the sticky assignor says to the next leader in its own bytes: the last assignment, and its generation.
+pub fn sticky_user_data(partitions: &[TopicPartition], generation: i32) -> Bytes {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        topics.entry(&partition.topic).or_default().push(partition.partition);
     }
-
-    /// The sticky assignor's: the last assignment, and its generation.
-    pub(crate) fn sticky(partitions: &[TopicPartition], generation: i32) -> Bytes {
-        let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-        for partition in partitions {
-            topics.entry(&partition.topic).or_default().push(partition.partition);
-        }
-        let count = |length: usize| i32::try_from(length).unwrap_or(i32::MAX);
-        let mut bytes = BytesMut::new();
-        bytes.put_i32(count(topics.len()));
-        for (topic, partitions) in topics {
-            bytes.put_i16(i16::try_from(topic.len()).unwrap_or(i16::MAX));
-            bytes.put_slice(topic.as_bytes());
-            bytes.put_i32(count(partitions.len()));
-            partitions.into_iter().for_each(|partition| bytes.put_i32(partition));
-        }
-        bytes.put_i32(generation);
-        bytes.freeze()
+    let count = |length: usize| i32::try_from(length).unwrap_or(i32::MAX);
+    let mut bytes = BytesMut::new();
+    bytes.put_i32(count(topics.len()));
+    for (topic, partitions) in topics {
+        bytes.put_i16(i16::try_from(topic.len()).unwrap_or(i16::MAX));
+        bytes.put_slice(topic.as_bytes());
+        bytes.put_i32(count(partitions.len()));
+        partitions.into_iter().for_each(|partition| bytes.put_i32(partition));
     }
+    bytes.put_i32(generation);
+    bytes.freeze()
 }
 
 impl Claim {

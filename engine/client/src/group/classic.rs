@@ -25,7 +25,10 @@ use klamm_protocol::{ErrorCode, RpcError};
 
 use self::heartbeat::Heartbeat;
 use super::{Group, Identity};
-use crate::assignor::{Assignor, Members, RebalanceProtocol, Subscription, Topics, user_data};
+use crate::assignor::{
+    Assignor, Members, RebalanceProtocol, Subscription, Topics, cooperative_user_data,
+    sticky_user_data,
+};
 
 /// The member's own view of where it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -199,11 +202,11 @@ impl Classic {
         let generation = self.last.as_ref().map_or(-1, |(_, generation)| *generation);
         let user_data: Option<Bytes> = match assignor {
             Assignor::Range | Assignor::RoundRobin => None,
-            Assignor::CooperativeSticky => Some(user_data::cooperative(generation)),
+            Assignor::CooperativeSticky => Some(cooperative_user_data(generation)),
             Assignor::Sticky => self
                 .last
                 .as_ref()
-                .map(|(partitions, generation)| user_data::sticky(partitions, *generation)),
+                .map(|(partitions, generation)| sticky_user_data(partitions, *generation)),
         };
         Subscription {
             topics: topics.clone(),
