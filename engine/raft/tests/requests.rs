@@ -4,15 +4,15 @@
 mod lab;
 
 use bytes::Bytes;
-use klamm_node::{BrokerId, DirectoryId, Span, Time};
+use klamm_node::{BrokerId, DirectoryId, ReplicaKey, Span, Time};
 use klamm_protocol::ErrorCode;
-use klamm_protocol::convert::{directory_uuid, text, topic};
+use klamm_protocol::convert::{directory_id, directory_uuid, text, topic};
 use klamm_protocol::kafka::messages as wire;
 use klamm_protocol::metadata::{MetadataRecord, Topic};
 use lab::Lab;
 use wire::{
     ResponseKind, add_raft_voter_request, describe_quorum_request, describe_quorum_response,
-    fetch_snapshot_request, fetch_snapshot_response,
+    fetch_snapshot_request, fetch_snapshot_response, update_raft_voter_request, vote_request,
 };
 
 fn settled() -> (Lab, BrokerId, i32) {
@@ -206,4 +206,149 @@ fn voters_that_are_configured_can_not_be_changed() {
     let answer = lab.ask(leader, remove.into(), 0);
     let ResponseKind::RemoveRaftVoter(response) = answer else { panic!("{answer:?}") };
     assert_eq!(ErrorCode(response.error_code), ErrorCode::UNSUPPORTED_VERSION);
+}
+
+fn dynamic() -> (Lab, BrokerId, i32) {
+    let mut lab = Lab::dynamic(1, 3, 1, |_| {});
+    lab.run_to(Time::ZERO + Span::secs(6));
+    let leader = lab.leader().expect("a leader");
+    let epoch = lab.members[&leader].leads.expect("leads").0;
+    (lab, leader, epoch)
+}
+
+struct Update {
+    cluster: &'static str,
+    epoch: i32,
+    voter: ReplicaKey,
+    listener: &'static str,
+    levels: (i16, i16),
+}
+
+fn update(lab: &mut Lab, to: BrokerId, ask: &Update) -> wire::UpdateRaftVoterResponse {
+    let listener = update_raft_voter_request::Listener::default()
+        .with_name(text(ask.listener))
+        .with_host(text("controller-9"))
+        .with_port(9093);
+    let feature = update_raft_voter_request::KRaftVersionFeature::default()
+        .with_min_supported_version(ask.levels.0)
+        .with_max_supported_version(ask.levels.1);
+    let request = wire::UpdateRaftVoterRequest::default()
+        .with_cluster_id(Some(text(ask.cluster)))
+        .with_current_leader_epoch(ask.epoch)
+        .with_voter_id(ask.voter.id.0)
+        .with_voter_directory_id(directory_uuid(ask.voter.directory))
+        .with_listeners(vec![listener])
+        .with_k_raft_version_feature(feature);
+    let answer = lab.ask(to, request.into(), 0);
+    let ResponseKind::UpdateRaftVoter(response) = answer else { panic!("{answer:?}") };
+    response
+}
+
+#[test]
+fn update_raft_voter_answers_with_kafkas_errors() {
+    let (mut lab, leader, epoch) = dynamic();
+    let other = follower(&lab, leader);
+    let voter = lab.key(other);
+    let good = || Update {
+        cluster: "lab",
+        epoch,
+        voter,
+        listener: "CONTROLLER",
+        levels: (0, 1),
+    };
+    let mut code = |to, ask: &Update| {
+        let response = update(&mut lab, to, ask);
+        if response.error_code != 0 || to == leader {
+            let known = (response.current_leader.leader_id.0, response.current_leader.leader_epoch);
+            assert_eq!(known, (leader.0, epoch), "every answer tells who leads");
+            assert_eq!(&*response.current_leader.host, format!("controller-{leader}").as_str());
+        }
+        ErrorCode(response.error_code)
+    };
+    assert_eq!(
+        code(leader, &Update { cluster: "x", ..good() }),
+        ErrorCode::INCONSISTENT_CLUSTER_ID
+    );
+    assert_eq!(
+        code(leader, &Update { epoch: epoch - 1, ..good() }),
+        ErrorCode::FENCED_LEADER_EPOCH
+    );
+    assert_eq!(
+        code(leader, &Update { epoch: epoch + 1, ..good() }),
+        ErrorCode::UNKNOWN_LEADER_EPOCH
+    );
+    assert_eq!(code(other, &good()), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    let nobody = ReplicaKey::new(voter.id, DirectoryId::ZERO);
+    assert_eq!(code(leader, &Update { voter: nobody, ..good() }), ErrorCode::INVALID_REQUEST);
+    assert_eq!(
+        code(leader, &Update { listener: "PLAINTEXT", ..good() }),
+        ErrorCode::INVALID_REQUEST
+    );
+    for levels in [(1, 0), (-1, 1), (0, 0), (2, 3)] {
+        assert_eq!(code(leader, &Update { levels, ..good() }), ErrorCode::INVALID_REQUEST);
+    }
+    let lost = ReplicaKey::new(voter.id, DirectoryId(77));
+    assert_eq!(code(leader, &Update { voter: lost, ..good() }), ErrorCode::VOTER_NOT_FOUND);
+    assert_eq!(code(leader, &good()), ErrorCode::NONE);
+    // It is answered before it is committed, and stands in the way of the next change until then.
+    assert_eq!(code(leader, &good()), ErrorCode::REQUEST_TIMED_OUT);
+    lab.run(Span::secs(1));
+    let set = lab.members[&leader].raft.as_ref().expect("up").voters().clone();
+    assert_eq!(&*set.endpoint(other).expect("a voter").host, "controller-9");
+
+    let (mut fixed, leader, epoch) = settled();
+    let unsupported = update(&mut fixed, leader, &Update { epoch, ..good() });
+    assert_eq!(ErrorCode(unsupported.error_code), ErrorCode::UNSUPPORTED_VERSION);
+}
+
+#[test]
+fn describe_quorum_tells_a_replaced_disk_from_the_voter_that_was_lost() {
+    let (mut lab, leader, _) = dynamic();
+    let other = follower(&lab, leader);
+    let lost = lab.key(other);
+    lab.wipe(other);
+    lab.start(other);
+    lab.run(Span::secs(1));
+    let (state, _) = describe(&mut lab, leader, "__cluster_metadata", 2);
+    let keys = |replicas: &[describe_quorum_response::ReplicaState]| -> Vec<ReplicaKey> {
+        let key = |replica: &describe_quorum_response::ReplicaState| {
+            let directory = directory_id(replica.replica_directory_id);
+            ReplicaKey::new(BrokerId(replica.replica_id.0), directory)
+        };
+        replicas.iter().map(key).collect()
+    };
+    assert!(keys(&state.current_voters).contains(&lost));
+    let watching = [lab.key(other), lab.key(BrokerId(4))];
+    assert_eq!(keys(&state.observers), watching);
+    let again = lab.key(other);
+    assert_ne!(again, lost);
+
+    // Nobody may take the new replica for the lost one.
+    let vote = |voter: ReplicaKey| {
+        let partition = vote_request::PartitionData::default()
+            .with_replica_epoch(99)
+            .with_replica_id(wire::BrokerId(9))
+            .with_replica_directory_id(directory_uuid(DirectoryId(9)))
+            .with_voter_directory_id(directory_uuid(voter.directory))
+            .with_last_offset_epoch(90)
+            .with_last_offset(1000);
+        let of_topic = vote_request::TopicData::default()
+            .with_topic_name(topic("__cluster_metadata"))
+            .with_partitions(vec![partition]);
+        wire::VoteRequest::default()
+            .with_cluster_id(Some(text("lab")))
+            .with_voter_id(wire::BrokerId(voter.id.0))
+            .with_topics(vec![of_topic])
+    };
+    let mut ask = |voter| {
+        let answer = lab.ask(other, vote(voter).into(), 2);
+        let ResponseKind::Vote(response) = answer else { panic!("{answer:?}") };
+        let partition = &response.topics[0].partitions[0];
+        (ErrorCode(partition.error_code), partition.vote_granted)
+    };
+    assert_eq!(ask(lost), (ErrorCode::INVALID_VOTER_KEY, false));
+    assert_eq!(ask(ReplicaKey::new(BrokerId(77), again.directory)), (ErrorCode::INVALID_VOTER_KEY, false));
+    // For itself it votes, though it knows no set of voters that it is in: the candidate may know better.
+    assert_eq!(ask(again), (ErrorCode::NONE, true));
+    assert_eq!(ask(ReplicaKey::new(other, DirectoryId::ZERO)), (ErrorCode::NONE, true));
 }

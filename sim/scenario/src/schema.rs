@@ -116,7 +116,7 @@ pub(crate) const CLUSTER: Shape = record(
             "features",
             "map of numbers",
             "as of a new cluster of Kafka 4.1",
-            "Feature levels when the cluster is formatted: `{ \"eligible.leader.replicas.version\": 0 }`.",
+            "Feature levels when the cluster is formatted: `{ \"eligible.leader.replicas.version\": 0 }`. With `{ \"kraft.version\": 1 }` the metadata log names the voters, which may change (KIP-853); otherwise they are configured.",
         ),
         may("network", "`Network`", "see there", "The network, unless a step changes it."),
         may("disk", "`Disk`", "see there", "The disks, unless a step changes them."),

@@ -478,6 +478,7 @@ fn voters(request: &AdminRequest, directory: Option<DirectoryId>, timeout_ms: i3
                 .with_port(listener.port);
             RequestKind::AddRaftVoter(
                 AddRaftVoterRequest::default()
+                    .with_cluster_id(None)
                     .with_timeout_ms(timeout_ms)
                     .with_voter_id(controller.0)
                     .with_voter_directory_id(convert::directory_uuid(directory))
@@ -487,6 +488,7 @@ fn voters(request: &AdminRequest, directory: Option<DirectoryId>, timeout_ms: i3
         (AdminRequest::RemoveVoter { controller }, Some(directory)) => {
             RequestKind::RemoveRaftVoter(
                 RemoveRaftVoterRequest::default()
+                    .with_cluster_id(None)
                     .with_voter_id(controller.0)
                     .with_voter_directory_id(convert::directory_uuid(directory)),
             )

@@ -141,7 +141,7 @@ impl Raft {
             let count = voters.iter().filter(has).count();
             // What was committed before the set changed, the voters of that time have (KIP-853).
             let before = cx.view.nodes_of_voters(&member.voters_before);
-            let by_those_before = to <= member.voters_at.plus(1)
+            let by_those_before = to <= member.voters_at
                 && before.iter().filter(has).count() * 2 > member.voters_before.len();
             if count * 2 <= of && !by_those_before {
                 let what = format!(
