@@ -55,9 +55,9 @@ impl GroupShard {
     /// ListGroups: what this partition adds to the answer.
     pub fn list(&self, request: &ListGroupsRequest) -> Vec<ListedGroup> {
         let filters = Filters::new(request);
-        let groups = self.groups.values().filter_map(|group| match group {
+        let groups = self.groups.iter().filter_map(|(id, group)| match group {
             Group::Classic(group) => self.is_visible(group).then(|| group.listed()),
-            Group::Consumer(_) => None,
+            Group::Consumer(group) => self.is_committed(group).then(|| group.listed(id)),
         });
         groups.filter(|group| filters.pass(group)).collect()
     }
@@ -91,7 +91,7 @@ impl GroupShard {
         let error = match self.deletable(group) {
             Ok(()) => {
                 op.records.extend(offsets::delete_all(&self.offsets, group));
-                op.records.push(GroupRecord::GroupMetadata { group: group.clone(), value: None });
+                op.records.extend(self.tombstones_of(group));
                 ErrorCode::NONE
             }
             Err(error) => error,
@@ -104,8 +104,18 @@ impl GroupShard {
     fn deletable(&self, group: &GroupId) -> Result<(), ErrorCode> {
         match self.groups.get(group) {
             Some(Group::Classic(found)) => found.validate_delete(),
-            Some(Group::Consumer(_)) => Err(ErrorCode::NON_EMPTY_GROUP),
+            Some(Group::Consumer(found)) => found.validate_delete(),
             None => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+        }
+    }
+
+    /// The records that make a group be forgotten.
+    fn tombstones_of(&self, group: &GroupId) -> Vec<GroupRecord> {
+        match self.groups.get(group) {
+            Some(Group::Consumer(found)) => found.tombstones(group),
+            Some(Group::Classic(_)) | None => {
+                vec![GroupRecord::GroupMetadata { group: group.clone(), value: None }]
+            }
         }
     }
 }

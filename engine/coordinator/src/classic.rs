@@ -17,6 +17,7 @@
 
 mod commit;
 mod consumer_protocol;
+mod convert;
 mod describe;
 mod group;
 mod heartbeat;

@@ -1,106 +1,76 @@
-//! Consumer groups (KIP-848): heartbeats, epochs, server-side assignment.
+//! Consumer groups (KIP-848): the coordinator assigns, and every member is brought from one assignment to the next by itself.
+//!
+//! ```text
+//!   heartbeat ─► who is it? ─► what does it read? ─► group epoch ─► target assignment ─► the member's own assignment ─► answer
+//!                 member         names, regex          grows if          at most once       first give up, then take
+//!                 epoch          others now            that changed      an interval        what is free
+//! ```
+//!
+//! Three epochs: the *group's* grows when members, subscriptions or topics change; the *assignment's* is the group epoch that
+//! the target was made for; a *member's* is that of the target which it has reached. A partition that somebody has, or has yet
+//! to give up, is nobody else's, so members need not stop together.
+//!
+//! *Flows in*: ConsumerGroupHeartbeat, the classic protocol's requests for groups of both kinds of members, timers, changed
+//! topics, records. *Flows out*: answers, records, events. *Must never*: change a group but by its records.
 
-use klamm_node::{Context, GroupId, Offset};
-use klamm_protocol::{ErrorCode, GroupRecord};
+mod classic_members;
+mod commit;
+mod describe;
+mod draft;
+mod embedded;
+mod group;
+mod heartbeat;
+mod leave;
+mod member;
+mod migrate;
+mod reconcile;
+mod refused;
+mod regex;
+mod shard;
+mod state;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod topics;
 
-use crate::group::GroupShard;
-use crate::shard::{Op, TopicsChange};
+use klamm_node::MemberId;
 
-/// A consumer group.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConsumerGroup {}
+pub use describe::describe_refused;
+pub use draft::Told;
+pub use group::{ConsumerGroup, Resolved, Volatile};
+pub use heartbeat::{check as check_heartbeat, refused as heartbeat_refused};
+pub use member::{Member, MemberState};
+pub use refused::Refused;
+pub use state::{GroupState, MEMBER_MOVES, member_figure};
 
 /// Why a consumer group wants to be woken.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Timer {}
+pub enum Timer {
+    /// A member was silent for too long.
+    Session(MemberId),
+    /// A member took too long to give partitions up.
+    Rebalance(MemberId),
+    /// A classic member was told to join again and did not.
+    Join(MemberId),
+    /// A classic member joined and did not sync.
+    Sync(MemberId),
+    /// Regular expressions are to be resolved.
+    Regex,
+}
 
 /// What a consumer group does once a record of it is committed, or refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Continuation {}
-
-impl ConsumerGroup {
-    /// Whether a commit of a member in an epoch is taken.
-    pub fn validate_offset_commit(
-        &self,
-        _member: &str,
-        _epoch: i32,
-        _transactional: bool,
-        _version: i16,
-    ) -> Result<(), ErrorCode> {
-        Ok(())
-    }
-
-    /// Whether a member, or somebody outside, may see the offsets.
-    pub fn validate_offset_fetch(
-        &self,
-        _member: Option<&str>,
-        _epoch: i32,
-    ) -> Result<(), ErrorCode> {
-        Ok(())
-    }
-
-    /// Whether its members read a topic.
-    pub fn is_subscribed_to(&self, _topic: &str) -> bool {
-        false
-    }
-
-    /// Whether it has no members.
-    pub fn is_empty(&self) -> bool {
-        true
-    }
-
-    /// The records that make it be forgotten.
-    pub fn tombstones(&self, _group: &GroupId) -> Vec<GroupRecord> {
-        Vec::new()
-    }
+pub enum Continuation {
+    /// It goes on as a classic group.
+    Downgraded {
+        /// Why its members are asked to join again, if they are.
+        why: Option<String>,
+    },
 }
 
-impl GroupShard {
-    /// Takes a record of a consumer group into the state.
-    pub(crate) fn replay_consumer(&mut self, _offset: Offset, _record: &GroupRecord) {}
-
-    /// Says what records of its own changed.
-    pub(crate) fn consumer_written(
-        &mut self,
-        _cx: &mut Context<'_>,
-        _at: i32,
-        _base: Offset,
-        _records: &[GroupRecord],
-    ) {
-    }
-
-    /// Says which consumer groups there are.
-    pub(crate) fn observe_consumer(&self, _cx: &mut Context<'_>, _at: i32) {}
-
-    /// The shard was loaded: consumer groups arm their timers.
-    pub(crate) fn consumer_loaded(&mut self, _op: &mut Op<'_, '_, Self>) {}
-
-    /// Goes on after a continuation's records were committed, or refused.
-    pub(crate) fn consumer_continued(
-        &mut self,
-        _op: &mut Op<'_, '_, Self>,
-        _group: &GroupId,
-        continuation: Continuation,
-        _outcome: Result<(), ErrorCode>,
-    ) {
-        match continuation {}
-    }
-
-    /// A timer of a consumer group is due.
-    pub(crate) fn consumer_timer(
-        &mut self,
-        _op: &mut Op<'_, '_, Self>,
-        _group: &GroupId,
-        timer: Timer,
-    ) {
-        match timer {}
-    }
-
-    /// Topics came, went or changed.
-    pub(crate) fn consumer_topics_changed(
-        &mut self,
-        _op: &mut Op<'_, '_, Self>,
-        _change: &TopicsChange,
-    ) {
-    }
+/// What the room holds besides the groups.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Room {
+    /// What is known of the records that are being written, for the events.
+    told: Option<Told>,
 }

@@ -15,7 +15,7 @@ use crate::classic::{self, ClassicGroup};
 use crate::config::GroupConfig;
 use crate::consumer::{self, ConsumerGroup};
 use crate::offsets::{self, Offsets};
-use crate::shard::{Op, RecordBytes, Shard, TopicsChange};
+use crate::shard::{Op, RecordBytes, Shard, Topics, TopicsChange};
 
 /// The groups and committed offsets of one partition of `__consumer_offsets`.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct GroupShard {
     pub up_to: Offset,
     /// Who or what is behind the records of offsets that are being written, for the events.
     pub behind: Option<offsets::Behind>,
+    /// What the room of consumer groups holds besides its groups.
+    pub consumer: consumer::Room,
     /// It has read its partition to the end and serves.
     pub serves: bool,
 }
@@ -75,7 +77,8 @@ impl Shard for GroupShard {
         let (groups, offsets) = (BTreeMap::new(), Offsets::default());
         let (up_to, serves) = (Offset(0), false);
         let config = Arc::clone(config);
-        Self { config, partition, groups, offsets, up_to, behind: None, serves }
+        let consumer = consumer::Room::default();
+        Self { config, partition, groups, offsets, up_to, behind: None, consumer, serves }
     }
 
     fn encode(record: &GroupRecord) -> Result<RecordBytes, ErrorCode> {
@@ -125,18 +128,19 @@ impl Shard for GroupShard {
     fn observe_written(
         &mut self,
         cx: &mut Context<'_>,
+        topics: &dyn Topics,
         at: i32,
         base: Offset,
         records: &[GroupRecord],
     ) {
         self.classic_written(cx, at, base, records);
-        self.consumer_written(cx, at, base, records);
+        self.consumer_written(cx, topics, at, records);
         self.offsets_written(cx, at, base, records);
     }
 
-    fn observe_loaded(&self, cx: &mut Context<'_>, at: i32) {
+    fn observe_loaded(&self, cx: &mut Context<'_>, topics: &dyn Topics, at: i32) {
         self.observe_classic(cx, at);
-        self.observe_consumer(cx, at);
+        self.observe_consumer(cx, topics, at);
         self.observe_offsets(cx, at);
     }
 
@@ -151,7 +155,7 @@ impl Shard for GroupShard {
     }
 
     fn topics_changed(&mut self, op: &mut Op<'_, '_, Self>, change: &TopicsChange) {
-        self.consumer_topics_changed(op, change);
+        self.consumer_topics_changed(change);
         self.offsets_topics_changed(op, change);
     }
 

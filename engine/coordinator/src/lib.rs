@@ -15,15 +15,18 @@
 //! *Must never*: read a clock, touch the log but through [`Log`], or answer from what is not committed.
 
 pub mod admin;
+pub mod assignor;
 pub mod classic;
 pub mod config;
 pub mod consumer;
 pub mod group;
 pub mod offsets;
+pub mod placement;
 pub mod runtime;
 pub mod shard;
 
 pub use config::GroupConfig;
 pub use group::{Continuation, Group, GroupShard, GroupTimer};
+pub use placement::{GROUP_TOPIC, partition_of};
 pub use runtime::{Lent, Runtime, RuntimeSettings};
 pub use shard::{Log, LogRefused, Op, Producer, RecordBytes, Shard, Then, Topics, TopicsChange};

@@ -187,13 +187,6 @@ impl<S: Shard> Runtime<S> {
         });
     }
 
-    /// Lets every partition go, in an orderly end.
-    pub fn close<L: Log>(&mut self, cx: &mut Context<'_>, lent: &mut Lent<'_, L>) {
-        for partition in self.partitions() {
-            self.resigned(cx, lent, partition, None, "shutdown");
-        }
-    }
-
     /// Has a shard decide something.
     ///
     /// # Errors
@@ -220,12 +213,25 @@ impl<S: Shard> Runtime<S> {
         self.bound.keys().copied().collect()
     }
 
+    /// Whether no partition is bound here.
+    pub fn is_empty(&self) -> bool {
+        self.bound.is_empty()
+    }
+
     /// The shard of a partition, once it is loaded: for summaries and tests.
     pub fn shard(&self, partition: i32) -> Option<&S> {
         match &self.bound.get(&partition)?.phase {
             Phase::Active(active) => Some(&active.shard),
             Phase::Loading(_) | Phase::Failed => None,
         }
+    }
+
+    /// The shards that serve, by partition, with the epoch in which each writes.
+    pub fn shards(&self) -> impl Iterator<Item = (i32, LeaderEpoch, &S)> {
+        self.bound.iter().filter_map(|(partition, bound)| match &bound.phase {
+            Phase::Active(active) => Some((*partition, bound.leader_epoch, &active.shard)),
+            Phase::Loading(_) | Phase::Failed => None,
+        })
     }
 
     /// High watermarks may have moved: what waited for that is carried out.

@@ -80,13 +80,14 @@ pub trait Shard: Clone + Debug {
     fn observe_written(
         &mut self,
         cx: &mut Context<'_>,
+        topics: &dyn Topics,
         at: i32,
         base: Offset,
         records: &[Self::Record],
     );
 
     /// Says by events what it holds: once, after it was loaded, before it answers anybody.
-    fn observe_loaded(&self, cx: &mut Context<'_>, at: i32);
+    fn observe_loaded(&self, cx: &mut Context<'_>, topics: &dyn Topics, at: i32);
 
     /// Everything up to here is committed; what was remembered for a way back may be forgotten.
     fn committed(&mut self, up_to: Offset);

@@ -28,8 +28,13 @@ impl GroupShard {
         client: Client<'_>,
         request: &JoinGroupRequest,
     ) {
+        if self.serves_classic_members(&request.group_id) {
+            return self.consumer_join(op, token, client, request);
+        }
+        let gone = self.give_way(&request.group_id, !request.member_id.is_empty());
         let mut w = Work { op, config: &self.config, partition: self.partition };
         join_to_classic(&mut self.groups, &mut w, token, client, request);
+        op.records.splice(0..0, gone);
     }
 
     /// SyncGroup.
@@ -39,6 +44,9 @@ impl GroupShard {
         token: RequestToken,
         request: &SyncGroupRequest,
     ) {
+        if self.serves_classic_members(&request.group_id) {
+            return self.consumer_sync(op, token, request);
+        }
         let mut w = Work { op, config: &self.config, partition: self.partition };
         match self.groups.get_mut(request.group_id.as_str()) {
             Some(Group::Classic(group)) => group.sync(&mut w, token, request),
@@ -58,6 +66,9 @@ impl GroupShard {
         token: RequestToken,
         request: &HeartbeatRequest,
     ) {
+        if self.serves_classic_members(&request.group_id) {
+            return self.consumer_heartbeat(op, token, request);
+        }
         let mut w = Work { op, config: &self.config, partition: self.partition };
         match self.groups.get_mut(request.group_id.as_str()) {
             Some(Group::Classic(group)) => group.heartbeat(&mut w, token, request),
@@ -77,6 +88,9 @@ impl GroupShard {
         token: RequestToken,
         request: &LeaveGroupRequest,
     ) {
+        if self.serves_classic_members(&request.group_id) {
+            return self.consumer_leave(op, token, request);
+        }
         let mut w = Work { op, config: &self.config, partition: self.partition };
         match self.groups.get_mut(request.group_id.as_str()) {
             Some(Group::Classic(group)) => group.leave(&mut w, token, request),

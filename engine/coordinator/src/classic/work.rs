@@ -51,7 +51,7 @@ impl Work<'_, '_, '_> {
     }
 
     /// Answers a JoinGroup with an error.
-    pub(super) fn refuse_join(&mut self, token: RequestToken, member: &str, error: ErrorCode) {
+    pub(crate) fn refuse_join(&mut self, token: RequestToken, member: &str, error: ErrorCode) {
         self.answer_join(token, join_refused(member, error));
     }
 
@@ -140,7 +140,7 @@ impl ClassicGroup {
         w.observe(self.joined_event(member, replaces));
     }
 
-    fn joined_event(&self, member: &Member, replaces: bool) -> EventKind {
+    pub(crate) fn joined_event(&self, member: &Member, replaces: bool) -> EventKind {
         EventKind::MemberJoined {
             group: self.id.clone(),
             member: member.id.clone(),
@@ -169,7 +169,7 @@ impl ClassicGroup {
     }
 
     /// What a member of consumers may read from now on. What members of other kinds were assigned is not ours to read.
-    fn assigned_event(&self, member: &Member) -> EventKind {
+    pub(super) fn assigned_event(&self, member: &Member) -> EventKind {
         let partitions = match self.is_of_consumers() {
             true => assigned_partitions(&member.assignment).unwrap_or_default(),
             false => Vec::new(),

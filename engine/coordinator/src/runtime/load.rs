@@ -128,7 +128,7 @@ impl<S: Shard> Runtime<S> {
             groups,
             offsets,
         });
-        shard.observe_loaded(cx, partition);
+        shard.observe_loaded(cx, lent.topics, partition);
         let active = Active::new(shard, end);
         bound.phase = Phase::Active(Box::new(active));
         self.decide(cx, lent, partition, None, |shard, op| shard.loaded(op));

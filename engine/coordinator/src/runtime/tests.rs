@@ -76,6 +76,7 @@ impl Shard for Table {
     fn observe_written(
         &mut self,
         _: &mut Context<'_>,
+        _: &dyn Topics,
         at: i32,
         base: Offset,
         records: &[Self::Record],
@@ -83,7 +84,7 @@ impl Shard for Table {
         self.heard.push(format!("{} written to {at} at {base}", records.len()));
     }
 
-    fn observe_loaded(&self, cx: &mut Context<'_>, at: i32) {
+    fn observe_loaded(&self, cx: &mut Context<'_>, _: &dyn Topics, at: i32) {
         let group = format!("{} values in {at}", self.values.len()).into();
         cx.observe(EventKind::GroupDeleted { group, reason: "loaded".into() });
     }
@@ -704,8 +705,7 @@ fn records_of_a_transaction_are_held_back_until_its_marker() {
     let written = batches(&lab.log.batches[0]).next().expect("one").expect("whole");
     assert!(written.header().is_transactional() && written.header().producer_id == producer.0);
     let commit = ControlRecord::Commit { coordinator_epoch: 1 };
-    let marker =
-        control_batch(Offset(0), LeaderEpoch(5), Timestamp(1), Some(producer), &[commit]);
+    let marker = control_batch(Offset(0), LeaderEpoch(5), Timestamp(1), Some(producer), &[commit]);
     lab.call(|_, cx, lent| lent.log.append(cx, 0, LeaderEpoch(5), marker)).expect("leads");
     lab.resign(Some(6));
     lab.elect(7);

@@ -32,7 +32,7 @@ impl<S: Shard> Active<S> {
     fn write<L: Log>(
         &mut self,
         cx: &mut Context<'_>,
-        log: &mut L,
+        lent: &mut Lent<'_, L>,
         partition: i32,
         leader_epoch: LeaderEpoch,
         left: &Left<S>,
@@ -46,7 +46,8 @@ impl<S: Shard> Active<S> {
             let (key, value) = S::encode(record)?;
             builder.append(cx.wall, Some(&key), value.as_deref(), &[]);
         }
-        let end = log
+        let end = lent
+            .log
             .append(cx, partition, leader_epoch, builder.build())
             .map_err(|LogRefused(code)| code)?;
         let base = end.plus(-i64::from(builder.len()));
@@ -58,7 +59,7 @@ impl<S: Shard> Active<S> {
         }
         self.written = end;
         if left.producer.is_none() {
-            self.shard.observe_written(cx, partition, base, &left.records);
+            self.shard.observe_written(cx, lent.topics, partition, base, &left.records);
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl<S: Shard> Runtime<S> {
         let left = Left::<S> { records, producer, then };
         let written = match left.records.is_empty() {
             true => Ok(()),
-            false => active.write(cx, lent.log, partition, bound.leader_epoch, &left),
+            false => active.write(cx, lent, partition, bound.leader_epoch, &left),
         };
         let then = left.then;
         match written {
