@@ -130,10 +130,10 @@ impl Raft {
         {
             // Everything that earlier leaders committed has now been told: this one may decide upon it.
             leader.claimed = true;
-            out.push(RaftOutput::BecameLeader { epoch: self.state.epoch });
             if planted("raft_leader_loads_snapshot") && self.snapshots.latest().is_some() {
                 self.tell_snapshot(cx, to, out);
             }
+            out.push(RaftOutput::BecameLeader { epoch: self.state.epoch });
         }
         self.settle_change(cx, to, out);
         self.wake_parked(cx, out);

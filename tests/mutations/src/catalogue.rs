@@ -119,7 +119,7 @@ pub const FAULTS: &[Fault] = &[
         room: "raft",
         does: "The leader does not tell a fetcher that their logs part.",
         known: "KIP-595",
-        noticed: by(&["S25", "S26"], "quorumcut", 1),
+        noticed: by(&["S25"], "quorumcut", 1),
     },
     Fault {
         id: "raft_truncates_too_far",
@@ -217,7 +217,7 @@ pub const FAULTS: &[Fault] = &[
         room: "storage",
         does: "Truncation leaves the epoch cache as it was.",
         known: "KIP-101",
-        noticed: by(&["panic"], "last", 1),
+        noticed: by(&["L1"], "schedules/z09-single-shot-epoch-lookup", 1),
     },
     Fault {
         id: "truncate_to_high_watermark",
@@ -301,7 +301,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A fresh leader takes its followers for caught up.",
         known: "KIP-101",
-        noticed: by(&["S4"], "last", 1),
+        noticed: by(&["S3"], "schedules/z09-single-shot-epoch-lookup", 1),
     },
     Fault {
         id: "commit_with_committed_isr",
