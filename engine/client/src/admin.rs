@@ -5,7 +5,10 @@
 use std::collections::VecDeque;
 
 use klamm_node::event::Word;
-use klamm_node::{Command, Context, DirectoryId, Endpoint, EventKind, Input, Node, Span, Time};
+use klamm_node::{
+    AdminRequest, Command, Context, DirectoryId, Endpoint, EventKind, Input, Node, Span, Time,
+};
+use klamm_protocol::kafka::messages::ResponseKind;
 use klamm_protocol::{Call, Completed, ErrorCode, RpcError};
 
 use crate::backoff::Backoff;
@@ -13,8 +16,10 @@ use crate::core::{Core, Shared};
 use crate::metadata::Metadata;
 use crate::summary::ClientSummary;
 
+mod group;
 mod job;
 
+use group::GroupJob;
 use job::{Job, Reading, Route, creatable};
 
 /// Settings of an admin client, with Kafka's defaults.
@@ -167,6 +172,15 @@ impl Admin {
                 Route::Leader(partition) => {
                     self.core.metadata.leader(&partition).map(|(_, at)| at.clone())
                 }
+                Route::At(at) => Some(at),
+                Route::Next(asked) => match self.core.metadata.other_broker(&asked) {
+                    Some((_, at)) => Some(at.clone()),
+                    None if asked.is_empty() => None,
+                    None => {
+                        self.finish_listing(cx, at);
+                        return self.send(cx);
+                    }
+                },
             };
             match to {
                 None => self.core.metadata.refresh(),
@@ -192,7 +206,12 @@ impl Admin {
         let found = self.wishes.iter().position(|wish| wish.serial == done.tag);
         let Some(mut wish) = found.and_then(|at| self.wishes.remove(at)) else { return };
         match done.outcome {
-            Ok(response) => match wish.job.read(wish.directory, &response) {
+            Ok(response) => match self.read(&mut wish, &done.to, &response) {
+                Reading::Next => {
+                    wish.sent = false;
+                    wish.retry_at = cx.now;
+                    self.wishes.push_back(wish);
+                }
                 Reading::Found(directory) => {
                     wish.directory = Some(directory);
                     wish.sent = false;
@@ -208,9 +227,36 @@ impl Admin {
                 }
             },
             Err(RpcError::UnsupportedVersion) => {
+                if let Job::Group(job) = &mut wish.job
+                    && job.unsupported()
+                {
+                    wish.sent = false;
+                    return self.wishes.push_back(wish);
+                }
                 self.answer(cx, &wish, vec![(None, ErrorCode::UNSUPPORTED_VERSION)]);
             }
-            Err(error) => self.retry(cx, wish, error.word()),
+            Err(error) => {
+                if let Job::Group(job) = &mut wish.job {
+                    job.nobody_answered();
+                }
+                self.retry(cx, wish, error.word());
+            }
+        }
+    }
+
+    fn read(&self, wish: &mut Wish, from: &Endpoint, response: &ResponseKind) -> Reading {
+        match &mut wish.job {
+            Job::Group(job) => job.read(self.core.metadata.broker_at(from), response),
+            job @ (Job::CreateTopic { .. } | Job::Other(_)) => job.read(wish.directory, response),
+        }
+    }
+
+    /// Every broker has listed its groups.
+    fn finish_listing(&mut self, cx: &mut Context<'_>, at: usize) {
+        let Some(mut wish) = self.wishes.remove(at) else { return };
+        if let Job::Group(job) = &mut wish.job {
+            let lines = job.all_listed();
+            self.answer(cx, &wish, lines);
         }
     }
 
@@ -268,6 +314,9 @@ impl Node for Admin {
                         creatable(&name, partitions, replication_factor, &configs, &assignments);
                     let job = Job::CreateTopic { topic, partitions, replication_factor };
                     self.wish(cx, job);
+                }
+                Command::Admin(AdminRequest::Group(request)) => {
+                    self.wish(cx, Job::Group(GroupJob::new(request)));
                 }
                 Command::Admin(request) => self.wish(cx, Job::Other(request)),
                 Command::Shutdown => {

@@ -25,8 +25,11 @@
 mod application;
 mod classic;
 mod coordinator;
+mod modern;
 mod offsets;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +47,7 @@ use self::application::Application;
 use self::classic::Classic;
 use self::coordinator::Coordinator;
 pub(crate) use self::coordinator::find_coordinator;
+use self::modern::Modern;
 use self::offsets::{Commits, Fetching};
 use self::subscription::Subscribed;
 use crate::backoff::Backoff;
@@ -54,6 +58,7 @@ use crate::summary::GroupSummary;
 #[derive(Clone, Debug)]
 enum Asked {
     Classic(classic::Asked),
+    Modern(modern::Asked),
     /// A commit, by its number, and as whom.
     Commit(u64, Identity),
     /// The committed offsets of these partitions.
@@ -97,12 +102,17 @@ pub(crate) struct Group {
     /// The topics of the subscription, as far as they are known by name.
     topics: BTreeSet<TopicName>,
     assigned: BTreeMap<TopicPartition, Holding>,
+    /// Speaks KIP-848 with its coordinator rather than the classic protocol.
+    is_modern: bool,
     classic: Classic,
+    modern: Modern,
     application: Application,
     commits: Commits,
     fetching: Fetching,
     /// What the coordinator acknowledged.
     committed: BTreeMap<TopicPartition, Offset>,
+    /// The member and epoch that the last assignment was told of.
+    told: Identity,
     wake: Option<Time>,
     /// Something changed that others should look at before this call ends.
     again: bool,
@@ -132,7 +142,10 @@ impl Group {
             subscribed: Subscribed::Nothing,
             topics: BTreeSet::new(),
             assigned: BTreeMap::new(),
+            is_modern: config.group_protocol.eq_ignore_ascii_case("consumer"),
             classic: Classic::new(config),
+            modern: Modern::new(),
+            told: Identity::nobody(),
             application: Application::default(),
             commits: Commits::default(),
             fetching: Fetching::default(),
@@ -146,7 +159,7 @@ impl Group {
 
     /// What it believes of its place.
     pub(crate) fn summary(&self) -> GroupSummary {
-        let identity = self.identity();
+        let identity = self.told.clone();
         GroupSummary {
             group: self.id.clone(),
             member: identity.member,
@@ -215,13 +228,17 @@ impl Group {
 
     /// What does not wait for the application: heartbeats and their timeouts.
     fn background(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
-        self.heartbeat_classic(cx, reader);
+        if self.is_modern {
+            self.heartbeat_modern(cx, reader);
+        } else {
+            self.heartbeat_classic(cx, reader);
+        }
     }
 
     /// What happens to its place while the application polls. False while there is nothing to be handed out or committed by
     /// timer, because a rebalance goes on.
     fn poll_membership(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) -> bool {
-        self.poll_classic(cx, reader)
+        if self.is_modern { self.poll_modern(cx, reader) } else { self.poll_classic(cx, reader) }
     }
 
     fn answered(&mut self, cx: &mut Context<'_>, reader: &mut Consumer, done: Completed<Asked>) {
@@ -235,6 +252,7 @@ impl Group {
         }
         match done.tag {
             Asked::Classic(asked) => self.classic_answered(cx, asked, done.outcome),
+            Asked::Modern(asked) => self.modern_answered(cx, reader, asked, done.outcome),
             Asked::Commit(serial, identity) => {
                 self.commit_answered(cx, serial, &identity, done.outcome);
             }
@@ -246,12 +264,12 @@ impl Group {
 
     /// Whether what it has is still its own; else who it was, and why not.
     fn still_has_them(&self) -> Result<(), (Identity, Word)> {
-        self.classic.still_has_them()
+        if self.is_modern { self.modern.still_has_them() } else { self.classic.still_has_them() }
     }
 
     /// As whom it speaks now.
     fn identity(&self) -> Identity {
-        self.classic.identity()
+        if self.is_modern { self.modern.identity() } else { self.classic.identity() }
     }
 
     /// Wants to be woken by then.
@@ -273,7 +291,8 @@ impl Group {
         for partition in &partitions {
             self.assigned.insert(partition.clone(), Holding::default());
         }
-        let Identity { member, epoch } = self.identity();
+        self.told = self.identity();
+        let Identity { member, epoch } = self.told.clone();
         let group = self.id.clone();
         cx.observe(EventKind::PartitionsAssigned { group, member, epoch, partitions });
         self.again = true;

@@ -7,11 +7,10 @@
 //!
 //! The three share a [pool of connections](klamm_protocol::channel::Client) that negotiates versions, and one way of
 //! learning who leads what (the crate's `metadata` module). They behave as the Java clients of Kafka 4 do; what is
-//! simpler here says `Simplified:` where it is.
+//! simpler here says so where it is, with the word that the book gathers.
 //!
 //! Deliberately absent, for later issues: idempotence and transactions (`enable.idempotence` is off, so that retries may
-//! duplicate and, with more than one request in flight, reorder), consumer groups and committed offsets, interceptors,
-//! quotas.
+//! duplicate and, with more than one request in flight, reorder), consumer groups and committed offsets, interceptors.
 
 #![warn(clippy::float_arithmetic)]
 

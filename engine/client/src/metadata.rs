@@ -434,6 +434,18 @@ impl Metadata {
         self.brokers.get(&id)
     }
 
+    /// Which broker is there.
+    pub(crate) fn broker_at(&self, at: &Endpoint) -> Option<BrokerId> {
+        let mut brokers = self.brokers.iter();
+        brokers.find(|(_, known)| *known == at).map(|(id, _)| *id)
+    }
+
+    /// The first broker that is none of these.
+    pub(crate) fn other_broker(&self, than: &BTreeSet<BrokerId>) -> Option<(BrokerId, &Endpoint)> {
+        let mut brokers = self.brokers.iter();
+        brokers.find(|(id, _)| !than.contains(id)).map(|(id, at)| (*id, at))
+    }
+
     /// Every leader that was learnt.
     pub(crate) fn leaders(&self) -> BTreeMap<TopicPartition, (BrokerId, LeaderEpoch)> {
         let all = self.topics.iter().flat_map(|(name, topic)| {

@@ -11,6 +11,9 @@
 //! later ones may be under way, so that with `max.in.flight.requests.per.connection` above 1 a retry can overtake.
 //!
 //! Simplified: `buffer.memory` is unbounded, `max.block.ms` is 60 s and `max.request.size` 1 MiB, Kafka's defaults.
+//!
+//! Simplified: there is no idempotence, which Kafka's producer has had by default since 3.0 (KIP-679): a retry may double or
+//! reorder records, as with `enable.idempotence=false`.
 
 mod accumulator;
 mod sender;

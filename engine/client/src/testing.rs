@@ -58,7 +58,7 @@ fn at(broker: i32) -> Endpoint {
     Endpoint::new(format!("broker-{broker}"), 9092)
 }
 
-fn topic_uuid(name: &str) -> Uuid {
+pub(crate) fn topic_uuid(name: &str) -> Uuid {
     Uuid::from_u128(name.bytes().fold(7, |id, byte| id * 31 + u128::from(byte)))
 }
 
@@ -208,8 +208,12 @@ impl<N: Node> Lab<N> {
                 .with_host(convert::text(&format!("broker-{id}")))
                 .with_port(9092)
         });
-        let topics = asked.topics.iter().flatten().filter_map(|topic| {
-            let name = topic.name.clone()?;
+        let all: BTreeSet<&str> = self.leaders.keys().map(|p| &*p.topic).collect();
+        let named = match &asked.topics {
+            Some(topics) => topics.iter().filter_map(|topic| topic.name.clone()).collect(),
+            None => all.into_iter().map(convert::topic).collect::<Vec<_>>(),
+        };
+        let topics = named.into_iter().filter_map(|name| {
             let partitions: Vec<_> = self
                 .leaders
                 .iter()

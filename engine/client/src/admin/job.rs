@@ -4,10 +4,11 @@
 //! *Flows in*: the operator's request; a response. *Flows out*: a request; outcomes by part.
 //! *Must never*: ask again what Kafka's `KafkaAdminClient` would not.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
 use klamm_node::command::{AdminRequest, ConfigTarget, Downgrade};
-use klamm_node::{BrokerId, DirectoryId, TopicName, TopicPartition};
+use klamm_node::{BrokerId, DirectoryId, Endpoint, TopicName, TopicPartition};
 use klamm_protocol::kafka::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
 use klamm_protocol::kafka::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
@@ -38,6 +39,8 @@ use klamm_protocol::kafka::messages::{
 };
 use klamm_protocol::{ErrorCode, convert};
 
+use super::group::GroupJob;
+
 /// The topic of the metadata quorum, as DescribeQuorum names it.
 const METADATA_TOPIC: &str = "__cluster_metadata";
 /// ConfigResource types.
@@ -55,6 +58,10 @@ pub(super) enum Route {
     Broker(BrokerId),
     /// The leader of a partition.
     Leader(TopicPartition),
+    /// Somebody who was found.
+    At(Endpoint),
+    /// Any broker but these, until there is none.
+    Next(BTreeSet<BrokerId>),
 }
 
 /// How an answer reads.
@@ -62,6 +69,8 @@ pub(super) enum Route {
 pub(super) enum Reading {
     /// The look-up found the controller's directory; what was meant can be asked now.
     Found(DirectoryId),
+    /// There is more to ask.
+    Next,
     /// The outcome, of all in one, or of parts that have a text of their own.
     Answered(Vec<(Option<String>, ErrorCode)>),
 }
@@ -71,6 +80,7 @@ pub(super) enum Reading {
 pub(super) enum Job {
     CreateTopic { topic: CreatableTopic, partitions: i32, replication_factor: i16 },
     Other(AdminRequest),
+    Group(GroupJob),
 }
 
 impl Display for Job {
@@ -82,6 +92,7 @@ impl Display for Job {
                 topic.name.as_str()
             ),
             Self::Other(request) => request.fmt(f),
+            Self::Group(job) => job.wanted().fmt(f),
         }
     }
 }
@@ -146,6 +157,7 @@ impl Job {
                 | AdminRequest::UnregisterBroker { .. }
                 | AdminRequest::Group(_) => Route::Any,
             },
+            Self::Group(job) => job.route(),
         }
     }
 
@@ -153,6 +165,7 @@ impl Job {
     pub(super) fn api(&self, directory: Option<DirectoryId>) -> ApiKey {
         match self {
             Self::CreateTopic { .. } => ApiKey::CreateTopics,
+            Self::Group(job) => job.api(),
             Self::Other(request) => match (request, directory) {
                 (AdminRequest::DeleteTopic { .. }, _) => ApiKey::DeleteTopics,
                 (AdminRequest::AddPartitions { .. }, _) => ApiKey::CreatePartitions,
@@ -183,6 +196,7 @@ impl Job {
                 return RequestKind::CreateTopics(request);
             }
             Self::Other(request) => request,
+            Self::Group(job) => return job.request(),
         };
         match request {
             AdminRequest::DeleteTopic { topic } => {
@@ -439,6 +453,7 @@ impl Job {
             ),
             // By KafkaAdminClient's PartitionLeaderStrategy: another leader, or the same one a little later.
             (Self::Other(AdminRequest::DeleteRecords { .. }), error) => error.retriable(),
+            (Self::Group(_), error) => super::group::asks_again(error),
             (Self::Other(AdminRequest::UnregisterBroker { .. }), ErrorCode::REQUEST_TIMED_OUT) => {
                 true
             }

@@ -17,6 +17,8 @@ use klamm_protocol::kafka::messages::{
     ElectLeadersResponse, RequestKind, ResponseKind,
 };
 
+mod groups;
+
 use super::*;
 use crate::testing::{Lab, Request, bootstrap};
 
@@ -107,7 +109,7 @@ fn outcome(request: AdminRequest, response: impl Into<ResponseKind>) -> Vec<(Str
             .into_iter()
             .map(|(text, error)| (text.unwrap_or_else(|| job.to_string()), error))
             .collect(),
-        Reading::Found(_) => Vec::new(),
+        Reading::Found(_) | Reading::Next => Vec::new(),
     }
 }
 

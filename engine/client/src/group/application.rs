@@ -277,7 +277,7 @@ impl Group {
                 self.subscribed = Subscribed::Nothing;
                 self.topics.clear();
                 reader.metadata().look_for(None, false);
-                self.end_membership();
+                self.end();
             }
             GroupCommand::CommitSync => {
                 if let Some(commit) = self.commit_now(cx, reader, "sync") {
@@ -345,7 +345,20 @@ impl Group {
             LeaveWhen::Leave => true,
             LeaveWhen::Remain => false,
         };
+        if self.is_modern {
+            // A static member says that it may be back, at once, so that nobody gets its partitions meanwhile.
+            let comes_back = self.group_instance().is_some() && leave != LeaveWhen::Leave;
+            return leave != LeaveWhen::Remain && self.send_leave_modern(cx, comes_back);
+        }
         leaves && self.send_leave(cx, reason)
+    }
+
+    fn end(&mut self) {
+        if self.is_modern {
+            self.end_modern();
+        } else {
+            self.end_membership();
+        }
     }
 
     fn close(&mut self, cx: &Context<'_>, leave: LeaveWhen, error: Option<Word>) {
@@ -378,7 +391,7 @@ impl Group {
                 if !self.leave(cx, closing.leave, "the consumer is being closed") {
                     closing.deadline = cx.now;
                 }
-                self.end_membership();
+                self.end();
                 closing.step = ClosingStep::AwaitLeft;
                 self.again = true;
             }

@@ -237,6 +237,10 @@ impl Group {
                 let group = self.id.clone();
                 cx.observe(EventKind::CommitAcknowledged { group, offsets });
             }
+            // KIP-848: what it commits before it gives up is good in its newer epoch too.
+            ErrorCode::STALE_MEMBER_EPOCH if self.keeps_committing(serial) => {
+                self.commit_again(cx, serial, code.word());
+            }
             ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
                 self.commit_again(cx, serial, code.word());
             }
@@ -248,19 +252,29 @@ impl Group {
             }
             _ => {
                 self.commit_failed(cx, serial, code.word());
-                self.commit_refused(as_whom, code);
+                self.commit_refused(cx, as_whom, code);
             }
         }
     }
 
+    /// Whether a commit is one that nobody but the consumer itself asked for.
+    fn keeps_committing(&self, serial: u64) -> bool {
+        let commit = self.commits.open.iter().find(|commit| commit.serial == serial);
+        commit.is_some_and(|commit| matches!(commit.reason, "revoke" | "close"))
+    }
+
     /// As whom it may commit now; or why not.
     fn commits_as(&self) -> Result<Identity, Word> {
-        self.classic.commits_as()
+        if self.is_modern { self.modern.commits_as() } else { self.classic.commits_as() }
     }
 
     /// What a refused commit says about the member.
-    fn commit_refused(&mut self, as_whom: &Identity, code: ErrorCode) {
-        self.classic_commit_refused(as_whom, code);
+    fn commit_refused(&mut self, cx: &Context<'_>, as_whom: &Identity, code: ErrorCode) {
+        if self.is_modern {
+            self.modern_commit_refused(cx);
+        } else {
+            self.classic_commit_refused(as_whom, code);
+        }
     }
 
     fn commit_again(&mut self, cx: &mut Context<'_>, serial: u64, error: Word) {
@@ -349,7 +363,7 @@ impl Group {
 
     /// As whom it asks for offsets: only KIP-848 looks at that.
     fn fetches_as(&self) -> Option<Identity> {
-        None
+        self.is_modern.then(|| self.modern.commits_as().ok()).flatten()
     }
 
     pub(super) fn offsets_answered(

@@ -32,8 +32,11 @@ impl Group {
             }
             Subscribed::Pattern(pattern) => {
                 // As Java's `matches`: the whole name.
-                let Ok(regex) = Regex::new(&format!("^(?:{pattern})$")) else {
-                    return self.application.fail("INVALID_REGULAR_EXPRESSION".into());
+                let regex = match Regex::new(&format!("^(?:{pattern})$")) {
+                    Ok(regex) => regex,
+                    // With KIP-848 the coordinator says what it thinks of a pattern.
+                    Err(_) if self.is_modern => Regex::new("").expect("an empty pattern"),
+                    Err(_) => return self.application.fail("INVALID_REGULAR_EXPRESSION".into()),
                 };
                 reader.metadata().look_for(Some(regex), self.config.exclude_internal_topics);
                 self.topics = reader.metadata().matched();
@@ -49,7 +52,11 @@ impl Group {
             topics,
             protocol: self.config.group_protocol.clone().into(),
         });
-        self.classic.subscribe(reader.metadata().changes());
+        if self.is_modern {
+            self.subscribe_modern(cx);
+        } else {
+            self.classic.subscribe(reader.metadata().changes());
+        }
         self.again = true;
     }
 
