@@ -1,5 +1,6 @@
 //! One call in, one outbox out: inputs, effects, and the context of a call.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ impl fmt::Display for CloseReason {
 }
 
 /// A host and port, as Kafka's listeners and metadata carry them.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Host name; in the world, a node's name.
     pub host: Arc<str>,
@@ -127,6 +128,25 @@ impl Endpoint {
     /// A host and a port.
     pub fn new(host: impl Into<Arc<str>>, port: u16) -> Self {
         Self { host: host.into(), port }
+    }
+}
+
+/// By host, then by port. Every pool of connections asks this, mostly about two clones of one name, whose text need not be
+/// read.
+impl Ord for Endpoint {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let hosts = if Arc::ptr_eq(&self.host, &other.host) {
+            Ordering::Equal
+        } else {
+            self.host.cmp(&other.host)
+        };
+        hosts.then_with(|| self.port.cmp(&other.port))
+    }
+}
+
+impl PartialOrd for Endpoint {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Newtypes for every id and number that could be mixed up, in Kafka's own words.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -181,7 +182,7 @@ name! {
 pub type TopicName = Arc<str>;
 
 /// A partition of a topic, by name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: TopicName,
@@ -193,6 +194,25 @@ impl TopicPartition {
     /// A partition of a topic.
     pub fn new(topic: impl Into<TopicName>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
+    }
+}
+
+/// By topic, then by index. Every table of partitions asks this, mostly about two clones of one name, whose text need not
+/// be read.
+impl Ord for TopicPartition {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let topics = if Arc::ptr_eq(&self.topic, &other.topic) {
+            Ordering::Equal
+        } else {
+            self.topic.cmp(&other.topic)
+        };
+        topics.then_with(|| self.partition.cmp(&other.partition))
+    }
+}
+
+impl PartialOrd for TopicPartition {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

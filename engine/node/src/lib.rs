@@ -45,4 +45,4 @@ pub use id::*;
 pub use planted::{PlantedFaults, planted};
 pub use rng::{Purpose, Stream, Streams};
 pub use time::{Span, Time, Timestamp};
-pub use timer::Timers;
+pub use timer::{Timers, earliest};

@@ -7,6 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::time::Time;
 
+/// The earliest of several deadlines, each with its reason; of equal ones the one whose reason comes first in the alphabet.
+/// A driver asks for it after every input.
+pub fn earliest(deadlines: &[Option<(Time, &'static str)>]) -> Option<(Time, &'static str)> {
+    let mut first: Option<(Time, &'static str)> = None;
+    for deadline in deadlines.iter().flatten() {
+        let sooner =
+            first.is_none_or(|(at, why)| deadline.0 < at || deadline.0 == at && deadline.1 < why);
+        if sooner {
+            first = Some(*deadline);
+        }
+    }
+    first
+}
+
 /// Deadlines by key; arming a key again moves its deadline.
 #[derive(Clone, Debug)]
 pub struct Timers<K> {

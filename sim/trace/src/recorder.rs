@@ -46,9 +46,15 @@ pub struct Recorder {
     hash: RollingHash,
     buffer: Vec<u8>,
     events: EventStore,
-    causes: Arc<Causes>,
-    view: Arc<View>,
-    invariants: Arc<Invariants>,
+    folds: Arc<Folds>,
+}
+
+/// What events are folded into; one allocation, so that whether it is shared is asked once an event.
+#[derive(Clone, Debug)]
+struct Folds {
+    causes: Causes,
+    view: View,
+    invariants: Invariants,
 }
 
 impl Recorder {
@@ -64,9 +70,7 @@ impl Recorder {
             hash: RollingHash::default(),
             buffer: Vec::new(),
             events: EventStore::default(),
-            causes: Arc::new(causes),
-            view: Arc::new(view),
-            invariants: Arc::default(),
+            folds: Arc::new(Folds { causes, view, invariants: Invariants::default() }),
         }
     }
 
@@ -76,19 +80,19 @@ impl Recorder {
         let event = Event { seq, time, node, cause, kind };
         self.last = seq;
         self.now = time;
-        let buffer = std::mem::take(&mut self.buffer);
-        self.buffer = encode(&event, buffer);
+        self.buffer.clear();
+        encode(&event, &mut self.buffer);
         self.hash.push(&self.buffer);
         if self.keep.events {
             self.events.push(&self.buffer);
         }
-        self.buffer.clear();
-        Arc::make_mut(&mut self.causes).observe(&event);
+        let Folds { causes, view, invariants } = Arc::make_mut(&mut self.folds);
+        causes.observe(&event);
         if self.keep.view {
-            Arc::make_mut(&mut self.view).apply(&event);
+            view.apply(&event);
         }
         if self.keep.invariants {
-            Arc::make_mut(&mut self.invariants).check(&self.view, &event);
+            invariants.check(view, &event);
         }
         seq
     }
@@ -101,7 +105,7 @@ impl Recorder {
         input: Option<Seq>,
         previous: Option<Seq>,
     ) -> Option<Seq> {
-        self.causes.resolve(because, node, input, previous)
+        self.folds.causes.resolve(because, node, input, previous)
     }
 
     /// The hash of everything recorded so far.
@@ -136,22 +140,22 @@ impl Recorder {
 
     /// The state of everything after the last event; as at the start if it is not kept.
     pub fn view(&self) -> &View {
-        &self.view
+        &self.folds.view
     }
 
     /// Everything that the invariants found.
     pub fn findings(&self) -> &Findings {
-        self.invariants.findings()
+        self.folds.invariants.findings()
     }
 
     /// What the invariants found broken, in the order of the run.
     pub fn violations(&self) -> &[Violation] {
-        &self.invariants.findings().violations
+        &self.folds.invariants.findings().violations
     }
 
     /// Losses that Kafka's promises allow, each with its reason.
     pub fn permitted_losses(&self) -> &[PermittedLoss] {
-        &self.invariants.findings().permitted
+        &self.folds.invariants.findings().permitted
     }
 
     /// The run as a self-contained trace.
@@ -162,15 +166,18 @@ impl Recorder {
     /// Checks liveness at a quiet moment, see [`Invariants::at_quiescence`]; false if it is not quiet, or if the invariants
     /// are not kept.
     pub fn at_quiescence(&mut self, quiet: &Quiescence) -> bool {
-        self.keep.invariants
-            && Arc::make_mut(&mut self.invariants)
-                .at_quiescence(&self.view, quiet, self.last, self.now)
+        if !self.keep.invariants {
+            return false;
+        }
+        let Folds { view, invariants, .. } = Arc::make_mut(&mut self.folds);
+        invariants.at_quiescence(view, quiet, self.last, self.now)
     }
 
     /// Adds what only the end of a run can tell, see [`crate::validate`], and returns all findings.
     pub fn finish(&mut self) -> &Findings {
         if self.keep.invariants {
-            Arc::make_mut(&mut self.invariants).finish(&self.view, self.last, self.now);
+            let Folds { view, invariants, .. } = Arc::make_mut(&mut self.folds);
+            invariants.finish(view, self.last, self.now);
         }
         self.findings()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use klamm_node::Seq;
 use klamm_node::event::Event;
 
-/// Events a chunk: a clone copies at most the unfinished chunk, later, when one of the two goes on.
+/// Events a chunk: a clone copies no more than the unfinished one.
 const CHUNK: usize = 1024;
 
 #[derive(Clone, Debug, Default)]
@@ -26,38 +26,49 @@ impl Chunk {
 /// The events of a run, in order. Cheap to clone and to keep: postcard bytes in shared chunks.
 #[derive(Clone, Debug, Default)]
 pub struct EventStore {
-    chunks: Vec<Arc<Chunk>>,
-    len: usize,
+    full: Vec<Arc<Chunk>>,
+    /// The chunk that grows. A clone copies it, so that no event has to ask whether it is shared.
+    open: Chunk,
 }
 
 impl EventStore {
     /// How many events it holds.
     pub fn len(&self) -> usize {
-        self.len
+        self.full.len() * CHUNK + self.open.ends.len()
     }
 
     /// True before the first event.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Adds the encoded form of the next event.
     pub(crate) fn push(&mut self, encoded: &[u8]) {
-        if self.len.is_multiple_of(CHUNK) {
-            // What a chunk of ordinary events takes, so that it does not grow step by step.
-            let bytes = Vec::with_capacity(CHUNK * 40);
-            self.chunks.push(Arc::new(Chunk { bytes, ends: Vec::with_capacity(CHUNK) }));
+        if self.open.ends.len().is_multiple_of(CHUNK) {
+            self.turn();
         }
-        let chunk = Arc::make_mut(self.chunks.last_mut().expect("a chunk was just made"));
-        chunk.bytes.extend_from_slice(encoded);
-        let end = u32::try_from(chunk.bytes.len()).expect("a chunk of events is below 4 GiB");
-        chunk.ends.push(end);
-        self.len += 1;
+        self.open.bytes.extend_from_slice(encoded);
+        let end = u32::try_from(self.open.bytes.len()).expect("a chunk of events is below 4 GiB");
+        self.open.ends.push(end);
+    }
+
+    /// Begins a chunk, at the first event or after a full one.
+    #[cold]
+    fn turn(&mut self) {
+        // What a chunk of ordinary events takes, so that it does not grow step by step.
+        let bytes = Vec::with_capacity(CHUNK * 40);
+        let fresh = Chunk { bytes, ends: Vec::with_capacity(CHUNK) };
+        let full = std::mem::replace(&mut self.open, fresh);
+        if !full.ends.is_empty() {
+            self.full.push(Arc::new(full));
+        }
     }
 
     /// The encoded form of an event, by its place from 0.
     pub(crate) fn encoded(&self, index: usize) -> Option<&[u8]> {
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        let chunk = self.full.get(index / CHUNK).map_or(&self.open, |chunk| &**chunk);
+        let first = self.full.len() * CHUNK;
+        chunk.get(if index < first { index % CHUNK } else { index - first })
     }
 
     /// An event by its sequence number, which counts from 1.
@@ -79,7 +90,8 @@ impl EventStore {
 
     /// Bytes that the events take.
     pub fn bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.bytes.len() + 4 * chunk.ends.len()).sum()
+        let full = self.full.iter().map(|chunk| &**chunk);
+        full.chain([&self.open]).map(|chunk| chunk.bytes.len() + 4 * chunk.ends.len()).sum()
     }
 }
 

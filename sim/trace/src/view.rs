@@ -72,8 +72,8 @@ pub struct View {
     pub disorders: Vec<(NodeId, TopicPartition, String, Seq)>,
     /// Keys whose records are in more than one partition of a topic.
     pub scattered_keys: BTreeSet<(TopicName, String)>,
-    /// Where the records of a key went first.
-    pub key_homes: BTreeMap<(TopicName, String), i32>,
+    /// Where the records of a key went first, by topic.
+    pub key_homes: BTreeMap<TopicName, BTreeMap<String, i32>>,
     /// Who reads what for which group.
     pub ownership: BTreeMap<(GroupId, TopicPartition), OwnershipView>,
     /// How far the applications of each group are done with each partition.

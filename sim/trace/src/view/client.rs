@@ -102,14 +102,18 @@ impl View {
         key: Option<&str>,
     ) {
         if let Some(key) = key {
-            let at = (Arc::clone(&partition.topic), key.to_owned());
-            match self.key_homes.get(&at) {
+            let topic = &partition.topic;
+            let homes = match self.key_homes.get_mut(topic) {
+                Some(homes) => homes,
+                None => self.key_homes.entry(Arc::clone(topic)).or_default(),
+            };
+            match homes.get(key) {
                 Some(home) if *home == partition.partition => {}
                 Some(_) => {
-                    self.scattered_keys.insert(at);
+                    self.scattered_keys.insert((Arc::clone(topic), key.to_owned()));
                 }
                 None => {
-                    self.key_homes.insert(at, partition.partition);
+                    homes.insert(key.to_owned(), partition.partition);
                 }
             }
         }
