@@ -15,6 +15,7 @@ use std::sync::Arc;
 use klamm_controller::features;
 use klamm_node::{
     BrokerEpoch, BrokerId, Context, DirectoryId, EventKind, IncarnationId, Offset, Span, Time,
+    earliest,
 };
 use klamm_protocol::channel::RpcError;
 use klamm_protocol::convert;
@@ -193,7 +194,7 @@ impl Lifecycle {
         });
         let register = self.registration_deadline.map(|at| (at, "initial-registration-timeout"));
         let stop = self.shutdown_deadline.map(|at| (at, "controlled-shutdown-timeout"));
-        [communicate, register, stop].into_iter().flatten().min()
+        earliest(&[communicate, register, stop])
     }
 
     /// Registers or sends a heartbeat if that is due. `applied` is the offset of the broker's metadata image.

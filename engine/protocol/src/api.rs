@@ -101,9 +101,22 @@ impl ApiInfo {
     }
 }
 
+/// Where the keys of Kafka's protocol stand in the table, since every frame is looked up several times; beyond its end for
+/// a key that does not.
+static PLACES: [u8; 128] = {
+    let mut places = [u8::MAX; 128];
+    let mut place: u8 = 0;
+    while (place as usize) < APIS.len() {
+        places[APIS[place as usize].key as usize] = place;
+        place += 1;
+    }
+    places
+};
+
 /// The API of a key, if it is served at all.
 pub fn info(key: i16) -> Option<&'static ApiInfo> {
-    APIS.binary_search_by_key(&key, |api| api.key).ok().and_then(|at| APIS.get(at))
+    let place = *PLACES.get(usize::try_from(key).ok()?)?;
+    APIS.get(usize::from(place))
 }
 
 /// The APIs of a listener, by key.
@@ -130,6 +143,10 @@ mod tests {
             let known = api.api.valid_versions();
             assert!(known.min <= api.min && api.max <= known.max, "{} {known}", api.name);
             assert_eq!(info(api.key), Some(api));
+        }
+        for stranger in [i16::MIN, -1, 3000, i16::MAX].into_iter().chain(0..1000) {
+            let known = APIS.iter().find(|api| api.key == stranger);
+            assert_eq!(info(stranger), known, "{stranger}");
         }
     }
 

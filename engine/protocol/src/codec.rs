@@ -87,14 +87,9 @@ pub fn encode_request(
 ) -> Result<Bytes, WireError> {
     let api = key_of(request)
         .ok_or_else(|| WireError::new(0, "a request of an API that this engine speaks"))?;
-    let header = RequestHeader {
-        api_key: api as i16,
-        api_version: version,
-        correlation_id: correlation,
-        client_id: client_id.map(str::to_owned),
-    };
     framed(|frame| {
-        header.encode(api, frame);
+        let key = (api, api as i16, version);
+        header::encode_request_header(key, correlation, client_id, frame);
         request.encode(frame, version)
     })
 }

@@ -45,15 +45,23 @@ impl<'a> Cursor<'a> {
         WireError::new(self.at, expected)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, count: usize, what: &str) -> Result<&'a [u8], WireError> {
-        let taken =
-            self.bytes.get(self.at..).and_then(|rest| rest.get(..count)).ok_or_else(|| {
-                self.error(format!("{what} of {count} bytes, {} left", self.left()))
-            })?;
-        self.at += count;
-        Ok(taken)
+        match self.bytes.get(self.at..).and_then(|rest| rest.get(..count)) {
+            Some(taken) => {
+                self.at += count;
+                Ok(taken)
+            }
+            None => Err(self.too_short(count, what)),
+        }
     }
 
+    #[cold]
+    fn too_short(&self, count: usize, what: &str) -> WireError {
+        self.error(format!("{what} of {count} bytes, {} left", self.left()))
+    }
+
+    #[inline]
     pub(crate) fn skip(&mut self, count: usize, what: &str) -> Result<(), WireError> {
         self.take(count, what).map(|_| ())
     }
@@ -73,7 +81,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// An unsigned varint of at most five bytes.
+    #[inline]
     pub(crate) fn varint(&mut self, what: &str) -> Result<u32, WireError> {
+        // Lengths and tags, which are mostly small.
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u32::from(*byte))
+            }
+            Some(_) | None => self.long_varint(what),
+        }
+    }
+
+    fn long_varint(&mut self, what: &str) -> Result<u32, WireError> {
         let start = self.at;
         let mut value = 0_u64;
         for i in 0..5 {
@@ -131,20 +151,32 @@ impl RequestHeader {
 
     /// Writes the header.
     pub fn encode(&self, api: ApiKey, into: &mut BytesMut) {
-        into.put_i16(self.api_key);
-        into.put_i16(self.api_version);
-        into.put_i32(self.correlation_id.0);
-        match &self.client_id {
-            Some(id) => {
-                let id = cut_to_chars(id, 0x7fff);
-                into.put_i16(i16::try_from(id.len()).unwrap_or(i16::MAX));
-                into.put_slice(id.as_bytes());
-            }
-            None => into.put_i16(-1),
+        let client_id = self.client_id.as_deref();
+        let key = (api, self.api_key, self.api_version);
+        encode_request_header(key, self.correlation_id, client_id, into);
+    }
+}
+
+/// Writes a request's header.
+pub(crate) fn encode_request_header(
+    (api, key, version): (ApiKey, i16, i16),
+    correlation: CorrelationId,
+    client_id: Option<&str>,
+    into: &mut BytesMut,
+) {
+    into.put_i16(key);
+    into.put_i16(version);
+    into.put_i32(correlation.0);
+    match client_id {
+        Some(id) => {
+            let id = cut_to_chars(id, 0x7fff);
+            into.put_i16(i16::try_from(id.len()).unwrap_or(i16::MAX));
+            into.put_slice(id.as_bytes());
         }
-        if api.request_header_version(self.api_version) >= 2 {
-            into.put_u8(0);
-        }
+        None => into.put_i16(-1),
+    }
+    if api.request_header_version(version) >= 2 {
+        into.put_u8(0);
     }
 }
 

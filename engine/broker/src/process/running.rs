@@ -13,7 +13,8 @@ use bytes::Bytes;
 use klamm_controller::image::{MetadataImage, SnapshotPolicy};
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_node::{
-    CloseReason, ConnectionId, Context, DirectoryId, Disk, Incarnation, Input, Offset, Span, Time, TopicName,
+    CloseReason, ConnectionId, Context, DirectoryId, Disk, Incarnation, Input, Offset, Span, Time,
+    TopicName, earliest,
 };
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::{Client, ClientSettings, Server, ServerSettings};
@@ -31,13 +32,23 @@ use crate::producer_ids::ProducerIds;
 use crate::quotas::Quotas;
 use crate::replica::{ReplicaCall, ReplicaOutput, Replicas};
 
-/// What one room says to the process, in the order in which it was said.
+/// What one room says to the process, in the order in which it was said. Small: what is seldom said is boxed.
 #[derive(Clone, PartialEq, Debug)]
 enum Message {
-    Raft(RaftOutput),
-    Controller(ControllerOutput),
+    Raft(Box<RaftOutput>),
+    Controller(Box<ControllerOutput>),
     Replica(ReplicaOutput),
     Lifecycle(LifecycleOutput),
+}
+
+impl Message {
+    fn raft(output: RaftOutput) -> Self {
+        Self::Raft(Box::new(output))
+    }
+
+    fn controller(output: ControllerOutput) -> Self {
+        Self::Controller(Box::new(output))
+    }
 }
 
 /// How far an orderly end has come.
@@ -252,7 +263,7 @@ impl Running {
             End::Resigning { deadline } => Some((deadline, "resign-timeout")),
             End::Open | End::Over => None,
         };
-        let deadlines = [
+        earliest(&[
             self.raft_deadline,
             self.to_quorum.next_deadline().map(|at| (at, "quorum-connection")),
             self.controller.as_ref().and_then(Controller::next_deadline),
@@ -260,8 +271,7 @@ impl Running {
             self.server.next_deadline().map(|at| (at, "idle-connection")),
             self.server.throttle_deadline().map(|at| (at, "throttled-connection")),
             resign,
-        ];
-        deadlines.into_iter().flatten().min()
+        ])
     }
 
     /// What it holds.
@@ -303,7 +313,7 @@ impl Running {
         if let Some(controller) = &mut self.controller {
             let mut out = Vec::new();
             controller.handle_timers(cx, &mut out);
-            self.messages.extend(out.into_iter().map(Message::Controller));
+            self.messages.extend(out.into_iter().map(Message::controller));
         }
         if let Some(broker) = &mut self.broker {
             broker.to_leaders.iter_mut().for_each(|pool| pool.handle_timers(cx));
@@ -457,7 +467,7 @@ impl Running {
         let mut out = Vec::new();
         call(&mut self.raft, cx, &mut out);
         self.raft_deadline = self.raft.next_deadline();
-        self.messages.extend(out.into_iter().map(Message::Raft));
+        self.messages.extend(out.into_iter().map(Message::raft));
     }
 
     fn with_controller(
@@ -468,7 +478,7 @@ impl Running {
         if let Some(controller) = &mut self.controller {
             let mut out = Vec::new();
             call(controller, cx, &mut out);
-            self.messages.extend(out.into_iter().map(Message::Controller));
+            self.messages.extend(out.into_iter().map(Message::controller));
         }
     }
 }

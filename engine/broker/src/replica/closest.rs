@@ -44,9 +44,8 @@ impl Partition {
         now: Time,
     ) -> Option<BrokerId> {
         let leader = self.leading().ok()?;
-        let stands_there = |id: BrokerId| {
-            image::broker(image, id).is_some_and(|broker| broker.rack.as_deref() == Some(rack))
-        };
+        let stands_there =
+            |id: BrokerId| image::broker(image, id).is_some_and(|broker| broker.rack == Some(rack));
         if stands_there(me) {
             return None;
         }

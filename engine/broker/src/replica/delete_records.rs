@@ -69,7 +69,8 @@ impl ParkedDeletion {
 
     /// Its response as it stands.
     pub(super) fn finished(self, token: RequestToken) -> ReplicaOutput {
-        ReplicaOutput::Reply { token, response: Some(ResponseKind::DeleteRecords(self.response)) }
+        let response = ResponseKind::DeleteRecords(self.response);
+        ReplicaOutput::Reply { token, response: Some(Box::new(response)) }
     }
 
     fn settle(&mut self, index: usize, code: ErrorCode, low_watermark: i64) {

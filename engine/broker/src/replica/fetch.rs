@@ -424,15 +424,8 @@ impl Replicas {
             Some(key) => image::partition(image, key).is_some(),
             None => false,
         };
-        let mut told = Vec::new();
         let mut unknown = Vec::new();
-        for (at, (item, read)) in fetch.items.iter().zip(reads).enumerate() {
-            let list = if read.is_ok() || known(item) { &mut told } else { &mut unknown };
-            if chosen.get(at) != Some(&false) {
-                list.push((item, read));
-            }
-        }
-        for (item, read) in told.into_iter().chain(unknown) {
+        let mut tell = |cx: &mut Context<'_>, item: &FetchItem, read: ReadResult| {
             let data = match read {
                 Ok(read) => {
                     if let (Some(replica), Some(rack)) = (read.preferred, &fetch.rack) {
@@ -455,6 +448,19 @@ impl Replicas {
                 }
             };
             push(&mut response.responses, &item.topic, data);
+        };
+        for (at, (item, read)) in fetch.items.iter().zip(reads).enumerate() {
+            if chosen.get(at) == Some(&false) {
+                continue;
+            }
+            if read.is_ok() || known(item) {
+                tell(cx, item, read);
+            } else {
+                unknown.push((item, read));
+            }
+        }
+        for (item, read) in unknown {
+            tell(cx, item, read);
         }
         if token.api_version >= 16 && !named.is_empty() {
             response.node_endpoints = hints::for_fetch(image, named.into_iter());
@@ -526,5 +532,5 @@ fn refused(item: &FetchItem, code: ErrorCode, image: &Image, version: i16) -> Pa
 }
 
 fn reply(token: RequestToken, response: FetchResponse) -> ReplicaOutput {
-    ReplicaOutput::Reply { token, response: Some(ResponseKind::Fetch(response)) }
+    ReplicaOutput::Reply { token, response: Some(Box::new(ResponseKind::Fetch(response))) }
 }

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::{
-    BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, Time, TopicPartition, planted,
+    BrokerId, Context, DiskError, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicPartition,
+    planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RpcError;
@@ -58,6 +59,8 @@ struct Fetcher {
     session: FetchSession<PartitionKey, Asked>,
     in_flight: Option<u64>,
     backoff_until: Option<Time>,
+    /// Where the leader was reached last.
+    leader_at: Option<Endpoint>,
 }
 
 /// All fetchers of this broker.
@@ -220,8 +223,8 @@ impl Replicas {
         out.push(ReplicaOutput::Send {
             to: id.leader,
             fetcher: id.index,
-            endpoint: broker.endpoint,
-            request: RequestKind::Fetch(request),
+            endpoint: broker.endpoint(&mut fetcher.leader_at),
+            request: Box::new(RequestKind::Fetch(request)),
             timeout: self.config.replica_socket_timeout,
             call: ReplicaCall::Fetch { fetcher: id, serial },
         });
@@ -360,8 +363,8 @@ impl Replicas {
         out.push(ReplicaOutput::Send {
             to: id.leader,
             fetcher: id.index,
-            endpoint: broker.endpoint,
-            request: RequestKind::ListOffsets(request),
+            endpoint: broker.endpoint(&mut None),
+            request: Box::new(RequestKind::ListOffsets(request)),
             timeout: self.config.replica_socket_timeout,
             call: ReplicaCall::Search { fetcher: id, key, leader_epoch, step },
         });

@@ -16,9 +16,9 @@ pub(super) fn for_produce(
         .map(|(id, broker)| {
             produce_response::NodeEndpoint::default()
                 .with_node_id(id.into())
-                .with_host(convert::text(&broker.endpoint.host))
-                .with_port(i32::from(broker.endpoint.port))
-                .with_rack(broker.rack.as_deref().map(convert::text))
+                .with_host(convert::text(broker.host))
+                .with_port(i32::from(broker.port))
+                .with_rack(broker.rack.map(convert::text))
         })
         .collect()
 }
@@ -32,9 +32,9 @@ pub(super) fn for_fetch(
         .map(|(id, broker)| {
             fetch_response::NodeEndpoint::default()
                 .with_node_id(id.into())
-                .with_host(convert::text(&broker.endpoint.host))
-                .with_port(i32::from(broker.endpoint.port))
-                .with_rack(broker.rack.as_deref().map(convert::text))
+                .with_host(convert::text(broker.host))
+                .with_port(i32::from(broker.port))
+                .with_rack(broker.rack.map(convert::text))
         })
         .collect()
 }
@@ -42,7 +42,7 @@ pub(super) fn for_fetch(
 fn endpoints(
     image: &Image,
     named: impl Iterator<Item = i32>,
-) -> impl Iterator<Item = (i32, image::Broker)> {
+) -> impl Iterator<Item = (i32, image::Broker<'_>)> {
     let distinct: BTreeSet<i32> = named.filter(|id| *id >= 0).collect();
     distinct.into_iter().filter_map(|id| Some((id, image::broker(image, id.into())?)))
 }

@@ -9,22 +9,35 @@ use super::PartitionKey;
 /// The broker's image of cluster metadata.
 pub type Image = MetadataImage;
 
-/// A broker as this room needs it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Broker {
+/// A broker as this room needs it. Borrowed: every partition of every follower's fetch asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broker<'a> {
     /// The epoch of its registration.
     pub epoch: BrokerEpoch,
     /// Where other brokers and clients reach it.
-    pub endpoint: Endpoint,
+    pub host: &'a str,
+    /// The port there.
+    pub port: u16,
     /// Where it stands.
-    pub rack: Option<String>,
+    pub rack: Option<&'a str>,
+}
+
+impl Broker<'_> {
+    /// Where it is reached: what was `known` before if that is still so, without another copy of the name.
+    pub(super) fn endpoint(&self, known: &mut Option<Endpoint>) -> Endpoint {
+        match known {
+            Some(known) if *known.host == *self.host && known.port == self.port => known.clone(),
+            Some(_) | None => known.insert(Endpoint::new(self.host, self.port)).clone(),
+        }
+    }
 }
 
 /// A registered broker with a listener.
-pub(super) fn broker(image: &Image, id: BrokerId) -> Option<Broker> {
+pub(super) fn broker(image: &Image, id: BrokerId) -> Option<Broker<'_>> {
     let broker = image.broker(id)?;
-    let endpoint = broker.first_endpoint()?;
-    Some(Broker { epoch: broker.epoch, endpoint, rack: broker.rack.clone() })
+    let listener = broker.end_points.first()?;
+    let (host, port) = (listener.host.as_str(), listener.port);
+    Some(Broker { epoch: broker.epoch, host, port, rack: broker.rack.as_deref() })
 }
 
 /// A topic by name.

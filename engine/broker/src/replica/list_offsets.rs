@@ -113,10 +113,8 @@ impl Replicas {
             );
         }
         let response = ListOffsetsResponse::default().with_topics(topics);
-        out.push(ReplicaOutput::Reply {
-            token,
-            response: Some(ResponseKind::ListOffsets(response)),
-        });
+        let response = Some(Box::new(ResponseKind::ListOffsets(response)));
+        out.push(ReplicaOutput::Reply { token, response });
     }
 
     /// Handles an OffsetForLeaderEpoch request (KIP-101, KIP-320): where a reader's epoch ended in this log.
@@ -161,7 +159,7 @@ impl Replicas {
             );
         }
         let response = OffsetForLeaderEpochResponse::default().with_topics(topics);
-        let response = Some(ResponseKind::OffsetForLeaderEpoch(response));
+        let response = Some(Box::new(ResponseKind::OffsetForLeaderEpoch(response)));
         out.push(ReplicaOutput::Reply { token, response });
     }
 

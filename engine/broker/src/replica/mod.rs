@@ -90,7 +90,7 @@ pub struct PartitionKey {
     pub partition: i32,
 }
 
-/// Something for the composer to do.
+/// Something for the composer to do. Messages are boxed, because it is moved about until it is done.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ReplicaOutput {
     /// Answer a request; `None` frees the connection of a produce with acks=0 without a byte.
@@ -98,7 +98,7 @@ pub enum ReplicaOutput {
         /// The request.
         token: RequestToken,
         /// Its response.
-        response: Option<ResponseKind>,
+        response: Option<Box<ResponseKind>>,
     },
     /// Close the connection of a request instead of answering it.
     CloseConnection {
@@ -116,7 +116,7 @@ pub enum ReplicaOutput {
         /// Where it listens.
         endpoint: Endpoint,
         /// The request; its version is the highest that both speak.
-        request: RequestKind,
+        request: Box<RequestKind>,
         /// How long it may take.
         timeout: Span,
         /// What it is about.

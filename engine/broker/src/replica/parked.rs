@@ -17,6 +17,9 @@ use super::produce::ParkedProduce;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ParkedId(u64);
 
+/// Partitions whose lists are kept while they are empty. A broker's own are fewer; strangers may ask for anything.
+const KEPT: usize = 4096;
+
 /// What a request waits for. Boxed, because it is moved about while it is looked at.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Awaited {
@@ -46,7 +49,8 @@ pub(super) struct ParkedRequest {
 pub(super) struct Parked {
     next: u64,
     requests: BTreeMap<ParkedId, ParkedRequest>,
-    by_partition: BTreeSet<(PartitionKey, ParkedId)>,
+    /// Oldest first. Empty lists stay for the next request that waits here, see [`KEPT`].
+    by_partition: BTreeMap<PartitionKey, Vec<ParkedId>>,
     by_deadline: BTreeSet<(Time, ParkedId)>,
 }
 
@@ -56,7 +60,11 @@ impl Parked {
         self.next += 1;
         let id = ParkedId(self.next);
         for key in request.awaited.partitions() {
-            self.by_partition.insert((key, id));
+            let waiting = self.by_partition.entry(key).or_default();
+            // A partition that a request names twice is looked at once.
+            if waiting.last() != Some(&id) {
+                waiting.push(id);
+            }
         }
         self.by_deadline.insert((request.deadline, id));
         self.requests.insert(id, request);
@@ -65,8 +73,9 @@ impl Parked {
 
     /// The requests that wait for something of a partition, oldest first, into `into`.
     pub(super) fn waiting_on(&self, key: PartitionKey, into: &mut Vec<ParkedId>) {
-        let range = (key, ParkedId(0))..=(key, ParkedId(u64::MAX));
-        into.extend(self.by_partition.range(range).map(|(_, id)| *id));
+        if let Some(waiting) = self.by_partition.get(&key) {
+            into.extend_from_slice(waiting);
+        }
     }
 
     /// A waiting request.
@@ -78,7 +87,13 @@ impl Parked {
     pub(super) fn take(&mut self, id: ParkedId) -> Option<ParkedRequest> {
         let request = self.requests.remove(&id)?;
         for key in request.awaited.partitions() {
-            self.by_partition.remove(&(key, id));
+            let Some(waiting) = self.by_partition.get_mut(&key) else { continue };
+            if let Ok(at) = waiting.binary_search(&id) {
+                waiting.remove(at);
+            }
+            if waiting.is_empty() && self.by_partition.len() > KEPT {
+                self.by_partition.remove(&key);
+            }
         }
         self.by_deadline.remove(&(request.deadline, id));
         Some(request)

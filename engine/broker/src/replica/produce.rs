@@ -355,7 +355,10 @@ pub(super) fn finished(
             .map(|answer| answer.current_leader.leader_id.0);
         produce.response.node_endpoints = hints::for_produce(image, named);
     }
-    ReplicaOutput::Reply { token, response: Some(ResponseKind::Produce(produce.response)) }
+    ReplicaOutput::Reply {
+        token,
+        response: Some(Box::new(ResponseKind::Produce(produce.response))),
+    }
 }
 
 /// The event word for how a parked produce ended.

@@ -81,8 +81,8 @@ impl Default for ClientSettings {
 /// One request to a peer.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Call {
-    /// The request.
-    pub request: RequestKind,
+    /// The request. Boxed, because it is moved about until it is sent.
+    pub request: Box<RequestKind>,
     /// The highest version that it may be sent in, if that matters.
     pub max_version: Option<i16>,
     /// How long it may take, from being queued to being answered.
@@ -93,8 +93,8 @@ pub struct Call {
 
 impl Call {
     /// A request that must be answered within `timeout`, in the highest version that both sides know.
-    pub fn new(request: RequestKind, timeout: Span) -> Self {
-        Self { request, max_version: None, timeout, answered: true }
+    pub fn new(request: impl Into<Box<RequestKind>>, timeout: Span) -> Self {
+        Self { request: request.into(), max_version: None, timeout, answered: true }
     }
 
     /// In no higher version than this.

@@ -162,7 +162,10 @@ impl Server {
     }
 
     /// The next request that may be processed. What is not acceptable is refused here and never seen by the rooms.
-    pub fn next_request(&mut self, cx: &mut Context<'_>) -> Option<(RequestToken, DecodedRequest)> {
+    pub fn next_request(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Option<(RequestToken, Box<DecodedRequest>)> {
         while let Some(connection) = self.ready.pop_front() {
             let Some(inbound) = self.connections.get_mut(&connection) else { continue };
             let waits = inbound.busy.is_some() || inbound.throttled;
@@ -185,7 +188,7 @@ impl Server {
                     if let Some(inbound) = self.connections.get_mut(&connection) {
                         inbound.busy = Some(token);
                     }
-                    return Some((token, *request));
+                    return Some((token, request));
                 }
                 Ok(Asked::NewerApiVersions(header)) => {
                     let token = RequestToken { api_version: 0, ..self.token(connection, &header) };

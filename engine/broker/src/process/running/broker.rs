@@ -6,7 +6,7 @@ use std::sync::Arc;
 use klamm_controller::image::{ImageChange, MetadataImage};
 use klamm_node::{
     BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
-    Span, Time, planted,
+    Span, Time, earliest, planted,
 };
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::channel::{Client, ClientSettings};
@@ -99,18 +99,15 @@ impl Broker {
             return None;
         }
         let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
-        let channels = [
+        let fetchers = self.to_leaders.iter().filter_map(Client::next_deadline).min();
+        earliest(&[
+            self.lifecycle.next_deadline(),
+            replicas.filter(|_| self.published),
             self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),
             self.alter_partition.next_deadline().map(|at| (at, "alter-partition-channel")),
             self.forwarding.next_deadline().map(|at| (at, "forwarding-channel")),
-            self.to_leaders
-                .iter()
-                .filter_map(Client::next_deadline)
-                .min()
-                .map(|at| (at, "fetcher-connection")),
-        ];
-        let rooms = [self.lifecycle.next_deadline(), replicas.filter(|_| self.published)];
-        rooms.into_iter().chain(channels).flatten().min()
+            fetchers.map(|at| (at, "fetcher-connection")),
+        ])
     }
 }
 

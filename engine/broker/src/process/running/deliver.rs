@@ -17,8 +17,8 @@ use crate::replica::ReplicaOutput;
 impl Running {
     pub(super) fn deliver(&mut self, cx: &mut Context<'_>, message: Message) {
         match message {
-            Message::Raft(output) => self.on_raft(cx, output),
-            Message::Controller(output) => self.on_controller(cx, output),
+            Message::Raft(output) => self.on_raft(cx, *output),
+            Message::Controller(output) => self.on_controller(cx, *output),
             Message::Replica(output) => self.on_replica(cx, output),
             Message::Lifecycle(output) => self.on_lifecycle(cx, output),
         }
@@ -53,7 +53,7 @@ impl Running {
     /// offsets of their records.
     fn append_staged(&mut self, cx: &mut Context<'_>) {
         if self.controller.as_ref().is_some_and(Controller::awaits_append) {
-            return self.messages.push_back(Message::Raft(RaftOutput::Staged));
+            return self.messages.push_back(Message::raft(RaftOutput::Staged));
         }
         self.with_raft(cx, klamm_raft::Raft::append_staged);
         let log_end = self.raft.log_end();

@@ -211,7 +211,7 @@ impl Running {
                     ..outer
                 };
                 self.opened.insert(outer.serial, Opened { outer, header: header.clone() });
-                self.route(cx, inner, request);
+                self.route(cx, inner, Box::new(request));
             }
             Err(error) => {
                 let response = EnvelopeResponse::default().with_error_code(error.0);

@@ -22,8 +22,9 @@ impl Running {
         &mut self,
         cx: &mut Context<'_>,
         token: RequestToken,
-        request: DecodedRequest,
+        request: Box<DecodedRequest>,
     ) {
+        let request = *request;
         let listener = self.server.listener(&token).unwrap_or(Listener::Broker);
         match (listener, request.body) {
             (_, RequestKind::ApiVersions(body)) => self.api_versions(cx, token, listener, &body),
@@ -125,8 +126,7 @@ impl Running {
     fn wanted_kraft_level(&self, request: &RequestKind) -> Option<KRaftLevel> {
         let RequestKind::UpdateFeatures(request) = request else { return None };
         let own = |feature: &&str| *feature == KRAFT_VERSION_FEATURE;
-        let update =
-            request.feature_updates.iter().find(|update| own(&update.feature.as_str()))?;
+        let update = request.feature_updates.iter().find(|update| own(&update.feature.as_str()))?;
         let verdict = self.raft.check_level(update.max_version_level);
         Some(KRaftLevel { current: self.raft.kraft_version(), verdict })
     }

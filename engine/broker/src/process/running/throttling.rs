@@ -67,14 +67,14 @@ impl Running {
         &mut self,
         cx: &mut Context<'_>,
         token: RequestToken,
-        mut response: Option<ResponseKind>,
+        mut response: Option<Box<ResponseKind>>,
     ) {
         let weighed =
             if self.weighed.is_empty() { None } else { self.weighed.remove(&token.serial) };
         let Some((weighed, broker)) = weighed.zip(self.broker.as_mut()) else {
-            return self.server.respond(cx, token, response.as_ref());
+            return self.server.respond(cx, token, response.as_deref());
         };
-        let bytes = match &response {
+        let bytes = match response.as_deref() {
             Some(ResponseKind::Fetch(fetch)) => records_of(fetch),
             Some(_) | None => weighed.bytes,
         };
@@ -82,10 +82,10 @@ impl Running {
         let rules = (&self.config.settings, &broker.image);
         let throttle = broker.quotas.record(cx.now, rules, weighed.quota, who, bytes);
         if throttle == Span::ZERO {
-            return self.server.respond(cx, token, response.as_ref());
+            return self.server.respond(cx, token, response.as_deref());
         }
         let millis = i32::try_from(throttle.as_millis()).unwrap_or(i32::MAX);
-        match &mut response {
+        match response.as_deref_mut() {
             Some(ResponseKind::Produce(produce)) => produce.throttle_time_ms = millis,
             Some(ResponseKind::Fetch(fetch)) => {
                 // An answer without data, in the session if there is one: clients know it by its throttle time (KIP-219).
@@ -95,7 +95,7 @@ impl Running {
             }
             _ => {}
         }
-        self.server.respond(cx, token, response.as_ref());
+        self.server.respond(cx, token, response.as_deref());
         cx.observe(EventKind::ClientThrottled {
             connection: token.connection,
             client_id: weighed.client_id,

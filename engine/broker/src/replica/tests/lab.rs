@@ -326,7 +326,7 @@ impl Lab {
                         Some(Asker::Follower(follower, call)) => {
                             let response = response.expect("a fetch has a response");
                             let broker = self.brokers.get_mut(&follower).expect("a broker");
-                            broker.answers.push((call, response));
+                            broker.answers.push((call, *response));
                         }
                         Some(Asker::Client(what)) => {
                             if let Some(response) = &response {
@@ -343,7 +343,7 @@ impl Lab {
                                 .expect("a response that its version can say");
                             }
                             let text =
-                                response.as_ref().map_or_else(|| "nothing".to_owned(), answer);
+                                response.as_deref().map_or_else(|| "nothing".to_owned(), answer);
                             self.say(&format!("  b{id} answers {what}: {text}"));
                         }
                         None => panic!("answered twice: {token:?}"),
@@ -355,7 +355,7 @@ impl Lab {
                 }
                 ReplicaOutput::Send { to, request, call, .. } => {
                     let broker = self.brokers.get_mut(&id).expect("a broker");
-                    broker.fetches.entry(to).or_default().push((request, call));
+                    broker.fetches.entry(to).or_default().push((*request, call));
                 }
                 ReplicaOutput::AlterPartition { request, call } => {
                     let broker = self.brokers.get_mut(&id).expect("a broker");

@@ -133,8 +133,8 @@ impl Table {
             }
         }
         for output in out {
-            if let ReplicaOutput::Reply { token, response: Some(ResponseKind::Fetch(response)) } =
-                output
+            if let ReplicaOutput::Reply { token, response: Some(response) } = output
+                && let ResponseKind::Fetch(response) = *response
             {
                 self.answers.insert(token.serial, response);
             }
