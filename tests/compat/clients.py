@@ -627,8 +627,118 @@ def restarts(server):
         assert not missing, f"{name} misses {len(missing)} of {len(acknowledged)} acknowledged records"
 
 
+def drain(consumer, wanted, seen, limit=40):
+    """Polls until all of `wanted` was seen, and commits after each record, so that nothing is read twice."""
+    end = time.monotonic() + limit
+    while not wanted <= set(seen):
+        assert time.monotonic() < end, f"{len(seen)} of {len(wanted)} records within {limit} s"
+        message = consumer.poll(0.2)
+        if message is None:
+            continue
+        assert not message.error(), message.error()
+        seen.append(message.value())
+        consumer.commit(message=message, asynchronous=False)
+
+
+def owned(*consumers):
+    """What each of them has, once every partition of four has an owner and none has two."""
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        for consumer in consumers:
+            message = consumer.poll(0.1)
+            assert message is None or not message.error(), message.error()
+        has = [{partition.partition for partition in consumer.assignment()} for consumer in consumers]
+        if sorted(partition for each in has for partition in each) == [0, 1, 2, 3] and all(has):
+            return has
+    raise AssertionError(f"the group is not at rest: {has}")
+
+
+def groups(server):
+    """Groups of both protocols: shared, committed, taken over, and all there after a kill of the server."""
+    server.create("shared", 4)
+    values = {b"v%d" % i for i in range(80)}
+    producer = Producer(server.confluent())
+    for value in values:
+        producer.produce("shared", value, key=value)
+    assert producer.flush(20) == 0
+    for protocol in ["classic", "consumer"]:
+        settings = server.confluent(
+            group_id=f"readers-{protocol}", group_protocol=protocol, auto_offset_reset="earliest", enable_auto_commit=False,
+        )
+        if protocol == "classic":
+            settings["session.timeout.ms"] = 6000
+        first, second, seen = Consumer(settings), Consumer(settings), []
+        first.subscribe(["shared"])
+        drain(first, values, seen)
+        assert sorted(seen) == sorted(values), f"{protocol}: {len(seen)} records read, {len(values)} written"
+        second.subscribe(["shared"])
+        assert [len(has) for has in owned(first, second)] == [2, 2], protocol
+        first.close()
+        owned(second)
+        all_four = [TopicPartition("shared", partition) for partition in range(4)]
+        committed = [at.offset for at in second.committed(all_four, 10)]
+        ends = [second.get_watermark_offsets(at, 10)[1] for at in all_four]
+        assert committed == ends, f"{protocol}: {committed} committed of {ends}"
+        admin = server.admin()
+        described = admin.describe_consumer_groups([settings["group.id"]])[settings["group.id"]].result(15)
+        assert described.state.name == "STABLE" and len(described.members) == 1, (described.state, described.members)
+        server.kill()
+        server.start()
+        late = b"late-" + protocol.encode()
+        producer = Producer(server.confluent())
+        producer.produce("shared", late, partition=2)
+        assert producer.flush(20) == 0
+        values.add(late)
+        # The member goes on as if nothing had been; it has read everything else before.
+        drain(second, {late}, fresh := [])
+        assert fresh == [late], f"{protocol}: read again: {fresh[:5]}"
+        second.close()
+        admin = server.admin()
+        listed = {group.group_id: group for group in admin.list_consumer_groups().result(15).valid}
+        assert listed[settings["group.id"]].state.name == "EMPTY", listed
+        admin.delete_consumer_groups([settings["group.id"]])[settings["group.id"]].result(15)
+        third = Consumer(settings)
+        assert [at.offset for at in third.committed(all_four, 10)] == [-1001] * 4, f"{protocol}: a deleted group has offsets"
+        third.close()
+
+
+def mixed(server):
+    """Two clients of different make in one group."""
+    server.create("mixed", 2)
+    producer = Producer(server.confluent())
+    for i in range(20):
+        producer.produce("mixed", b"m%d" % i, partition=i % 2)
+    assert producer.flush(20) == 0
+    other = KafkaConsumer(
+        "mixed", bootstrap_servers=server.address, group_id="mixed", auto_offset_reset="earliest", enable_auto_commit=False,
+        consumer_timeout_ms=15000,
+    )
+    seen = []
+    for message in other:
+        seen.append(message.value)
+        if len(seen) == 20:
+            break
+    assert len(set(seen)) == 20, seen
+    other.commit()
+    one = Consumer(server.confluent(group_id="mixed", auto_offset_reset="earliest", enable_auto_commit=False, partition_assignment_strategy="range,roundrobin"))
+    at = [TopicPartition("mixed", partition) for partition in range(2)]
+    assert [found.offset for found in one.committed(at, 10)] == [10, 10]
+    one.subscribe(["mixed"])
+    end = time.monotonic() + 40
+    # Each polls in turn: the rebalance needs both.
+    while not (len(one.assignment()) == 1 and len(other.assignment()) == 1):
+        assert time.monotonic() < end, f"{one.assignment()} and {other.assignment()}"
+        one.poll(0.2)
+        other.poll(200)
+    other.close()
+    while len(one.assignment()) != 2:
+        assert time.monotonic() < end, "the partitions of the member that left were not taken over"
+        one.poll(0.2)
+    one.close()
+
+
 CHECKS = [
-    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, unsupported, strangers, restarts,
+    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, groups, mixed, unsupported, strangers, restarts,
 ]
 
 

@@ -89,6 +89,21 @@ kcat -L -b "$broker" >"$work/list" 2>&1 || fail "kcat -L"
 [ "$(grep -c '^  topic "' "$work/list")" -ge 15 ] || { cat "$work/list" >&2; fail "kcat -L lists too few topics"; }
 echo "ok list"
 
+# A group reads everything once; after a kill of the server it goes on where it was.
+group() { # count file: so many records of the topic `grouped`, as a member of a group that commits
+    timeout 60 kcat -b "$broker" -q -X group.id=kcat -X auto.offset.reset=earliest -X enable.auto.commit=true \
+        -X topic.metadata.refresh.interval.ms=500 -c "$1" -f '%s\n' -G kcat grouped >"$2" 2>"$work/kcat.err" \
+        || { cat "$work/kcat.err" >&2; fail "kcat -G"; }
+}
+head -n 1000 "$work/in" >"$work/grouped"
+produce grouped "$work/grouped" none all
+group 600 "$work/first-half"
+{ kill -9 "$server"; wait "$server" || true; } 2>/dev/null
+start "${broker#*:}"
+group 400 "$work/second-half"
+cat "$work/first-half" "$work/second-half" | cmp -s - "$work/grouped" || fail "the group's two halves are not the whole"
+echo "ok group"
+
 { kill -9 "$server"; wait "$server" || true; } 2>/dev/null
 start "${broker#*:}"
 for compression in none gzip snappy lz4 zstd; do

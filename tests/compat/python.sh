@@ -15,4 +15,4 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
     confluent-kafka==2.16.1 kafka-python==3.0.12 lz4==4.4.5 python-snappy==0.7.3 zstandard==0.25.0
 # Each wait within has its own end; this one is for what nobody thought of.
-timeout --kill-after 5 90 "$work/venv/bin/python" "$here/clients.py" "$klamm" "$work/data" "$@"
+timeout --kill-after 5 180 "$work/venv/bin/python" "$here/clients.py" "$klamm" "$work/data" "$@"

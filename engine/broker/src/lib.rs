@@ -18,6 +18,7 @@
 
 pub mod api;
 pub mod controller_channel;
+mod coordinators;
 pub mod lifecycle;
 mod meta_properties;
 pub mod process;

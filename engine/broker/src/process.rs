@@ -13,6 +13,9 @@
 //!
 //! `Simplified:` a combined process has one image for both roles' events, and its broker reaches its own controller
 //! through a connection like any other.
+//!
+//! Simplified: controllers do not register (KIP-919): there are no RegisterControllerRecords, by which metadata offsets are smaller than
+//! Kafka's, and DescribeCluster tells of brokers only.
 
 mod config;
 mod running;
@@ -24,7 +27,7 @@ use klamm_node::{Command, ConnectionId, Context, Disk, Input, Node, Time};
 use klamm_storage::ReadError;
 
 pub use config::{ProcessConfig, Roles};
-pub use summary::{BrokerSummary, ProcessSummary, ReplicaBatches};
+pub use summary::{BrokerSummary, CoordinatorSummary, ProcessSummary, ReplicaBatches};
 
 use running::Running;
 

@@ -9,6 +9,7 @@ mod client;
 mod server;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use call::{Call, ClientSettings, Completed, RpcError, Software};
 pub use client::{Client, NegotiatedVersions};

@@ -158,4 +158,6 @@ kinds! {
     AlterClientQuotas DescribeQuorum UpdateFeatures Envelope FetchSnapshot UnregisterBroker AllocateProducerIds
     ControllerRegistration AssignReplicasToDirs AddRaftVoter RemoveRaftVoter UpdateRaftVoter
     DescribeTopicPartitions
+    OffsetCommit OffsetFetch JoinGroup Heartbeat LeaveGroup SyncGroup DescribeGroups ListGroups DeleteGroups
+    TxnOffsetCommit OffsetDelete ConsumerGroupHeartbeat ConsumerGroupDescribe
 }

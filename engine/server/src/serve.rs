@@ -45,7 +45,11 @@ impl Options {
             port: 9092,
             data: data.into(),
             advertise: "localhost".to_owned(),
-            settings: ServerConfig::default(),
+            // There is one broker, so that is how many replicas there can be: Kafka's own file for one node says the same.
+            settings: ServerConfig {
+                offsets_topic_replication_factor: 1,
+                ..ServerConfig::default()
+            },
         }
     }
 }

@@ -4,12 +4,17 @@
 //! that was asked (KIP-699). Versions without a key type (0) ask for groups. Share groups are known from version 6 on
 //! (KIP-932).
 //!
+//! A group's coordinator is the leader of its partition of `__consumer_offsets`. If there is no such topic yet, the answer is
+//! COORDINATOR_NOT_AVAILABLE, and the broker asks the controller to create it.
+//!
 //! Errors: INVALID_REQUEST for a key type that is unknown, or not yet known in the version; COORDINATOR_NOT_AVAILABLE.
 //!
-//! Simplified: there are no coordinators yet, so every key is answered COORDINATOR_NOT_AVAILABLE, which clients retry.
-//! The API is served nevertheless, because librdkafka takes a broker without it for one too old for lz4 and would send plain
-//! batches instead.
+//! Simplified: there are no coordinators of transactions and share groups yet, so their keys are answered
+//! COORDINATOR_NOT_AVAILABLE, which clients retry.
 
+use klamm_controller::image::MetadataImage;
+use klamm_coordinator::{GROUP_TOPIC, partition_of};
+use klamm_node::{BrokerId as NodeId, Endpoint};
 use klamm_protocol::convert;
 use klamm_protocol::error::ErrorCode;
 use klamm_protocol::kafka::messages::find_coordinator_response::Coordinator;
@@ -30,35 +35,78 @@ const FIRST_WITH_SHARE: i16 = 6;
 const NO_NODE: BrokerId = BrokerId(-1);
 const NO_PORT: i32 = -1;
 
-/// Answers every key alike.
-pub fn answer(request: &FindCoordinatorRequest, version: i16) -> FindCoordinatorResponse {
-    let (code, message) = verdict(request.key_type, version);
-    let message = Some(convert::text(message));
-    if version < FIRST_WITH_MANY_KEYS {
-        return FindCoordinatorResponse::default()
-            .with_error_code(code.0)
-            .with_error_message(message)
-            .with_node_id(NO_NODE)
-            .with_port(NO_PORT);
-    }
-    let coordinators = request.coordinator_keys.iter().map(|key| {
-        Coordinator::default()
-            .with_key(key.clone())
-            .with_node_id(NO_NODE)
-            .with_port(NO_PORT)
-            .with_error_code(code.0)
-            .with_error_message(message.clone())
-    });
-    FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
+/// A response, and whether the topic of groups should be created because there is none.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answer {
+    /// The response.
+    pub response: FindCoordinatorResponse,
+    /// Whether the topic is missing.
+    pub create: bool,
 }
 
-fn verdict(key_type: i8, version: i16) -> (ErrorCode, &'static str) {
-    match key_type {
-        GROUP | TRANSACTION => {}
-        SHARE if version >= FIRST_WITH_SHARE => {}
-        _ => return (ErrorCode::INVALID_REQUEST, "This key type is not known in this version."),
+/// Answers from the image.
+pub fn answer(request: &FindCoordinatorRequest, version: i16, image: &MetadataImage) -> Answer {
+    let verdict = verdict(request.key_type, version);
+    let groups = request.key_type == GROUP;
+    let find = |key: &str| match verdict {
+        Ok(()) if groups => find(key, image).ok_or(UNAVAILABLE),
+        Ok(()) => Err(UNAVAILABLE),
+        Err(refused) => Err(refused),
+    };
+    let create = groups && image.topic(GROUP_TOPIC).is_none();
+    if version < FIRST_WITH_MANY_KEYS {
+        let response = FindCoordinatorResponse::default();
+        let response = match find(&request.key) {
+            Ok((id, at)) => response
+                .with_error_message(Some(convert::text("NONE")))
+                .with_node_id(BrokerId(id.0))
+                .with_host(convert::text(&at.host))
+                .with_port(i32::from(at.port)),
+            Err((code, message)) => response
+                .with_error_code(code.0)
+                .with_error_message(Some(convert::text(message)))
+                .with_node_id(NO_NODE)
+                .with_port(NO_PORT),
+        };
+        return Answer { response, create };
     }
-    (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.")
+    let coordinators = request.coordinator_keys.iter().map(|key| {
+        let found = Coordinator::default().with_key(key.clone());
+        match find(key) {
+            Ok((id, at)) => found
+                .with_node_id(BrokerId(id.0))
+                .with_host(convert::text(&at.host))
+                .with_port(i32::from(at.port)),
+            Err((code, message)) => found
+                .with_node_id(NO_NODE)
+                .with_port(NO_PORT)
+                .with_error_code(code.0)
+                .with_error_message(Some(convert::text(message))),
+        }
+    });
+    let response = FindCoordinatorResponse::default().with_coordinators(coordinators.collect());
+    Answer { response, create: create && !request.coordinator_keys.is_empty() }
+}
+
+/// The leader of a group's partition, if it is alive.
+fn find(group: &str, image: &MetadataImage) -> Option<(NodeId, Endpoint)> {
+    let topic = image.topic(GROUP_TOPIC)?;
+    let partitions = i32::try_from(topic.partitions.len()).ok()?;
+    let leader = topic.partitions.get(&partition_of(group, partitions))?.leader;
+    let broker = image.broker(leader).filter(|broker| !broker.fenced)?;
+    Some((leader, broker.endpoint(crate::LISTENER_NAME)?))
+}
+
+/// What is said where there is no coordinator.
+const UNAVAILABLE: (ErrorCode, &str) =
+    (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.");
+
+fn verdict(key_type: i8, version: i16) -> Result<(), (ErrorCode, &'static str)> {
+    match key_type {
+        GROUP | TRANSACTION => Ok(()),
+        SHARE if version >= FIRST_WITH_SHARE => Ok(()),
+        _ => Err((ErrorCode::INVALID_REQUEST, "This key type is not known in this version.")),
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +127,9 @@ mod tests {
         } else {
             request.with_coordinator_keys(keys.iter().map(|key| convert::text(key)).collect())
         };
-        let response = ResponseKind::FindCoordinator(answer(&request, version));
+        let answer = answer(&request, version, &MetadataImage::new());
+        assert_eq!(answer.create, key_type == GROUP, "somebody has to begin");
+        let response = ResponseKind::FindCoordinator(answer.response);
         let api = ApiKey::FindCoordinator;
         let frame = codec::encode_response(api, version, CorrelationId(7), &response)
             .unwrap_or_else(|error| panic!("version {version}: {error}"));

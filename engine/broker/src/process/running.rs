@@ -3,6 +3,7 @@
 mod broker;
 mod deliver;
 mod forwarding;
+mod groups;
 mod router;
 mod throttling;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use klamm_controller::image::{MetadataImage, SnapshotPolicy};
 use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
+use klamm_coordinator::GroupConfig;
 use klamm_node::{
     CloseReason, ConnectionId, Context, DirectoryId, Disk, Incarnation, Input, Offset, Span, Time,
     TopicName, earliest,
@@ -26,6 +28,7 @@ use self::forwarding::{Forwarded, Opened};
 use self::throttling::Weighed;
 use super::{BrokerSummary, ProcessConfig, ProcessSummary, ReplicaBatches};
 use crate::controller_channel::{ControllerAnswer, ControllerChannel};
+use crate::coordinators::Coordinators;
 use crate::lifecycle::{Lifecycle, LifecycleCall, LifecycleOutput};
 use crate::meta_properties;
 use crate::producer_ids::ProducerIds;
@@ -74,6 +77,7 @@ struct Broker {
     image: MetadataImage,
     lifecycle: Lifecycle,
     replicas: Replicas,
+    coordinators: Coordinators,
     /// True once the replicas follow the image.
     published: bool,
     /// One channel per purpose, as in Kafka, so that a heartbeat never waits behind a topic's creation.
@@ -129,7 +133,8 @@ impl Running {
             meta.directory_id,
             settings,
         );
-        raft_config.listener = config.controller_listener();
+        // Where it is configured as a voter it listens there, by whatever name others know it.
+        raft_config.listener = raft_config.listener.or_else(|| config.controller_listener());
         raft_config.bootstrap.clone_from(&config.bootstrap_controllers);
         let raft = Raft::open(cx, raft_config).map_err(|error| error.to_string())?;
         let controller = roles.controller.then(|| {
@@ -141,7 +146,8 @@ impl Running {
             })
         });
         let broker = if roles.broker {
-            let broker = Broker::open(cx, config, meta.directory_id, incarnation);
+            let groups = GroupConfig::new(settings).map_err(|error| error.to_string())?;
+            let broker = Broker::open(cx, config, groups, meta.directory_id, incarnation);
             Some(broker.map_err(|error| error.to_string())?)
         } else {
             None
@@ -239,6 +245,9 @@ impl Running {
                 steps += 1;
                 assert!(steps < STEP_BOUND, "messages between rooms come to an end");
             }
+            if self.coordinate(cx) {
+                progressed = true;
+            }
             if let Some((token, request)) = self.server.next_request(cx) {
                 // What the replicas are asked, they answer by messages.
                 stirred |= !matches!(request.body, RequestKind::Produce(_) | RequestKind::Fetch(_));
@@ -291,6 +300,7 @@ impl Running {
                 epoch: broker.lifecycle.epoch(),
                 fenced: broker.lifecycle.fenced(),
                 replicas: broker.replicas.summary(),
+                coordinators: broker.coordinators.summary(),
                 parked: broker.replicas.parked().filter(|token| self.server.waits(token)).count(),
                 fetch_sessions: broker.replicas.fetch_sessions(),
                 put_away: broker.replicas.put_away_directories(),
@@ -323,6 +333,7 @@ impl Running {
                 self.messages.extend(out.into_iter().map(Message::Replica));
             }
         }
+        self.fire_coordinators(cx);
     }
 
     fn opened(&mut self, cx: &mut Context<'_>, connection: ConnectionId) {
@@ -423,6 +434,9 @@ impl Running {
     /// Closes the logs, which leaves the clean-shutdown marker, and goes on to the quorum.
     fn close_broker(&mut self, cx: &mut Context<'_>) {
         self.server.hold_listener(Listener::Broker);
+        self.with_coordinators(cx, |coordinators, cx, lent| {
+            coordinators.let_go(cx, lent, "shutdown");
+        });
         if let Some(broker) = &mut self.broker {
             // Nothing may reach a closed log: no answer of a leader, no record of the metadata log, no timer.
             broker.published = false;

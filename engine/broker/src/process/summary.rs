@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, TopicPartition};
+use klamm_node::{BrokerEpoch, BrokerId, GroupId, LeaderEpoch, Offset, TopicPartition};
 use klamm_raft::RaftSummary;
 
 use crate::lifecycle::BrokerState;
@@ -34,12 +34,27 @@ pub struct BrokerSummary {
     pub fenced: bool,
     /// Its replicas, by name.
     pub replicas: Vec<ReplicaSummary>,
+    /// Its group coordinators that serve, by partition of `__consumer_offsets`.
+    pub coordinators: Vec<CoordinatorSummary>,
     /// Requests that wait.
     pub parked: usize,
     /// How many fetch sessions it holds (KIP-227).
     pub fetch_sessions: usize,
     /// The directories of replicas that it has put away, each with the word for why.
     pub put_away: BTreeMap<String, &'static str>,
+}
+
+/// A group coordinator that serves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CoordinatorSummary {
+    /// The partition of `__consumer_offsets`.
+    pub partition: i32,
+    /// The leader epoch in which it writes.
+    pub leader_epoch: LeaderEpoch,
+    /// The groups that it holds.
+    pub groups: Vec<GroupId>,
+    /// What its log says of offsets, uncommitted records included.
+    pub offsets: Vec<(GroupId, TopicPartition, Offset)>,
 }
 
 /// The batches of each replica, by name.

@@ -118,11 +118,15 @@ impl Replicas {
     }
 
     /// Stops in an orderly way: high watermarks, logs and recovery points are durable, then the marker says so. Requests
-    /// that still wait lose their connections with the process.
+    /// that still wait lose their connections with the process. A broker that has opened no log yet leaves the disk as it found
+    /// it, with the marker of the stop before if there is one.
     ///
     /// # Errors
     /// The disk fails; then there is no marker, and the next start checks every log.
     pub fn close(&mut self, cx: &mut Context<'_>) -> DiskResult<()> {
+        if !self.opened {
+            return Ok(());
+        }
         self.checkpoint_high_watermarks(cx)?;
         for partition in self.partitions.values_mut() {
             let before = partition.log.synced();

@@ -3,6 +3,9 @@
 //!
 //! *Flows in*: which partitions to follow, the leaders' answers, time. *Flows out*: Fetch requests (and ListOffsets when a
 //! position is out of range). *Must never*: apply an answer to a partition that has moved on since it was asked.
+//!
+//! Simplified: while one partition looks for the leader's log by ListOffsets, the others go on to be fetched. In Kafka the fetcher's
+//! thread waits for the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -418,7 +421,9 @@ impl Replicas {
                 self.search(image, id, key, leader_epoch, SearchStep::Start, out);
                 return;
             }
-            (Some(start), SearchStep::Start) if start > now_at => partition.start_over(cx, start),
+            (Some(start), SearchStep::Start) if start > now_at => {
+                partition.start_over(cx, start, "out-of-range")
+            }
             (Some(_), SearchStep::Start) => Ok::<(), DiskError>(()),
         };
         match done {

@@ -140,7 +140,7 @@ impl Partition {
         let Some(Ok(first)) = batches(records).next() else { return Ok(()) };
         let (base, last) = (first.header().base_offset, first.header().last_offset());
         if end == self.log.log_start() && base < end && last >= end {
-            self.start_over(cx, base)?;
+            self.start_over(cx, base, "batch-begins-lower")?;
         }
         Ok(())
     }

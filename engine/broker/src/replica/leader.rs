@@ -51,6 +51,9 @@ impl FollowerState {
     }
 
     /// Whether the follower is at the leader's end, or was not longer than `lag_max` ago.
+    ///
+    /// Simplified: the time is one that no clock fault moves. Kafka counts a follower's lag by the wall clock: when a leader's clock
+    /// is set back an hour, a follower that dies then stays in the ISR until it is fenced.
     pub(super) fn is_caught_up(&self, leader_end: Offset, now: Time, lag_max: Span) -> bool {
         self.log_end == Some(leader_end)
             || self.last_caught_up.is_some_and(|at| now.since(at) <= lag_max)

@@ -33,6 +33,7 @@ mod follower;
 mod follower_tests;
 mod hints;
 mod image;
+mod internal;
 mod isr;
 mod leader;
 #[cfg(test)]
@@ -54,7 +55,7 @@ mod tests;
 mod throttle;
 mod transition;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::config::ServerConfig;
 use klamm_node::{
@@ -75,6 +76,7 @@ use throttle::Throttles;
 
 pub use fetcher::FetcherId;
 pub use image::Image;
+pub use internal::CoordinatorLog;
 pub use role::{PartitionRole, RoleMove, role_figure};
 pub use summary::{BatchSummary, ReplicaRole, ReplicaSummary};
 
@@ -218,8 +220,14 @@ pub struct Replicas {
     log_starts: BTreeMap<TopicPartition, Offset>,
     directories: Directories,
     throttles: Throttles,
+    /// The topics in which this broker's coordinators live, or lived.
+    watched: BTreeSet<TopicId>,
+    /// Partitions of them that have changed since the coordinators were told.
+    stirred: BTreeSet<PartitionKey>,
     /// True while a checkpoint may name what is no longer there.
     checkpoints_stale: bool,
+    /// True once the logs of the disk are open.
+    opened: bool,
     /// True once this broker has asked to leave.
     leaving: bool,
     previous_broker_epoch: Option<BrokerEpoch>,
@@ -336,6 +344,7 @@ impl Replicas {
         touched: &[PartitionKey],
         out: &mut Vec<ReplicaOutput>,
     ) {
+        self.stir(touched);
         let mut waiting = Vec::new();
         if !self.parked.is_empty() {
             for key in touched {

@@ -240,17 +240,18 @@ impl Partition {
         Ok(())
     }
 
-    /// Throws the log away and lets it start anew: everything that it had is below what the leader still has.
-    pub(super) fn start_over(&mut self, cx: &mut Context<'_>, at: Offset) -> Result<(), DiskError> {
+    /// Throws the log away and lets it start anew where the leader's answer says; nothing that it had is of use there.
+    pub(super) fn start_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: Offset,
+        reason: &'static str,
+    ) -> Result<(), DiskError> {
         let from = self.log.log_end();
         self.log.truncate_fully_and_start_at(cx.disk, at)?;
         let partition = self.name.clone();
-        cx.observe(EventKind::LogTruncated {
-            partition,
-            from,
-            to: at,
-            reason: "out-of-range".into(),
-        });
+        let reason = reason.into();
+        cx.observe(EventKind::LogTruncated { partition, from, to: at, reason });
         cx.observe(EventKind::LogStartMoved { partition: self.name.clone(), to: at });
         self.move_high_watermark(cx, at, Because::Previous);
         Ok(())

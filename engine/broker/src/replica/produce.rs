@@ -22,6 +22,7 @@ use super::image::{self, Image};
 use super::parked::{Awaited, ParkedRequest};
 use super::partition::Partition;
 use super::{PartitionKey, ReplicaOutput, Replicas, hints};
+use crate::api::metadata::is_internal;
 
 /// Who must have the records before the producer hears of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,16 +129,22 @@ fn hint(answer: &mut PartitionProduceResponse, key: PartitionKey, image: &Image)
     }
 }
 
+/// The client id of Kafka's own tools.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
 impl Replicas {
-    /// Handles a Produce request.
+    /// Handles a Produce request. What brokers keep for themselves is not for clients to write, unless they say that they are
+    /// Kafka's own tools.
     pub fn produce(
         &mut self,
         cx: &mut Context<'_>,
         image: &Image,
         token: RequestToken,
+        client_id: Option<&str>,
         request: ProduceRequest,
         out: &mut Vec<ReplicaOutput>,
     ) {
+        let internal_allowed = client_id == Some(ADMIN_CLIENT_ID);
         let acks = Acks::from_wire(request.acks);
         let mut produce =
             ParkedProduce { response: ProduceResponse::default(), pending: Vec::new() };
@@ -152,6 +159,7 @@ impl Replicas {
                 image::topic_by_name(image, name.as_str())
                     .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
             };
+            let internal = known.as_ref().is_ok_and(|(_, name)| is_internal(name));
             let topic_at = produce.response.responses.len();
             let mut answers = Vec::with_capacity(partition_data.len());
             for data in partition_data {
@@ -161,6 +169,9 @@ impl Replicas {
                 let outcome = match (acks, &key) {
                     (None, _) => Err(Refusal::from(ErrorCode::INVALID_REQUIRED_ACKS)),
                     (Some(_), Err(code)) => Err(Refusal::from(**code)),
+                    (Some(_), Ok(_)) if !internal_allowed && internal => {
+                        Err(ErrorCode::INVALID_TOPIC_EXCEPTION.into())
+                    }
                     (Some(acks), Ok(key)) => {
                         let records = records.unwrap_or_default();
                         self.append(cx, image, *key, acks, token.api_version, &records)
@@ -460,7 +471,7 @@ impl Partition {
         })
     }
 
-    fn append_failed(&mut self, cx: &mut Context<'_>, error: &AppendError) -> Refusal {
+    pub(super) fn append_failed(&mut self, cx: &mut Context<'_>, error: &AppendError) -> Refusal {
         let code = match error {
             AppendError::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
             AppendError::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,

@@ -239,7 +239,11 @@ impl Partition {
     }
 }
 
-fn read_failed(cx: &mut Context<'_>, name: &TopicPartition, error: &ReadError) -> ErrorCode {
+pub(super) fn read_failed(
+    cx: &mut Context<'_>,
+    name: &TopicPartition,
+    error: &ReadError,
+) -> ErrorCode {
     match error {
         ReadError::OutOfRange { .. } => ErrorCode::OFFSET_OUT_OF_RANGE,
         ReadError::Corrupt { .. } => ErrorCode::CORRUPT_MESSAGE,

@@ -3,12 +3,12 @@
 //! *Flows in*: the disk. *Flows out*: logs with their high watermarks, waiting for metadata to claim them.
 //! *Must never*: trust, after a crash, what lies behind a log's recovery point before its batches were checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::config::ServerConfig;
 use klamm_node::{
-    Because, BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Timers,
-    TopicId, TopicPartition, planted,
+    Because, BrokerEpoch, BrokerId, Context, DiskResult, EventKind, LeaderEpoch, Offset, Span,
+    Time, Timers, TopicId, TopicPartition, planted,
 };
 use klamm_storage::layout::{
     HIGH_WATERMARK_CHECKPOINT, LOG_START_CHECKPOINT, PutAway, RECOVERY_POINT_CHECKPOINT,
@@ -23,7 +23,10 @@ use super::proposals::Proposals;
 use super::role::{PartitionRole, RoleMove};
 use super::session::Sessions;
 use super::throttle::Throttles;
-use super::{Me, Replicas, Wake, at_least_a_moment, half};
+use super::{Image, Me, Replicas, Wake, half};
+
+/// When the log's own tasks are first due after it was opened (`log.initial.task.delay.ms`, an internal setting of Kafka).
+const INITIAL_TASK_DELAY: Span = Span::secs(30);
 
 /// The topic of the metadata log.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -40,26 +43,55 @@ pub(super) struct Recovered {
 }
 
 impl Replicas {
-    /// Opens every log on the disk. Nothing is led or followed until metadata says so: see
-    /// [`apply_image`](Self::apply_image).
+    /// Reads what a registration says of the last stop, and nothing else: the logs stay closed until metadata is there
+    /// ([`apply_image`](Self::apply_image)).
     ///
     /// # Errors
     /// The disk fails.
     pub fn open(cx: &mut Context<'_>, id: BrokerId, config: ServerConfig) -> DiskResult<Self> {
+        let marker = CleanShutdown::read(cx.disk)?;
+        let fetchers = Fetchers::new(config.num_replica_fetchers);
+        let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots);
+        let sessions = Sessions::new(slots.unwrap_or(0), cx.now);
+        Ok(Self {
+            me: Me { id, broker_epoch: BrokerEpoch(-1) },
+            throttles: Throttles::new(&config),
+            config,
+            partitions: BTreeMap::new(),
+            recovered: BTreeMap::new(),
+            parked: Parked::default(),
+            proposals: Proposals::default(),
+            fetchers,
+            sessions,
+            timers: Timers::default(),
+            checkpointed: BTreeMap::new(),
+            recovery_points: BTreeMap::new(),
+            log_starts: BTreeMap::new(),
+            directories: Directories::default(),
+            watched: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            checkpoints_stale: false,
+            opened: false,
+            leaving: false,
+            previous_broker_epoch: marker.map(|marker| marker.broker_epoch),
+        })
+    }
+
+    /// Opens every log on the disk, each with its topic's settings. A broker that takes long for this is registered and
+    /// fenced meanwhile. Nothing is led or followed yet. From now on the clean stop of the last run counts for nothing.
+    pub(super) fn recover(&mut self, cx: &mut Context<'_>, image: &Image) -> DiskResult<()> {
         let marker = CleanShutdown::take(cx.disk)?;
-        let checkpointed = CheckpointFile::read(cx.disk, HIGH_WATERMARK_CHECKPOINT)?.offsets;
+        self.checkpointed = CheckpointFile::read(cx.disk, HIGH_WATERMARK_CHECKPOINT)?.offsets;
         // These two only save work: one that can't be read counts as empty, as in Kafka.
         let recovery_points = CheckpointFile::read(cx.disk, RECOVERY_POINT_CHECKPOINT);
-        let recovery_points = recovery_points.unwrap_or_default().offsets;
+        self.recovery_points = recovery_points.unwrap_or_default().offsets;
         let log_starts = CheckpointFile::read(cx.disk, LOG_START_CHECKPOINT);
-        let log_starts = log_starts.unwrap_or_default().offsets;
-        let mut directories = Directories::default();
-        let removal = cx.now + config.log_segment_delete_delay;
-        let mut recovered = BTreeMap::new();
+        self.log_starts = log_starts.unwrap_or_default().offsets;
+        let removal = cx.now + self.config.log_segment_delete_delay;
         for name in cx.disk.list("")? {
             let Some(dir) = name.strip_suffix('/') else { continue };
             if let Some(why) = parse_put_away_dir(dir) {
-                directories.found(cx, dir, why, removal);
+                self.directories.found(cx, dir, why, removal);
                 continue;
             }
             let Some(partition) = parse_partition_dir(dir) else { continue };
@@ -70,7 +102,7 @@ impl Replicas {
             let Some(metadata) = PartitionMetadata::read(cx.disk, dir)? else {
                 // Kafka writes `partition.metadata` before the first record, so that this is what a crash left of a
                 // creation; whose it is nobody can tell.
-                directories.set_aside(cx, &partition, dir, removal)?;
+                self.directories.set_aside(cx, &partition, dir, removal)?;
                 continue;
             };
             let at = |offsets: &BTreeMap<TopicPartition, Offset>| {
@@ -78,13 +110,13 @@ impl Replicas {
             };
             let opening = Opening {
                 clean: marker.is_some(),
-                recovery_point: at(&recovery_points),
-                log_start: at(&log_starts),
+                recovery_point: at(&self.recovery_points),
+                log_start: at(&self.log_starts),
             };
-            // Its topic's own settings come with the metadata; until then nothing is appended.
-            let (log, recovery) = Log::open_at(cx.disk, dir, LogConfig::default(), opening)?;
+            let config = LogConfig::from(&image.topic_config(&partition.topic, &self.config));
+            let (log, recovery) = Log::open_at(cx.disk, dir, config, opening)?;
             let lost = planted("hw_checkpoint_lost");
-            let checkpoint = checkpointed.get(&partition).filter(|_| !lost);
+            let checkpoint = self.checkpointed.get(&partition).filter(|_| !lost);
             let checkpoint = checkpoint.copied().unwrap_or(Offset(0));
             let high_watermark = checkpoint.min(log.log_end()).max(log.log_start());
             cx.observe(EventKind::LogRecovered {
@@ -95,41 +127,22 @@ impl Replicas {
                 last_epoch: log.latest_epoch().unwrap_or(LeaderEpoch::NONE),
                 truncated_bytes: recovery.truncated_bytes,
             });
-            recovered
-                .insert(partition, Recovered { topic: metadata.topic_id, log, high_watermark });
+            let found = Recovered { topic: metadata.topic_id, log, high_watermark };
+            self.recovered.insert(partition, found);
         }
-        let mut timers = Timers::default();
-        timers.arm(Wake::IsrCheck, cx.now + half(config.replica_lag_time_max));
-        let every = config.replica_high_watermark_checkpoint_interval;
-        timers.arm(Wake::HighWatermarkCheckpoint, cx.now + at_least_a_moment(every));
-        let every = config.log_flush_start_offset_checkpoint_interval;
-        timers.arm(Wake::LogStartCheckpoint, cx.now + at_least_a_moment(every));
-        let every = config.log_flush_offset_checkpoint_interval;
-        timers.arm(Wake::RecoveryPointCheckpoint, cx.now + at_least_a_moment(every));
-        let fetchers = Fetchers::new(config.num_replica_fetchers);
-        let slots = usize::try_from(config.max_incremental_fetch_session_cache_slots);
-        let sessions = Sessions::new(slots.unwrap_or(0), cx.now);
-        let mut replicas = Self {
-            me: Me { id, broker_epoch: BrokerEpoch(-1) },
-            throttles: Throttles::new(&config),
-            config,
-            partitions: BTreeMap::new(),
-            recovered,
-            parked: Parked::default(),
-            proposals: Proposals::default(),
-            fetchers,
-            sessions,
-            timers,
-            checkpointed,
-            recovery_points,
-            log_starts,
-            directories,
-            checkpoints_stale: false,
-            leaving: false,
-            previous_broker_epoch: marker.map(|marker| marker.broker_epoch),
-        };
-        replicas.arm_directory_removal();
-        Ok(replicas)
+        self.opened = true;
+        self.start_timers(cx.now);
+        Ok(())
+    }
+
+    /// What a broker does again and again begins when its logs are open, so that brokers are not in step with each other.
+    fn start_timers(&mut self, now: Time) {
+        // The first look for lagging followers comes at once in Kafka, when there are none yet.
+        self.timers.arm(Wake::IsrCheck, now + half(self.config.replica_lag_time_max));
+        self.timers.arm(Wake::HighWatermarkCheckpoint, now);
+        self.timers.arm(Wake::LogStartCheckpoint, now + INITIAL_TASK_DELAY);
+        self.timers.arm(Wake::RecoveryPointCheckpoint, now + INITIAL_TASK_DELAY);
+        self.arm_directory_removal();
     }
 
     /// Takes the log of a partition from what was recovered, or begins a new one. A directory of the same name that

@@ -106,8 +106,8 @@ impl Told {
 
     fn by(read: &ReadResult) -> Self {
         match read {
-            // Whoever is told to cut its log takes nothing else from the answer: the high watermark is told again. Kafka
-            // forgets what it told in the same way, though not in the answer that begins a session.
+            // Whoever is told to cut its log takes nothing else from the answer: the high watermark is told again. Kafka, which
+            // forgets after errors only, tells it when it has moved on, or in another session.
             Ok(read) if read.diverging.is_some() => Self::NOTHING,
             Ok(read) => Self { high_watermark: read.high_watermark, log_start: read.log_start },
             // An answer after the error must not look like an old one.

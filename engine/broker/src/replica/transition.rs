@@ -21,7 +21,7 @@ use super::role::RoleMove;
 use super::{PartitionKey, ReplicaOutput, Replicas, disk_failed};
 
 impl Replicas {
-    /// Applies the first image of a starting broker: all of it at once.
+    /// Opens the logs of a starting broker and applies its first image: all of it at once.
     ///
     /// The image must contain this broker's own registration in its present incarnation. An older one may still name it
     /// leader of partitions that it lost when it stopped.
@@ -31,13 +31,17 @@ impl Replicas {
         image: &Image,
         out: &mut Vec<ReplicaOutput>,
     ) {
-        self.configure_throttles(image);
+        if let Err(error) = self.recover(cx, image) {
+            return disk_failed(cx, &format!("the logs can't be opened: {error}"));
+        }
+        self.watch_coordinators(image);
         let keys = image
             .partitions()
             .map(|(topic, index, _)| PartitionKey { topic: topic.id, partition: index });
         // No single record is the cause: the image holds all of them at once.
         let changed = keys.map(|key| (key, Because::Input)).collect();
         self.apply_partitions(cx, image, &changed, out);
+        self.configure_throttles(image);
         // What nothing claims belongs to topics that were deleted, or replicas that were moved, while this broker was down
         // (Kafka's stray partitions).
         let strays = std::mem::take(&mut self.recovered);
@@ -48,7 +52,8 @@ impl Replicas {
         }
     }
 
-    /// Applies what metadata records changed, each with its offset. `image` has all of them.
+    /// Applies what metadata records changed, each with its offset. `image` has all of them. Roles come before settings, as in
+    /// Kafka: what a partition's change lets go on is judged by the settings before.
     pub fn apply_metadata(
         &mut self,
         cx: &mut Context<'_>,
@@ -56,8 +61,10 @@ impl Replicas {
         changes: &[(Offset, ImageChange)],
         out: &mut Vec<ReplicaOutput>,
     ) {
+        self.watch_coordinators(image);
         let mut changed = BTreeMap::new();
         let mut configured = BTreeSet::new();
+        let mut throttled = false;
         for (offset, change) in changes {
             match change {
                 ImageChange::PartitionChanged { topic_id, partition, .. } => {
@@ -73,7 +80,7 @@ impl Replicas {
                     configured.extend(image.topic_id(name));
                 }
                 ImageChange::ConfigChanged { resource: ConfigResource::Broker(_), .. } => {
-                    self.configure_throttles(image);
+                    throttled = true;
                 }
                 ImageChange::BrokerRegistered { .. }
                 | ImageChange::BrokerFenced { .. }
@@ -86,10 +93,13 @@ impl Replicas {
                 | ImageChange::ProducerIdsAllocated { .. } => {}
             }
         }
+        self.apply_partitions(cx, image, &changed, out);
         for topic in configured {
             self.configure(image, topic);
         }
-        self.apply_partitions(cx, image, &changed, out);
+        if throttled {
+            self.configure_throttles(image);
+        }
     }
 
     fn of_topic(&self, topic: TopicId) -> Vec<PartitionKey> {

@@ -28,6 +28,8 @@ struct Member {
     out: Effects,
     incarnation: u32,
     alive: bool,
+    /// True while no other process hears anything of it, nor it of them.
+    cut_off: bool,
 }
 
 /// Nodes and the wires between them.
@@ -73,6 +75,7 @@ impl Lab {
             rng: Streams::new(seed, entity),
             out: Effects::default(),
             incarnation: 0,
+            cut_off: false,
         });
     }
 
@@ -107,6 +110,19 @@ impl Lab {
             **process = Process::new(process.config().clone());
         }
         self.unplug(at);
+    }
+
+    /// Loses, from now on, everything between a process and the other processes. The client reaches it all the same.
+    pub(crate) fn cut_off(&mut self, name: &str) {
+        let at = self.index(name);
+        self.members[at].cut_off = true;
+    }
+
+    /// The end of [`Self::cut_off`]: connections of before are reset, as a peer does that has lost bytes.
+    pub(crate) fn heal(&mut self, name: &str) {
+        let at = self.index(name);
+        self.members[at].cut_off = false;
+        self.reset(at);
     }
 
     /// Asks a process to stop.
@@ -274,6 +290,9 @@ impl Lab {
         match effect {
             Effect::Connect { connection, to } => {
                 let target = self.members.iter().position(|m| m.name == *to.host && m.alive);
+                if target.is_some_and(|target| self.is_cut(from, target)) {
+                    return;
+                }
                 let Some(target) = target else {
                     let reason = CloseReason::Refused;
                     return self.post(from, Input::Closed { connection, reason }, LATENCY);
@@ -287,7 +306,9 @@ impl Lab {
                 self.post(from, Input::Opened { connection }, LATENCY);
             }
             Effect::Send { connection, bytes, .. } => {
-                if let Some((to, connection)) = self.wires.get(&(from, connection)).copied() {
+                if let Some((to, connection)) = self.wires.get(&(from, connection)).copied()
+                    && !self.is_cut(from, to)
+                {
                     self.post(to, Input::Received { connection, bytes }, LATENCY);
                 }
             }
@@ -306,7 +327,25 @@ impl Lab {
         }
     }
 
-    /// Resets every connection of a node.
+    fn is_cut(&self, a: usize, b: usize) -> bool {
+        let processes = [a, b].map(|at| matches!(self.members[at].kind, Kind::Process(_)));
+        processes == [true, true] && (self.members[a].cut_off || self.members[b].cut_off)
+    }
+
+    /// Resets every connection of a node, on both ends.
+    fn reset(&mut self, node: usize) {
+        let ends: Vec<_> = self.wires.keys().copied().filter(|(at, _)| *at == node).collect();
+        for end in ends {
+            if let Some((to, connection)) = self.wires.remove(&end) {
+                self.wires.remove(&(to, connection));
+                let reason = CloseReason::Reset;
+                self.post(to, Input::Closed { connection, reason }, LATENCY);
+                self.post(node, Input::Closed { connection: end.1, reason }, LATENCY);
+            }
+        }
+    }
+
+    /// Resets every connection of a node that is gone.
     fn unplug(&mut self, node: usize) {
         let ends: Vec<_> = self.wires.keys().copied().filter(|(at, _)| *at == node).collect();
         for end in ends {

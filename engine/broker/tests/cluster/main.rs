@@ -2,6 +2,7 @@
 
 mod driver;
 mod forwarding;
+mod groups;
 mod idempotence;
 mod settings;
 

@@ -9,6 +9,7 @@ use klamm_node::{
 };
 
 use super::call::{Call, ClientSettings, Completed, RpcError};
+use super::throttle;
 use crate::api;
 use crate::codec;
 use crate::convert;
@@ -58,6 +59,8 @@ struct Peer<T> {
     versions: Option<NegotiatedVersions>,
     failures: u32,
     correlation: i32,
+    /// Until when it wants to be left alone; outlives a connection.
+    throttled: Option<Time>,
 }
 
 /// A pool of outbound connections; `T` is the owner's word for a request.
@@ -119,9 +122,12 @@ impl<T> Client<T> {
         }
     }
 
-    /// Whether requests to a peer leave at once: there is a connection and its versions are known.
+    /// Whether requests to a peer leave at once: there is a connection, its versions are known, and it did not ask to be left
+    /// alone.
     pub fn is_open(&self, to: &Endpoint) -> bool {
-        self.peers.get(to).is_some_and(|peer| matches!(peer.state, State::Open { .. }))
+        let open =
+            |peer: &Peer<T>| matches!(peer.state, State::Open { .. }) && peer.throttled.is_none();
+        self.peers.get(to).is_some_and(open)
     }
 
     /// Whether a connection belongs to this pool.
@@ -239,6 +245,9 @@ impl<T> Client<T> {
         }
         let peers: Vec<Endpoint> = self.peers.keys().cloned().collect();
         for to in peers {
+            if let Some(peer) = self.peers.get_mut(&to) {
+                peer.throttled = peer.throttled.filter(|until| *until > cx.now);
+            }
             self.expire_connection(cx, &to);
             self.expire_queued(cx, &to);
             self.pump(cx, &to);
@@ -298,6 +307,7 @@ impl<T> Client<T> {
                 self.connections.insert(connection, to.clone());
             }
             State::Connecting { .. } | State::Negotiating { .. } => {}
+            State::Open { .. } if peer.throttled.is_some() => {}
             State::Open { connection } => {
                 while peer.in_flight.len() < self.settings.max_in_flight
                     && let Some(queued) = peer.queue.pop_front()
@@ -366,13 +376,16 @@ impl<T> Client<T> {
         let refused = sent.api == ApiKey::ApiVersions && says_unsupported_version(&frame);
         let version = if refused { 0 } else { sent.version };
         match codec::decode_response(sent.api, version, frame) {
-            Ok((_, response)) => match sent.tag {
-                Some(tag) => {
-                    let (to, version) = (to.clone(), sent.version);
-                    self.completed.push_back(Completed { tag, to, version, outcome: Ok(response) });
+            Ok((_, response)) => {
+                peer.honour(throttle::of(version, &response), cx.now);
+                match sent.tag {
+                    Some(tag) => {
+                        let (to, version, outcome) = (to.clone(), sent.version, Ok(response));
+                        self.completed.push_back(Completed { tag, to, version, outcome });
+                    }
+                    None => self.negotiated(cx, to, connection, sent.version, response),
                 }
-                None => self.negotiated(cx, to, connection, sent.version, response),
-            },
+            }
             Err(error) => {
                 if let Some(tag) = sent.tag {
                     let (to, version) = (to.clone(), sent.version);
@@ -456,6 +469,7 @@ impl<T> Peer<T> {
             versions: None,
             failures: 0,
             correlation: 0,
+            throttled: None,
         }
     }
 
@@ -485,7 +499,18 @@ impl<T> Peer<T> {
         };
         let sent = self.in_flight.iter().map(|sent| sent.deadline).min();
         let queued = self.queue.iter().map(|queued| queued.deadline).min();
-        [state, sent, queued].into_iter().flatten().min()
+        [state, sent, queued, self.throttled].into_iter().flatten().min()
+    }
+
+    /// Sends nothing for so long, because the peer says so (KIP-219): it answers at once and reads no further meanwhile.
+    /// What it was already asked may take that much longer.
+    fn honour(&mut self, throttle: Span, now: Time) {
+        if throttle > Span::ZERO {
+            self.throttled = self.throttled.max(Some(now + throttle));
+            for sent in &mut self.in_flight {
+                sent.deadline = sent.deadline + throttle;
+            }
+        }
     }
 
     /// The highest version that both sides and the caller accept.

@@ -308,3 +308,31 @@ fn a_silent_connection_is_closed_but_not_while_its_request_is_processed() {
     wire.server.handle_timers(&mut wire.b.at(due));
     assert!(matches!(wire.b.effects()[..], [Effect::Close { reason: CloseReason::Idle, .. }]));
 }
+
+#[test]
+fn a_peer_that_throttles_is_left_alone_for_so_long() {
+    let throttling = |request: &RequestKind| match request {
+        RequestKind::Metadata(_) => {
+            Some(Some(MetadataResponse::default().with_throttle_time_ms(300).into()))
+        }
+        _ => polite(request),
+    };
+    let mut wire = Wire::new(ClientSettings::default());
+    wire.send(metadata(), "too much");
+    wire.run(&mut { throttling });
+    assert_eq!(wire.done(), [("too much", Ok(13))]);
+    assert!(!wire.client.is_open(&to()), "KIP-219: nothing is sent there");
+    wire.send(describe(), "next");
+    assert!(wire.a.effects().is_empty());
+    let due = wire.client.next_deadline().expect("the end of the throttle");
+    assert_eq!(due, Time::ZERO + Span::millis(300));
+    wire.now = due;
+    wire.client.handle_timers(&mut wire.a.at(wire.now));
+    wire.run(&mut polite);
+    assert!(matches!(wire.done()[..], [("next", Ok(_))]));
+    // Before version 6 the broker itself had waited.
+    wire.send(metadata().up_to(5), "old");
+    wire.run(&mut { throttling });
+    assert_eq!(wire.done(), [("old", Ok(5))]);
+    assert!(wire.client.is_open(&to()));
+}

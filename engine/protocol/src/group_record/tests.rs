@@ -23,21 +23,34 @@ fn a_commit_is_written_in_version_3() {
         leader_epoch: LeaderEpoch(7),
         metadata: "m".into(),
         commit_timestamp: 9,
-        expire_timestamp: -1,
+        ..OffsetCommitValue::default()
     };
     let (key, bytes) = commit(Some(value.clone())).encode().expect("short");
     assert_eq!(key.as_ref(), COMMIT_KEY);
     let expected = [0, 3, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 7, 0, 1, b'm', 0, 0, 0, 0, 0, 0, 0, 9];
     assert_eq!(bytes.expect("a value").as_ref(), expected);
 
-    let (_, expiring) =
-        commit(Some(OffsetCommitValue { expire_timestamp: 5, ..value })).encode().expect("short");
+    let (_, expiring) = commit(Some(OffsetCommitValue { expire_timestamp: 5, ..value.clone() }))
+        .encode()
+        .expect("short");
     let expected =
         [0, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1, b'm', 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 5];
     assert_eq!(
         expiring.expect("a value").as_ref(),
         expected,
         "version 1 knows an expiry, and no leader epoch"
+    );
+
+    let identified = OffsetCommitValue { topic_id: TopicId(1), ..value };
+    let (_, identified) = commit(Some(identified)).encode().expect("short");
+    let mut expected = vec![0, 4, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 7, 2, b'm'];
+    expected.extend([0, 0, 0, 0, 0, 0, 0, 9, 1, 0, 16]);
+    expected.extend([0; 15]);
+    expected.push(1);
+    assert_eq!(
+        identified.as_deref(),
+        Some(expected.as_slice()),
+        "a topic's id is a tag of version 4"
     );
 
     let (_, none) = commit(None).encode().expect("short");
@@ -248,17 +261,17 @@ fn current(topics: Vec<(u128, Vec<i32>)>, epochs: bool) -> Vec<CurrentTopic> {
 }
 
 fn record() -> impl Strategy<Value = GroupRecord> {
-    let commit = (any::<(i64, i32, i64, Option<u16>)>(), text()).prop_map(
-        |((offset, epoch, time, expires), metadata)| {
-            let expire_timestamp = expires.map_or(-1, i64::from);
-            // The version with an expiry has no leader epoch.
-            let leader_epoch = LeaderEpoch(if expires.is_some() { -1 } else { epoch });
+    let commit = (any::<(i64, i32, i64, Option<u16>, u128)>(), text()).prop_map(
+        |((offset, epoch, time, expires, topic), metadata)| {
+            // The version with an expiry has neither leader epoch nor topic id.
+            let plain = expires.is_none();
             OffsetCommitValue {
                 offset: Offset(offset),
-                leader_epoch,
+                leader_epoch: LeaderEpoch(if plain { epoch } else { -1 }),
                 metadata,
                 commit_timestamp: time,
-                expire_timestamp,
+                expire_timestamp: expires.map_or(-1, i64::from),
+                topic_id: if plain { TopicId(topic) } else { TopicId::ZERO },
             }
         },
     );

@@ -113,8 +113,7 @@ macro_rules! values {
 }
 
 values! {
-    // Only version 1 has an expiry of its own; without one, Kafka writes the highest version that is not flexible (KIP-915).
-    OffsetCommitValue, flexible since 4, written as |value| if value.expire_timestamp >= 0 { 1 } else { 3 };
+    OffsetCommitValue, flexible since 4, written as |value| value.version();
     GroupMetadataValue, flexible since 4, written as |_| 3;
     ConsumerGroupMetadataValue, flexible since 0, written as |_| 0;
     ConsumerGroupPartitionMetadataValue, flexible since 0, written as |_| 0;
@@ -138,6 +137,20 @@ message! {
         commit_timestamp: i64 = 0, since 0;
         /// When it expires, or -1; requests of versions 2 to 4 may set it.
         expire_timestamp: i64 = -1, since 1 until 1;
+        /// The topic, or all zero where the committer did not say (KAFKA-19186).
+        topic_id: TopicId = TopicId::ZERO, since 4 tag 0;
+    }
+}
+
+impl OffsetCommitValue {
+    /// Only version 1 has an expiry of its own. Without one, Kafka writes the highest version that is not flexible, so that
+    /// an older broker can read it (KIP-915), unless there is a topic's id to be said.
+    fn version(&self) -> i16 {
+        match (self.expire_timestamp, self.topic_id) {
+            (0.., _) => 1,
+            (..0, TopicId::ZERO) => 3,
+            (..0, _) => 4,
+        }
     }
 }
 

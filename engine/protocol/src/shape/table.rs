@@ -29,6 +29,7 @@ macro_rules! shape {
 }
 
 mod admin;
+mod groups;
 
 shape! { PRODUCE_REQUEST_PARTITION_PRODUCE_DATA flexible from 9 {
     index: Fixed(4), 3, 13;
@@ -606,7 +607,7 @@ pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_REQUEST),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_REQUEST),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_REQUEST),
-        other => admin::request(other),
+        other => admin::request(other).or_else(|| groups::request(other)),
     }
 }
 
@@ -632,6 +633,6 @@ pub(super) fn response(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_RESPONSE),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_RESPONSE),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_RESPONSE),
-        other => admin::response(other),
+        other => admin::response(other).or_else(|| groups::response(other)),
     }
 }

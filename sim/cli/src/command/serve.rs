@@ -1,6 +1,5 @@
 //! `klamm serve`: the engine on real TCP and files.
 
-use klamm_node::config::ServerConfig;
 use klamm_server::Options;
 
 use crate::args::Serve;
@@ -8,7 +7,7 @@ use crate::console::{Console, Failure, Outcome};
 
 /// Serves until a signal.
 pub(crate) fn serve(args: &Serve, console: &Console) -> Outcome {
-    let mut settings = ServerConfig::default();
+    let mut settings = Options::new(&args.data).settings;
     for setting in &args.settings {
         let Some((key, value)) = setting.split_once('=') else {
             return Err(Failure::Input(format!("--set {setting}: expected KEY=VALUE")));

@@ -41,8 +41,10 @@ impl Lone {
     pub(crate) fn running() -> Self {
         let id = BrokerId(1);
         let voters = BTreeMap::from([(id, Endpoint::new(HOST, 9093))]);
+        let mut config = ProcessConfig::new(id, Roles::COMBINED, HOST, voters);
+        config.settings.offsets_topic_replication_factor = 1;
         let mut lone = Self {
-            process: Process::new(ProcessConfig::new(id, Roles::COMBINED, HOST, voters)),
+            process: Process::new(config),
             disk: MemoryDisk::default(),
             rng: Streams::new(7, 7),
             out: Effects::default(),

@@ -15,6 +15,7 @@
 
 mod determinism;
 mod faults;
+mod groups;
 mod lone;
 mod malformed;
 mod nemesis;

@@ -30,7 +30,7 @@ use klamm_world::BROKER_PORT;
 
 use crate::lone::Lone;
 use crate::operators;
-use crate::{quorum, settings};
+use crate::{groups, quorum, settings};
 
 const NONE: i16 = 0;
 const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -257,7 +257,7 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             question(offset_for_leader_epoch(unknown), UNKNOWN_TOPIC_OR_PARTITION),
         ],
         ApiKey::FindCoordinator => {
-            let mut all = vec![question(find_coordinator(version, 0), COORDINATOR_NOT_AVAILABLE)];
+            let mut all = vec![question(find_coordinator(version, 0), NONE)];
             if version >= 1 {
                 all.push(question(find_coordinator(version, 1), COORDINATOR_NOT_AVAILABLE));
                 all.push(question(find_coordinator(version, 9), INVALID_REQUEST));
@@ -274,6 +274,7 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
         other => match operators::questions(other, version, topic.name)
             .or_else(|| settings::questions(other, version, topic.name))
             .or_else(|| quorum::questions(other))
+            .or_else(|| groups::questions(other, version, topic.name))
         {
             Some(asked) => {
                 asked.into_iter().map(|(request, error)| question(request, error)).collect()
@@ -347,6 +348,7 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
         other => match operators::error_of(other)
             .or_else(|| settings::error_of(version, other))
             .or_else(|| quorum::error_of(version, other))
+            .or_else(|| groups::error_of(version, other))
         {
             Some(error) => error,
             None => panic!("an answer of another kind: {other:?}"),
@@ -367,6 +369,10 @@ fn prepared() -> (Lone, Topic, Topic) {
     let first = lone.ask(BROKER_PORT, 5, ApiKey::InitProducerId, &settings::producer_id(5, None));
     let Ok(ResponseKind::InitProducerId(first)) = first else { panic!("{first:?}") };
     assert_eq!(first.error_code, COORDINATOR_LOAD_IN_PROGRESS);
+    // Nor does the first group find a coordinator.
+    let first = lone.ask(BROKER_PORT, 6, ApiKey::FindCoordinator, &find_coordinator(6, 0));
+    let Ok(ResponseKind::FindCoordinator(first)) = first else { panic!("{first:?}") };
+    assert_eq!(first.coordinators[0].error_code, COORDINATOR_NOT_AVAILABLE);
     lone.run(Span::secs(1));
     lone.take_events();
     (lone, topic, unknown)

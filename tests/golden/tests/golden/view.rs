@@ -166,6 +166,19 @@ fn compare_client(found: &mut Comparison, seen: &NodeView, held: &ClientSummary)
     let positions = held.positions.iter();
     let positions = positions.filter_map(|(at, held)| Some((at.clone(), held.offset?))).collect();
     found.same("positions", &seen.positions, &positions);
+    if let (Some(seen), Some(held)) = (&seen.membership, &held.group) {
+        let member = seen.member.clone().unwrap_or_else(|| "".into());
+        found.same("member", &member, &held.member);
+        if seen.member.is_some() {
+            found.same("epoch", &seen.epoch, &held.epoch);
+        }
+        found.same("assigned", &seen.assigned, &held.assigned);
+        found.same("polled", &seen.polled, &held.polled);
+        found.same("coordinator", &seen.coordinator, &held.coordinator);
+        // What an earlier process committed the View remembers too.
+        let of_this = |(partition, offset): (_, _)| seen.committed.get(partition) == Some(offset);
+        found.same("committed", &true, &held.committed.iter().all(of_this));
+    }
 }
 
 /// What differs between the View and the nodes at this moment.

@@ -14,9 +14,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("klamm-storage", &["klamm-node", "klamm-protocol"]),
     ("klamm-raft", &["klamm-node", "klamm-protocol", "klamm-storage"]),
     ("klamm-controller", &["klamm-node", "klamm-protocol"]),
+    ("klamm-coordinator", &["klamm-node", "klamm-protocol"]),
     (
         "klamm-broker",
-        &["klamm-node", "klamm-protocol", "klamm-storage", "klamm-raft", "klamm-controller"],
+        &[
+            "klamm-node",
+            "klamm-protocol",
+            "klamm-storage",
+            "klamm-raft",
+            "klamm-controller",
+            "klamm-coordinator",
+        ],
     ),
     ("klamm-client", &["klamm-node", "klamm-protocol"]),
     ("klamm-server", &["klamm-node", "klamm-protocol", "klamm-broker"]),

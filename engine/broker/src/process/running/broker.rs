@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use klamm_controller::image::{ImageChange, MetadataImage};
+use klamm_coordinator::GroupConfig;
 use klamm_node::{
     BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
     Span, Time, earliest, planted,
@@ -13,16 +14,18 @@ use klamm_protocol::channel::{Client, ClientSettings};
 
 use super::{Broker, ProcessConfig};
 use crate::controller_channel::ControllerChannel;
+use crate::coordinators::Coordinators;
 use crate::lifecycle::{BrokerState, Lifecycle};
 use crate::producer_ids::ProducerIds;
 use crate::quotas::Quotas;
 use crate::replica::{Replicas, Wake};
 
 impl Broker {
-    /// Opens the logs on the disk and begins to register.
+    /// Reads how the last run on this disk ended, and begins to register. The logs wait for metadata.
     pub(super) fn open(
         cx: &mut Context<'_>,
         config: &Arc<ProcessConfig>,
+        groups: GroupConfig,
         directory: DirectoryId,
         incarnation: Incarnation,
     ) -> DiskResult<Self> {
@@ -47,6 +50,7 @@ impl Broker {
             image: MetadataImage::new(),
             lifecycle,
             replicas,
+            coordinators: Coordinators::new(groups),
             published: false,
             to_controller: ControllerChannel::new(channel_id("heartbeat"), half_a_session),
             alter_partition: ControllerChannel::new(
@@ -99,10 +103,12 @@ impl Broker {
             return None;
         }
         let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
+        let coordinators = self.coordinators.next_deadline();
         let fetchers = self.to_leaders.iter().filter_map(Client::next_deadline).min();
         earliest(&[
             self.lifecycle.next_deadline(),
             replicas.filter(|_| self.published),
+            coordinators.filter(|_| self.published),
             self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),
             self.alter_partition.next_deadline().map(|at| (at, "alter-partition-channel")),
             self.forwarding.next_deadline().map(|at| (at, "forwarding-channel")),

@@ -14,6 +14,9 @@ use super::{Message, Running};
 use crate::lifecycle::LifecycleOutput;
 use crate::replica::ReplicaOutput;
 
+/// How much of the metadata log Kafka's quorum client hands over at once.
+const READ_MAX: usize = 8 << 20;
+
 impl Running {
     pub(super) fn deliver(&mut self, cx: &mut Context<'_>, message: Message) {
         match message {
@@ -31,7 +34,7 @@ impl Running {
             }
             RaftOutput::Reply { token, response } => self.reply(cx, token, response),
             RaftOutput::Committed { base_offset: _, epoch: _, size, records } => {
-                self.committed(cx, &records, size);
+                self.committed(cx, records, size);
             }
             RaftOutput::Snapshot { id, records } => self.load_snapshot(cx, id, &records),
             RaftOutput::BecameLeader { epoch } => {
@@ -60,47 +63,84 @@ impl Running {
         self.with_controller(cx, |controller, _, _| controller.log_moved(log_end));
     }
 
-    /// Replays committed records into every image of this process, then lets the rooms act on what changed.
-    fn committed(&mut self, cx: &mut Context<'_>, records: &[(Offset, Bytes)], size: usize) {
+    /// Replays what the quorum told in one go into every image of this process, then lets the rooms act on the sum: what
+    /// was true between two of the batches is never acted upon, as little as by Kafka's brokers, whose loader publishes once
+    /// for all batches that it is given together (`MetadataLoader.handleCommit`).
+    fn committed(&mut self, cx: &mut Context<'_>, records: Vec<(Offset, Bytes)>, size: usize) {
         let mut changes = Vec::new();
         let mut last = None;
-        for (offset, bytes) in records {
-            let record = match MetadataRecord::decode(bytes) {
-                Ok(record) => record,
-                Err(error) => {
-                    let reason = format!("metadata record at offset {offset}: {error}");
-                    return self.fail(cx, reason);
+        let mut told = 0;
+        let mut next = Some((records, size));
+        while let Some((records, size)) = next {
+            told += size;
+            for (offset, bytes) in &records {
+                if let Err(error) = self.replay(cx, *offset, bytes, &mut changes) {
+                    return self.fail(cx, error);
                 }
-            };
-            if let Some(controller) = &mut self.controller {
-                controller.handle_committed(cx, *offset, &record);
+                last = Some(*offset);
             }
-            if let Some(broker) = &mut self.broker
-                && !(planted("observer_falls_asleep") && offset.0 > 40)
-            {
-                broker.replay(cx, *offset, &record, &mut changes);
-            }
-            last = Some(*offset);
+            next = if told < READ_MAX { self.next_committed() } else { None };
         }
         let Some(last) = last else { return };
-        if let Some(broker) = &mut self.broker {
+        if let Some(broker) = &self.broker {
             broker.image.observe_applied(cx);
-            if broker.published {
-                let mut out = Vec::new();
-                if changes.iter().any(|(_, change)| is_broker_config(change)) {
-                    let running = broker.image.server_config(self.config.id, &self.config.settings);
-                    broker.replicas.reconfigure(&broker.image, running);
-                }
-                broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
-                self.messages.extend(out.into_iter().map(Message::Replica));
-            }
-        } else if let Some(controller) = &self.controller {
-            controller.image().observe_applied(cx);
         }
+        self.publish(cx, &changes);
         self.with_controller(cx, |controller, cx, out| {
             controller.committed_to(cx, last.plus(1), out);
         });
-        self.maybe_snapshot(cx, size);
+        self.maybe_snapshot(cx, told);
+        self.note_caught_up(cx);
+    }
+
+    /// The quorum tells everything up to its high watermark at once: when there is no more of it, the images have it all.
+    fn note_caught_up(&mut self, cx: &Context<'_>) {
+        if !self.messages.front().is_some_and(is_committed) {
+            self.snapshots.caught_up(cx.now);
+        }
+    }
+
+    /// The batch that the quorum told right after the last one.
+    fn next_committed(&mut self) -> Option<(Vec<(Offset, Bytes)>, usize)> {
+        let front = self.messages.pop_front_if(|message| is_committed(message))?;
+        let Message::Raft(output) = front else { return None };
+        let RaftOutput::Committed { records, size, .. } = *output else { return None };
+        Some((records, size))
+    }
+
+    /// Replays one record into every image of this process.
+    fn replay(
+        &mut self,
+        cx: &mut Context<'_>,
+        offset: Offset,
+        bytes: &Bytes,
+        changes: &mut Vec<(Offset, ImageChange)>,
+    ) -> Result<(), String> {
+        let record = MetadataRecord::decode(bytes)
+            .map_err(|error| format!("metadata record at offset {offset}: {error}"))?;
+        if let Some(controller) = &mut self.controller {
+            controller.handle_committed(cx, offset, &record);
+        }
+        if let Some(broker) = &mut self.broker
+            && !(planted("observer_falls_asleep") && offset.0 > 40)
+        {
+            broker.replay(cx, offset, &record, changes);
+        }
+        Ok(())
+    }
+
+    /// Lets the replicas act on what changed: roles first, then settings, as Kafka's `BrokerMetadataPublisher` has it. A
+    /// smaller `min.insync.replicas` therefore moves no high watermark by itself; the next append or fetch does.
+    fn publish(&mut self, cx: &mut Context<'_>, changes: &[(Offset, ImageChange)]) {
+        let Some(broker) = self.broker.as_mut().filter(|broker| broker.published) else { return };
+        let mut out = Vec::new();
+        broker.replicas.apply_metadata(cx, &broker.image, changes, &mut out);
+        if changes.iter().any(|(_, change)| is_broker_config(change)) {
+            let running = broker.image.server_config(self.config.id, &self.config.settings);
+            broker.replicas.reconfigure(&broker.image, running);
+        }
+        self.messages.extend(out.into_iter().map(Message::Replica));
+        self.tell_coordinators(cx, changes);
     }
 
     /// Puts a snapshot in the place of every image of this process, then lets the rooms act on what differs (KIP-630).
@@ -118,18 +158,11 @@ impl Running {
         if let Some(broker) = &mut self.broker {
             let changes = broker.image.load_snapshot(last, &records);
             broker.image.observe_loaded(cx, id.epoch, &changes);
-            if broker.published {
-                let changes: Vec<_> = changes.into_iter().map(|change| (last, change)).collect();
-                let mut out = Vec::new();
-                if changes.iter().any(|(_, change)| is_broker_config(change)) {
-                    let running = broker.image.server_config(self.config.id, &self.config.settings);
-                    broker.replicas.reconfigure(&broker.image, running);
-                }
-                broker.replicas.apply_metadata(cx, &broker.image, &changes, &mut out);
-                self.messages.extend(out.into_iter().map(Message::Replica));
-            }
+            let changes: Vec<_> = changes.into_iter().map(|change| (last, change)).collect();
+            self.publish(cx, &changes);
         }
         self.snapshots.loaded(cx.now);
+        self.note_caught_up(cx);
         self.with_controller(cx, |controller, cx, out| {
             controller.committed_to(cx, id.end_offset, out);
         });
@@ -198,11 +231,15 @@ impl Running {
             LifecycleOutput::CaughtUp => {
                 let Some(broker) = &mut self.broker else { return };
                 let mut out = Vec::new();
+                // The settings that changed at run time hold before any log is opened: Kafka reads them from the newest
+                // snapshot of its metadata when it starts, and the rest here.
                 broker.published = true;
                 let running = broker.image.server_config(self.config.id, &self.config.settings);
                 broker.replicas.reconfigure(&broker.image, running);
                 broker.replicas.apply_image(cx, &broker.image, &mut out);
                 broker.lifecycle.logs_are_open(cx);
+                // Simplified: connections are accepted from the start and requests answered from here on. Kafka opens the port once
+                // the broker is unfenced; before that, clients are refused.
                 self.server.release_listener(Listener::Broker);
                 self.messages.extend(out.into_iter().map(Message::Replica));
             }
@@ -210,6 +247,10 @@ impl Running {
             LifecycleOutput::Fatal(reason) => self.fail(cx, reason),
         }
     }
+}
+
+fn is_committed(message: &Message) -> bool {
+    matches!(message, Message::Raft(output) if matches!(**output, RaftOutput::Committed { .. }))
 }
 
 /// Whether the settings of some broker, or of all, are others now.

@@ -108,8 +108,28 @@ impl Running {
         }
     }
 
+    /// Asks the active controller for topics that a client wanted to know about, unless that was done already.
+    pub(super) fn auto_create_topics(
+        &mut self,
+        cx: &Context<'_>,
+        token: RequestToken,
+        client_id: Option<&String>,
+        topics: Vec<TopicName>,
+    ) {
+        let timeout_ms = i32::try_from(self.config.settings.request_timeout.as_millis());
+        for topic in topics {
+            let Some(broker) = &mut self.broker else { return };
+            if broker.creating.insert(TopicName::clone(&topic)) {
+                let timeout_ms = timeout_ms.unwrap_or(i32::MAX);
+                let groups = broker.coordinators.config();
+                let create = api::create_topics::automatic(&topic, groups, timeout_ms);
+                self.auto_create(cx, token, client_id.cloned(), topic, create);
+            }
+        }
+    }
+
     /// Asks the active controller to create a topic on behalf of a client that wanted to know about it.
-    pub(super) fn auto_create(
+    fn auto_create(
         &mut self,
         cx: &Context<'_>,
         token: RequestToken,

@@ -1,7 +1,5 @@
 //! The router: one line per API, and what the border posts need from the rooms.
 
-use std::sync::Arc;
-
 use klamm_controller::KRaftLevel;
 use klamm_controller::features::KRAFT_VERSION_FEATURE;
 use klamm_node::{CloseReason, Context, Purpose};
@@ -66,8 +64,7 @@ impl Running {
                 self.server.respond(cx, token, Some(&response));
             }
             (Listener::Broker, RequestKind::FindCoordinator(body)) => {
-                let response = api::find_coordinator::answer(&body, token.api_version);
-                self.server.respond(cx, token, Some(&ResponseKind::FindCoordinator(response)));
+                self.find_coordinator(cx, token, request.header.client_id, &body);
             }
             (Listener::Broker, RequestKind::DescribeConfigs(body)) => {
                 let Some(broker) = &self.broker else { return };
@@ -91,22 +88,49 @@ impl Running {
                 self.ask_for_producer_ids(cx);
                 self.server.respond(cx, token, Some(&ResponseKind::InitProducerId(answer)));
             }
+            (
+                Listener::Broker,
+                body @ (RequestKind::JoinGroup(_)
+                | RequestKind::SyncGroup(_)
+                | RequestKind::Heartbeat(_)
+                | RequestKind::LeaveGroup(_)
+                | RequestKind::OffsetCommit(_)
+                | RequestKind::OffsetFetch(_)
+                | RequestKind::OffsetDelete(_)
+                | RequestKind::TxnOffsetCommit(_)
+                | RequestKind::DescribeGroups(_)
+                | RequestKind::ListGroups(_)
+                | RequestKind::DeleteGroups(_)
+                | RequestKind::ConsumerGroupHeartbeat(_)
+                | RequestKind::ConsumerGroupDescribe(_)),
+            ) => {
+                self.ask_coordinator(cx, token, request.header.client_id.as_deref(), &body);
+            }
             (Listener::Broker, body) if forward::is_forwardable(&body) => {
                 self.forward(cx, token, request.header, body);
             }
             (Listener::Broker, mut body) => {
-                self.weigh(token, request.header.client_id.as_deref(), request.size, &mut body);
-                self.ask_replicas(cx, token, body);
+                let client_id = request.header.client_id.as_deref();
+                self.weigh(token, client_id, request.size, &mut body);
+                self.ask_replicas(cx, token, client_id, body);
             }
         }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
-    fn ask_replicas(&mut self, cx: &mut Context<'_>, token: RequestToken, body: RequestKind) {
+    fn ask_replicas(
+        &mut self,
+        cx: &mut Context<'_>,
+        token: RequestToken,
+        client_id: Option<&str>,
+        body: RequestKind,
+    ) {
         let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
         let mut out = Vec::new();
         match body {
-            RequestKind::Produce(body) => replicas.produce(cx, image, token, body, &mut out),
+            RequestKind::Produce(body) => {
+                replicas.produce(cx, image, token, client_id, body, &mut out);
+            }
             RequestKind::Fetch(body) => replicas.fetch(cx, image, token, body, &mut out),
             RequestKind::ListOffsets(body) => {
                 replicas.list_offsets(cx, image, token, &body, &mut out);
@@ -156,9 +180,8 @@ impl Running {
         client_id: Option<String>,
         request: &MetadataRequest,
     ) {
-        let Some(broker) = &mut self.broker else { return };
+        let Some(broker) = &self.broker else { return };
         let settings = &self.config.settings;
-        let mut asked = Vec::new();
         let answer = api::metadata::answer(
             request,
             token.api_version,
@@ -167,16 +190,7 @@ impl Running {
             cx.rng.of(Purpose::ClientChoice),
             &broker.image,
         );
-        for topic in answer.create {
-            if broker.creating.insert(Arc::clone(&topic)) {
-                let timeout_ms = i32::try_from(settings.request_timeout.as_millis());
-                let create = api::create_topics::automatic(&topic, timeout_ms.unwrap_or(i32::MAX));
-                asked.push((topic, create));
-            }
-        }
-        for (topic, create) in asked {
-            self.auto_create(cx, token, client_id.clone(), topic, create);
-        }
+        self.auto_create_topics(cx, token, client_id.as_ref(), answer.create);
         self.server.respond(cx, token, Some(&ResponseKind::Metadata(answer.response)));
     }
 

@@ -570,7 +570,7 @@ impl Lab {
         let version = i16::try_from(line.number("version", 13)).expect("a version");
         let token = self.token(0, version, Asker::Client(values.join(" ")));
         self.call(line.broker(), |replicas, cx, image, out| {
-            replicas.produce(cx, image, token, request, out);
+            replicas.produce(cx, image, token, None, request, out);
         });
     }
 

@@ -165,7 +165,9 @@ impl Table {
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(1).with_topic_data(vec![topic]);
         let token = self.token(0, 13);
-        self.call(|replicas, cx, image, out| replicas.produce(cx, image, token, request, out));
+        self.call(|replicas, cx, image, out| {
+            replicas.produce(cx, image, token, None, request, out)
+        });
     }
 
     /// Asks without waiting.
