@@ -775,4 +775,25 @@ pub const FAULTS: &[Fault] = &[
         known: "KIP-320, KAFKA-7747; Z49",
         noticed: by(&["S24"], "lessons/truncated-position", 5),
     },
+    Fault {
+        id: "autocommit_unprocessed_positions",
+        room: "client",
+        does: "A consumer commits how far it has fetched, not how far it has handed out.",
+        known: "KAFKA-2942, KAFKA-18641; Z56",
+        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+    },
+    Fault {
+        id: "fetch_while_revoking",
+        room: "client",
+        does: "A consumer hands out records of partitions while it commits before giving them up.",
+        known: "KAFKA-14196; Z56",
+        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+    },
+    Fault {
+        id: "latest_generation_only_ownership",
+        room: "client",
+        does: "The sticky assignors forget what members of an older generation have.",
+        known: "KAFKA-14639; Z27",
+        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+    },
 ];
