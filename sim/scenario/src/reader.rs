@@ -16,11 +16,12 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use klamm_node::config::ServerConfig;
 use klamm_node::event::CATALOGUE;
 use klamm_node::{Room, Span, Time, TopicPartition};
 
 use crate::diagnostic::{LineIndex, Mistake};
-use crate::model::{Scenario, Show};
+use crate::model::{Cluster, Scenario, Show};
 use crate::schema;
 use crate::syntax::{Kind, Node};
 use fields::Args;
@@ -93,6 +94,7 @@ impl Reader {
         let cluster = self.cluster(args.get("cluster"));
         self.declare_topics(&args);
         self.declare_clients(args.get("clients"));
+        self.declare_offsets_topic(&cluster);
         let topics = self.topics(args.get("topics"));
         let clients = self.clients(args.get("clients"));
         let steps = self.steps(args.get("steps"), &cluster);
@@ -114,6 +116,16 @@ impl Reader {
             expect,
             show,
         }
+    }
+
+    /// Where there are groups there is the topic that their coordinators live in, which nobody creates by hand.
+    fn declare_offsets_topic(&mut self, cluster: &Cluster) {
+        if self.names.groups.is_empty() {
+            return;
+        }
+        let settings = ServerConfig::from_map(&cluster.config).unwrap_or_default();
+        let partitions = settings.offsets_topic_num_partitions;
+        self.names.topics.insert("__consumer_offsets".to_owned(), Some(partitions));
     }
 
     fn show(&mut self, node: Option<&Node>) -> Show {

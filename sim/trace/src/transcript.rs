@@ -234,6 +234,9 @@ impl Transcript {
         if limit == 0 {
             return true;
         }
+        if is_change_of_state(&event.kind) {
+            return true;
+        }
         let what = (event.node, event.kind.name(), partition_of(&event.kind));
         let count = self.shown.entry(what).or_insert(0);
         *count += 1;
@@ -264,7 +267,13 @@ impl Transcript {
                 let end = id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
                 format!("{client}~{}", &id[end..])
             }
-            None => id.to_owned(),
+            // An id that a coordinator has just made up: the client id and a UUID.
+            None => match id.len().checked_sub(UUID).and_then(|at| id.split_at_checked(at)) {
+                Some((client, uuid)) if client.ends_with('-') && is_uuid(uuid) => {
+                    format!("{}~{}", client.trim_end_matches('-'), &uuid[UUID - 4..])
+                }
+                Some(_) | None => id.to_owned(),
+            },
         };
         match text.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
             Some(list) => {
@@ -304,6 +313,28 @@ fn color_of(room: Room) -> &'static str {
         Room::Group => CYAN,
         Room::Scenario | Room::Network => DIM,
     }
+}
+
+/// Changes of state are the story itself and never a flood: they are not folded.
+fn is_change_of_state(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::QuorumRoleChanged { .. }
+            | EventKind::BrokerStateChanged { .. }
+            | EventKind::PartitionChangeDecided { .. }
+            | EventKind::GroupStateChanged { .. }
+            | EventKind::GenerationStarted { .. }
+            | EventKind::PartitionsAssigned { .. }
+            | EventKind::PartitionsRevoked { .. }
+            | EventKind::PartitionsLost { .. }
+    )
+}
+
+/// How long a UUID is in text.
+const UUID: usize = 36;
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == UUID && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// Whether a partition is of a topic of Kafka's own.
