@@ -101,6 +101,8 @@ pub(crate) struct Group {
     subscribed: Subscribed,
     /// The topics of the subscription, as far as they are known by name.
     topics: BTreeSet<TopicName>,
+    /// The metadata with which a pattern was matched last.
+    looked_around_at: u64,
     assigned: BTreeMap<TopicPartition, Holding>,
     /// Speaks KIP-848 with its coordinator rather than the classic protocol.
     is_modern: bool,
@@ -109,6 +111,8 @@ pub(crate) struct Group {
     application: Application,
     commits: Commits,
     fetching: Fetching,
+    /// Where its polls have come.
+    polled: BTreeMap<TopicPartition, Offset>,
     /// What the coordinator acknowledged.
     committed: BTreeMap<TopicPartition, Offset>,
     /// The member and epoch that the last assignment was told of.
@@ -141,6 +145,7 @@ impl Group {
             coordinator: Coordinator::default(),
             subscribed: Subscribed::Nothing,
             topics: BTreeSet::new(),
+            looked_around_at: 0,
             assigned: BTreeMap::new(),
             is_modern: config.group_protocol.eq_ignore_ascii_case("consumer"),
             classic: Classic::new(config),
@@ -149,6 +154,7 @@ impl Group {
             application: Application::default(),
             commits: Commits::default(),
             fetching: Fetching::default(),
+            polled: BTreeMap::new(),
             committed: BTreeMap::new(),
             wake: None,
             again: false,
@@ -165,8 +171,9 @@ impl Group {
             member: identity.member,
             epoch: identity.epoch,
             assigned: self.assigned.keys().cloned().collect(),
+            polled: self.polled.clone(),
             committed: self.committed.clone(),
-            coordinator: self.coordinator.broker(),
+            coordinator: self.coordinator.last(),
         }
     }
 
@@ -329,7 +336,7 @@ impl Group {
     fn let_go(&mut self, reader: &mut Consumer, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.assigned.remove(partition);
-            self.committed.remove(partition);
+            self.polled.remove(partition);
             reader.end(partition);
         }
         self.again = true;

@@ -32,15 +32,17 @@ pub struct ClientSummary {
 pub struct GroupSummary {
     /// The group.
     pub group: GroupId,
-    /// The member that it is; empty for none.
+    /// The member that its last assignment was for; empty for none, and after it left because nobody polled.
     pub member: MemberId,
-    /// Its generation or member epoch; -1 for none.
+    /// The generation or member epoch of that; -1 for none.
     pub epoch: i32,
     /// The partitions that it may read.
     pub assigned: BTreeSet<TopicPartition>,
-    /// What it knows to be committed of these.
+    /// Where its polls have come in these.
+    pub polled: BTreeMap<TopicPartition, Offset>,
+    /// Its own commits that were acknowledged, of other partitions too.
     pub committed: BTreeMap<TopicPartition, Offset>,
-    /// Who it believes to coordinate its group.
+    /// Who it found to coordinate its group, at last.
     pub coordinator: Option<BrokerId>,
 }
 

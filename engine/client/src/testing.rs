@@ -213,7 +213,7 @@ impl<N: Node> Lab<N> {
             Some(topics) => topics.iter().filter_map(|topic| topic.name.clone()).collect(),
             None => all.into_iter().map(convert::topic).collect::<Vec<_>>(),
         };
-        let topics = named.into_iter().filter_map(|name| {
+        let topics = named.into_iter().map(|name| {
             let partitions: Vec<_> = self
                 .leaders
                 .iter()
@@ -226,12 +226,11 @@ impl<N: Node> Lab<N> {
                         .with_error_code(if *leader < 0 { 5 } else { 0 })
                 })
                 .collect();
-            let answer = MetadataResponseTopic::default()
+            MetadataResponseTopic::default()
                 .with_error_code(if partitions.is_empty() { 3 } else { 0 })
                 .with_topic_id(topic_uuid(&name))
                 .with_name(Some(name))
-                .with_partitions(partitions);
-            Some(answer)
+                .with_partitions(partitions)
         });
         ResponseKind::Metadata(
             MetadataResponse::default()

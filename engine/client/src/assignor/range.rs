@@ -10,11 +10,13 @@ use klamm_node::{MemberId, TopicName, TopicPartition};
 
 use super::{Assignment, Members, Topics, in_order, racks_matter};
 
+/// Who reads a topic, in order, and where they stand.
+type Readers<'a> = Vec<(&'a MemberId, Option<&'a str>)>;
+
 /// One topic while it is dealt out.
 struct Topic<'a> {
     name: &'a TopicName,
-    /// Who reads it, in order, and where they stand.
-    readers: Vec<(&'a MemberId, Option<&'a str>)>,
+    readers: Readers<'a>,
     racks: &'a [BTreeSet<String>],
     by_rack: bool,
     unassigned: BTreeSet<i32>,
@@ -111,8 +113,7 @@ pub(super) fn assign(topics: &Topics, members: &Members) -> Assignment {
 
 /// Topics with the same readers and as many partitions are dealt out together, others alone.
 fn deal_near<'a>(states: &mut [Topic<'a>], assignment: &mut Assignment) {
-    let mut sets: BTreeMap<(Vec<(&'a MemberId, Option<&'a str>)>, usize), Vec<usize>> =
-        BTreeMap::new();
+    let mut sets: BTreeMap<(Readers<'a>, usize), Vec<usize>> = BTreeMap::new();
     for (index, topic) in states.iter().enumerate() {
         // As Kafka counts: a topic whose readers say nothing of racks has no partitions with racks.
         let known = if topic.readers.iter().any(|(_, rack)| rack.is_some()) {

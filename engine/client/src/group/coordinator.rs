@@ -12,6 +12,7 @@ use crate::metadata::endpoint;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Coordinator {
     known: Option<(BrokerId, Endpoint)>,
+    last: Option<BrokerId>,
     asking: bool,
     retry_at: Time,
     failures: u32,
@@ -20,8 +21,9 @@ pub(super) struct Coordinator {
 }
 
 impl Coordinator {
-    pub(super) fn broker(&self) -> Option<BrokerId> {
-        self.known.as_ref().map(|(broker, _)| *broker)
+    /// Who was found last, though it may be gone by now.
+    pub(super) fn last(&self) -> Option<BrokerId> {
+        self.last
     }
 
     pub(super) fn is_at(&self, at: &Endpoint) -> bool {
@@ -92,6 +94,7 @@ impl Group {
                 let broker = BrokerId(id);
                 self.coordinator.failures = 0;
                 self.coordinator.known = Some((broker, at));
+                self.coordinator.last = Some(broker);
                 let group = self.id.clone();
                 cx.observe(EventKind::CoordinatorFound { group, broker });
                 self.classic.coordinator_found(cx.now, &self.config);

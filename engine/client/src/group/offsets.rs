@@ -78,7 +78,7 @@ pub(super) struct Fetching {
 
 impl Group {
     /// Where the application stands in all that it has.
-    pub(super) fn consumed(&mut self, reader: &mut Consumer) -> Positions {
+    pub(super) fn consumed(&self, reader: &mut Consumer) -> Positions {
         let started = self.assigned.iter().filter(|(_, holding)| holding.started);
         started
             .filter_map(|(partition, _)| Some((partition.clone(), reader.consumed(partition)?)))
@@ -223,17 +223,12 @@ impl Group {
             Ok(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
             Err(error) => return self.commit_again(cx, serial, error.word()),
         };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "codes are not an enum")]
         match code {
             ErrorCode::NONE => {
                 let at = self.commits.open.iter().position(|commit| commit.serial == serial);
                 let Some(commit) = at.map(|at| self.commits.open.remove(at)) else { return };
                 let offsets = told(&commit.offsets);
-                for (partition, offset) in &offsets {
-                    if self.assigned.contains_key(partition) {
-                        self.committed.insert(partition.clone(), *offset);
-                    }
-                }
+                self.committed.extend(offsets.iter().cloned());
                 let group = self.id.clone();
                 cx.observe(EventKind::CommitAcknowledged { group, offsets });
             }
@@ -410,7 +405,6 @@ impl Group {
             let paused = holding.paused;
             if offset.0 >= 0 {
                 holding.started = true;
-                self.committed.insert(partition.clone(), offset);
                 reader.begin(cx, &partition, Start::At(offset, epoch), "committed");
             } else if let Some(start) = reader.reset_start(cx) {
                 holding.started = true;

@@ -62,7 +62,9 @@ impl Group {
 
     /// Brings the topics of a pattern up to date.
     pub(super) fn look_around(&mut self, reader: &mut Consumer) {
-        if matches!(self.subscribed, Subscribed::Pattern(_)) {
+        let changes = reader.metadata().changes();
+        if matches!(self.subscribed, Subscribed::Pattern(_)) && self.looked_around_at != changes {
+            self.looked_around_at = changes;
             self.topics = reader.metadata().matched();
         }
     }

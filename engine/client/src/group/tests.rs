@@ -1,5 +1,6 @@
 //! Situations of a group's member before a scripted coordinator.
 
+mod chance;
 mod classic;
 mod modern;
 mod polling;
@@ -201,17 +202,26 @@ fn offsets(request: &OffsetCommitRequest) -> Vec<(i32, i64)> {
 
 /// Answers a fetch with so many records of one partition from an offset on; other partitions have nothing.
 fn records(lab: &mut Lab1, partition: i32, base: i64, count: usize) {
-    let (request, body) = asked!(lab, Fetch);
     let mut builder = BatchBuilder::new(Compression::None).at(Offset(base), LeaderEpoch(0));
     for n in 0..count {
         builder.append(Timestamp(n as i64), None, Some(b"value"), &[]);
     }
-    let batch: Bytes = builder.build();
-    let topic = &body.topics.first().expect("a partition is asked for").topic_id;
-    let data = PartitionData::default().with_partition_index(partition).with_records(Some(batch));
-    let answer =
-        FetchableTopicResponse::default().with_topic_id(*topic).with_partitions(vec![data]);
-    let response = FetchResponse::default().with_responses(vec![answer]);
+    fetched(lab, partition, (count > 0).then(|| builder.build()));
+}
+
+/// Answers a fetch: with these records of a partition, and with nothing for the others.
+fn fetched(lab: &mut Lab1, partition: i32, records: Option<Bytes>) {
+    let (request, body) = asked!(lab, Fetch);
+    let topics = body.topics.iter().map(|topic| {
+        let data = topic.partitions.iter().map(|asked| {
+            let records = records.clone().filter(|_| asked.partition == partition);
+            PartitionData::default().with_partition_index(asked.partition).with_records(records)
+        });
+        FetchableTopicResponse::default()
+            .with_topic_id(topic.topic_id)
+            .with_partitions(data.collect())
+    });
+    let response = FetchResponse::default().with_responses(topics.collect());
     lab.reply(&request, Some(&ResponseKind::Fetch(response)));
 }
 

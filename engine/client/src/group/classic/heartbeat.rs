@@ -84,6 +84,7 @@ impl Group {
         let group = self.id.clone();
         let member = self.identity().member;
         cx.observe(EventKind::PollIntervalExceeded { group, member });
+        self.told.member = "".into();
         if self.group_instance().is_none() {
             self.send_leave(cx, "consumer poll timeout has expired.");
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use klamm_node::{Context, MemberId, Span, TopicPartition};
+use klamm_node::{Context, MemberId, Span, TopicPartition, planted};
 use klamm_protocol::kafka::messages::join_group_request::JoinGroupRequestProtocol;
 use klamm_protocol::kafka::messages::sync_group_request::SyncGroupRequestAssignment;
 use klamm_protocol::kafka::messages::{
@@ -112,7 +112,7 @@ impl Group {
             let deadline = cx.now + self.config.max_poll_interval;
             let mut commit = None;
             if self.config.enable_auto_commit {
-                if eager {
+                if eager && !planted("fetch_while_revoking") {
                     // KAFKA-14196: what is fetched and polled until the commit is answered would not be committed.
                     for (partition, holding) in &mut self.assigned {
                         holding.revoking = true;
@@ -424,7 +424,6 @@ impl Group {
         code: ErrorCode,
     ) {
         self.failed(cx, api, code.word());
-        #[expect(clippy::wildcard_enum_match_arm, reason = "codes are not an enum")]
         match code {
             ErrorCode::UNKNOWN_MEMBER_ID => {
                 self.reset_by(sent, code);

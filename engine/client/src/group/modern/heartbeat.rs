@@ -54,6 +54,7 @@ impl Group {
         let group = self.id.clone();
         let member = self.modern.member.clone();
         cx.observe(EventKind::PollIntervalExceeded { group, member });
+        self.told.member = "".into();
         self.send_leave_modern(cx, self.group_instance().is_some());
         self.fence("poll-interval".into(), State::Stale);
     }
@@ -219,7 +220,6 @@ impl Group {
 
     fn modern_failed(&mut self, cx: &mut Context<'_>, code: ErrorCode) {
         self.failed(cx, ApiKey::ConsumerGroupHeartbeat, code.word());
-        #[expect(clippy::wildcard_enum_match_arm, reason = "codes are not an enum")]
         match code {
             ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
                 self.coordinator_gone(cx, true);

@@ -93,7 +93,7 @@ impl Group {
     }
 
     /// Finds out what changes, and commits before that.
-    fn begin_reconciling(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) -> bool {
+    fn begin_reconciling(&mut self, cx: &Context<'_>, reader: &mut Consumer) -> bool {
         let (resolved, complete) = self.resolved(reader);
         let owned: BTreeSet<TopicPartition> = self.assigned.keys().cloned().collect();
         let given_up: Vec<TopicPartition> = owned.difference(&resolved).cloned().collect();

@@ -36,7 +36,7 @@ fn it_finds_its_coordinator_joins_and_starts_where_the_group_stood() {
     assert_eq!(
         lab.told(),
         [
-            "Subscribed group=g topics=[orders] protocol=classic",
+            "Subscribed group=g topics=[\"orders\"] protocol=classic",
             "CoordinatorFound group=g broker=2",
             "PartitionsAssigned group=g member=me epoch=1 partitions=[orders-0,orders-1]",
             "PositionSet partition=orders-0 to=7 reason=committed",
@@ -256,9 +256,12 @@ fn a_leader_asks_for_a_new_assignment_when_a_topic_grows() {
     coordinator(&mut lab, 2);
     join(&mut lab, 1, "range", &["me"]);
     sync(&mut lab, ErrorCode::NONE, &[0, 1, 2]);
+    committed(&mut lab, &[]);
     none(&mut lab, "all is well", |body| matches!(body, RequestKind::JoinGroup(_)));
     lab.lead("orders", 3, 1, 0);
-    lab.advance(Span::secs(6));
+    lab.advance(Span::secs(3));
+    heartbeat(&mut lab, ErrorCode::NONE);
+    lab.advance(Span::millis(2_500));
     let again = join(&mut lab, 2, "range", &["me"]);
     assert_eq!(again.reason.as_ref().map(|r| r.as_str()), Some("cached metadata has changed"));
     let (_, body) = asked!(&mut lab, SyncGroup);
@@ -281,7 +284,10 @@ fn a_pattern_sees_new_topics() {
     sync(&mut lab, ErrorCode::NONE, &[0]);
     lab.lead("orders-eu", 0, 1, 0);
     lab.lead("my-orders", 0, 1, 0);
-    lab.advance(Span::secs(6));
+    committed(&mut lab, &[]);
+    lab.advance(Span::secs(3));
+    heartbeat(&mut lab, ErrorCode::NONE);
+    lab.advance(Span::millis(2_500));
     let again = join(&mut lab, 2, "range", &[]);
     assert_eq!(topics(&again), ["orders", "orders-eu"], "whole names alone");
 }

@@ -179,9 +179,9 @@ fn it_leaves_for_good_or_as_one_who_comes_back() {
     ] {
         let (mut lab, _) = modern(&[BY_HAND, ("group.instance.id", instance)], &[0]);
         call(&mut lab, GroupCommand::Close { leave });
-        let said = take(&mut lab, beats).map(|request| match request.body {
-            RequestKind::ConsumerGroupHeartbeat(body) => body.member_epoch,
-            _ => unreachable!(),
+        let said = take(&mut lab, beats).map(|request| {
+            let RequestKind::ConsumerGroupHeartbeat(body) = request.body else { unreachable!() };
+            body.member_epoch
         });
         assert_eq!(said, epoch, "{instance:?} {leave:?}");
         assert!(lab.told().iter().any(|event| event.starts_with("PartitionsRevoked")));

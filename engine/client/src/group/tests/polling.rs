@@ -46,6 +46,7 @@ fn auto_commit_waits_for_the_poll_after_the_one_that_returned_the_records() {
     // The interval is over, and the application is still busy: Z56.
     none(&mut lab, "what it holds is not done", is_commit);
     heartbeat(&mut lab, ErrorCode::NONE);
+    heartbeat(&mut lab, ErrorCode::NONE);
     lab.advance(Span::secs(1));
     assert_eq!(offsets(&commit(&mut lab, ErrorCode::NONE)), [(0, 4)]);
 }
@@ -201,6 +202,8 @@ fn paused_partitions_are_not_handed_out_and_seeks_move() {
     assert_eq!(offsets(&commit(&mut lab, ErrorCode::NONE)), [(0, 1)], "a seek is committed too");
     let to = SeekTo::Timestamp(Timestamp(77));
     call(&mut lab, GroupCommand::Seek { partition, to });
+    // A broker works on one request of a connection at a time.
+    records(&mut lab, 0, 3, 0);
     let (_, list) = asked!(&mut lab, ListOffsets);
     assert_eq!(list.topics[0].partitions[0].timestamp, 77);
 }
@@ -219,9 +222,9 @@ fn without_an_offset_the_policy_says_where_to_start() {
         lab.now = klamm_node::Time(1_000_000_000);
         committed(&mut lab, &[]);
         let asked = take(&mut lab, |body| matches!(body, RequestKind::ListOffsets(_)));
-        let asked = asked.map(|request| match request.body {
-            RequestKind::ListOffsets(list) => list.topics[0].partitions[0].timestamp,
-            _ => unreachable!(),
+        let asked = asked.map(|request| {
+            let RequestKind::ListOffsets(list) = request.body else { unreachable!() };
+            list.topics[0].partitions[0].timestamp
         });
         assert_eq!(asked, timestamp, "{policy}");
         let stopped = lab.told().iter().any(|e| e.ends_with("error=no-offset-for-partition"));
