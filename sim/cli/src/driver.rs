@@ -21,13 +21,11 @@ pub(crate) struct Done {
     pub recorder: Recorder,
     /// What came of it.
     pub outcome: Outcome,
-    /// What the scenario asked for and the driver has no model of.
-    pub ignored: Vec<String>,
 }
 
 impl Done {
     fn of(world: &World) -> Self {
-        Self { recorder: world.recorder().clone(), outcome: world.outcome(), ignored: Vec::new() }
+        Self { recorder: world.recorder().clone(), outcome: world.outcome() }
     }
 }
 
@@ -65,8 +63,8 @@ pub(crate) fn drive(
             }
             let run = klamm_madsim::run_nodes(scenario, seed, options.keep)
                 .map_err(|error| refused(&error))?;
-            let NodeRun { outcome, recorder, ignored } = run;
-            Ok(Done { recorder, outcome, ignored })
+            let NodeRun { outcome, recorder } = run;
+            Ok(Done { recorder, outcome })
         }
     }
 }

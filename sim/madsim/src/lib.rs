@@ -70,6 +70,4 @@ pub struct NodeRun {
     pub outcome: Outcome,
     /// What was recorded.
     pub recorder: Recorder,
-    /// What the scenario asked for and madsim has no model of: bandwidth, speed of disks.
-    pub ignored: Vec<String>,
 }

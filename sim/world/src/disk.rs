@@ -3,6 +3,9 @@
 //! A node sees a synchronous disk. What its operations cost adds up during a call; the world delays the call's effects
 //! and the node's next input by the sum. Simplified: the state of the disk changes at the start of that delay, so a
 //! power failure during a sync finds the sync done; nothing that followed from it has left the machine then.
+//!
+//! Simplified: an operation that takes long holds up its whole process, heartbeats and fetches of metadata included. In Kafka it holds
+//! up the thread that asked for it: a broker whose log syncs for half a minute stays unfenced.
 
 use bytes::Bytes;
 use klamm_node::disk::memory::{Loss, Lost};
@@ -41,7 +44,8 @@ pub struct MachineDisk {
 }
 
 impl MachineDisk {
-    pub(crate) fn new(speed: Speed) -> Self {
+    /// A disk of this speed, empty.
+    pub fn new(speed: Speed) -> Self {
         let counters = DiskCounters::default();
         Self {
             files: MemoryDisk::new(),
@@ -55,23 +59,23 @@ impl MachineDisk {
     }
 
     /// Lets it misbehave, or behave again.
-    pub(crate) fn set_fault(&mut self, fault: Option<DiskFault>) {
+    pub fn set_fault(&mut self, fault: Option<DiskFault>) {
         self.fault = fault;
     }
 
     /// How it misbehaves, and how many operations that changed since the last call.
-    pub(crate) fn take_faulted(&mut self) -> Option<(DiskFault, u64)> {
+    pub fn take_faulted(&mut self) -> Option<(DiskFault, u64)> {
         let faulted = std::mem::take(&mut self.faulted);
         self.fault.filter(|_| faulted > 0).map(|fault| (fault, faulted))
     }
 
     /// True while it misbehaves.
-    pub(crate) fn is_broken(&self) -> bool {
+    pub fn is_broken(&self) -> bool {
         self.fault.is_some()
     }
 
     /// Flips a bit of one byte in a file that `wanted` names; the file and the place.
-    pub(crate) fn rot(
+    pub fn rot(
         &mut self,
         wanted: impl Fn(&str) -> bool,
         newest: bool,
@@ -115,28 +119,31 @@ impl MachineDisk {
         &self.files
     }
 
-    pub(crate) fn set_speed(&mut self, speed: Speed) {
+    /// Changes its speed.
+    pub fn set_speed(&mut self, speed: Speed) {
         self.speed = speed;
     }
 
     /// True while it is slower than usual.
-    pub(crate) fn is_slow(&self) -> bool {
+    pub fn is_slow(&self) -> bool {
         self.speed.sync > self.usual.sync
             || self.speed.write > self.usual.write
             || self.speed.read > self.usual.read
     }
 
     /// What the operations since the last call cost.
-    pub(crate) fn take_cost(&mut self) -> Span {
+    pub fn take_cost(&mut self) -> Span {
         std::mem::take(&mut self.owed)
     }
 
-    pub(crate) fn lose_power(&mut self, loss: Loss, dice: &mut Stream) -> Lost {
+    /// The machine loses power: what was not synced is lost, wholly or in part.
+    pub fn lose_power(&mut self, loss: Loss, dice: &mut Stream) -> Lost {
         self.owed = Span::ZERO;
         self.files.lose_power(loss, dice)
     }
 
-    pub(crate) fn wipe(&mut self) {
+    /// Everything on it is gone.
+    pub fn wipe(&mut self) {
         self.files.wipe();
     }
 

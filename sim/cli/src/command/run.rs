@@ -59,9 +59,6 @@ pub(crate) fn run(args: &Run, console: &Console) -> Outcome {
         })
     })?;
     bar.finish_and_clear();
-    for what in &done.ignored {
-        console.note(&format!("note: this driver has no model of: {what}\n"));
-    }
 
     if let Some(path) = &args.trace {
         write_atomically(path, &done.recorder.to_trace().to_bytes())?;

@@ -4,18 +4,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use klamm_node::disk::MemoryDisk;
 use klamm_node::{
     Because, Command, Effects, EventKind, Incarnation, NodeId, Purpose, Seq, Span, Streams, Time,
 };
+use klamm_scenario::model::{Flaws, Network};
 use klamm_trace::Recorder;
-use klamm_world::{Clock, MachineSpec, room_bit};
+use klamm_world::{Clock, MachineDisk, MachineSpec, room_bit};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::process::Arrival;
 use crate::host::now;
+
+/// How long TCP waits before it sends a lost segment again, and the most that doubling comes to.
+const RETRANSMISSION: Span = Span::millis(200);
+const MOST_PATIENT: Span = Span::secs(5);
+
+/// How much longer a packet takes that is overtaken, in latencies; as in the world.
+const DETOUR: u64 = 8;
 
 /// What the process slot of a machine holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +35,19 @@ pub(super) enum Life {
     Off,
 }
 
+/// What a link does to frames besides what madsim does to all of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    /// Slower than the rest.
+    pub(super) slow: Option<Network>,
+    /// When the last byte handed over so far will have left, on a link with a bandwidth.
+    busy_until: Time,
+    /// Loses, doubles and reorders. TCP hides all of it but the time that it takes.
+    pub(super) flaws: Flaws,
+    /// Holds the answers to requests of an API, or of all.
+    pub(super) hold: Option<(Span, Option<i16>)>,
+}
+
 /// A machine without its process.
 pub(super) struct Slot {
     pub(super) spec: MachineSpec,
@@ -35,7 +55,9 @@ pub(super) struct Slot {
     pub(super) incarnation: Incarnation,
     /// The event that explains what has no other cause: the start, or the last resume.
     pub(super) since: Option<Seq>,
-    pub(super) disk: MemoryDisk,
+    pub(super) disk: MachineDisk,
+    /// Until when a disk that is slower than usual is busy with what the last calls asked of it.
+    pub(super) ready: Time,
     pub(super) clock: Clock,
     pub(super) streams: Streams,
     pub(super) effects: Effects,
@@ -62,8 +84,8 @@ pub(super) struct Bench {
     /// The latest attempt of a node to connect to a port of another.
     pub(super) openings: BTreeMap<(NodeId, NodeId, u16), Seq>,
     pub(super) cuts: BTreeMap<(NodeId, NodeId), Seq>,
-    /// Links that are slower than the rest: the least and the most that a frame waits before madsim gets it.
-    pub(super) slow: BTreeMap<(NodeId, NodeId), (Span, Span)>,
+    /// Links that are not as the rest: a frame waits before madsim gets it.
+    pub(super) ways: BTreeMap<(NodeId, NodeId), Way>,
     /// Processes that ended by themselves, for the driver to bury.
     pub(super) ended: Vec<NodeId>,
     pub(super) panics: Vec<(NodeId, String)>,
@@ -96,11 +118,12 @@ impl Bench {
         let slot = |spec: MachineSpec| Slot {
             // The same dice as the world's machine of this name has.
             streams: Streams::new(seed, xxh3_64(spec.name.as_bytes())),
+            disk: MachineDisk::new(spec.disk),
+            ready: Time::ZERO,
             spec,
             life: Life::Unborn,
             incarnation: Incarnation(0),
             since: None,
-            disk: MemoryDisk::new(),
             clock: Clock::new(),
             effects: Effects::default(),
             inbox: None,
@@ -114,7 +137,7 @@ impl Bench {
             flights: BTreeMap::new(),
             openings: BTreeMap::new(),
             cuts: BTreeMap::new(),
-            slow: BTreeMap::new(),
+            ways: BTreeMap::new(),
             ended: Vec::new(),
             panics: Vec::new(),
             watches: 0,
@@ -171,15 +194,44 @@ impl Bench {
         off || self.cuts.contains_key(&(from, to)) || self.cuts.contains_key(&(to, from))
     }
 
-    /// When a frame that is sent now may go out to madsim.
-    pub(super) fn release(&mut self, from: NodeId, to: NodeId) -> Time {
-        match self.slow.get(&(from, to)).copied() {
-            Some((low, high)) => {
-                let dice = self.slot(from).streams.at(Purpose::LinkLatency, u64::from(to.0));
-                now() + dice.span(low, high)
+    /// When a frame that is sent now may go out to madsim; `answers` is the API of the request that it answers.
+    pub(super) fn release(
+        &mut self,
+        (from, to): (NodeId, NodeId),
+        usual: Network,
+        size: usize,
+        answers: Option<i16>,
+    ) -> Time {
+        let ready = self.slot(from).ready;
+        let Some(way) = self.ways.get_mut(&(from, to)) else { return ready };
+        let mut at = now().max(ready);
+        if let Some(network) = way.slow {
+            if network.bandwidth > 0 {
+                let nanos = size as u128 * 1_000_000_000 / u128::from(network.bandwidth);
+                way.busy_until = way.busy_until.max(at) + Span(u64::try_from(nanos).unwrap_or(0));
+                at = way.busy_until;
             }
-            None => Time::ZERO,
+            let dice =
+                self.slots[usize::from(from.0)].streams.at(Purpose::LinkLatency, u64::from(to.0));
+            at = at + dice.span(network.latency_low, network.latency_high);
         }
+        if way.flaws != Flaws::default() {
+            let dice =
+                self.slots[usize::from(from.0)].streams.at(Purpose::LinkLoss, u64::from(to.0));
+            let mut again = RETRANSMISSION;
+            while way.flaws.loss > 0 && dice.per_million(way.flaws.loss * 1000) {
+                at = at + again;
+                again = again.times(2).min(MOST_PATIENT);
+            }
+            if way.flaws.reorder > 0 && dice.per_million(way.flaws.reorder * 1000) {
+                let high = way.slow.unwrap_or(usual).latency_high;
+                at = at + dice.span(Span::ZERO, high.times(DETOUR));
+            }
+        }
+        let held = way
+            .hold
+            .filter(|(_, only)| answers.is_some_and(|api| only.is_none_or(|only| only == api)));
+        held.map_or(at, |(by, _)| at + by)
     }
 
     /// Gives up what is under way to one end of a connection.

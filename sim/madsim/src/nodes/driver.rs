@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_node::disk::memory::Loss;
-use klamm_node::{Command, EventKind, Incarnation, NodeId, Purpose, Seq, Time};
+use klamm_node::{Command, EventKind, Incarnation, NodeId, Purpose, Seq, Span, Time};
 use klamm_scenario::Scenario;
-use klamm_scenario::model::Network;
+use klamm_scenario::model::{DiskFault, Flaws, Network};
 use klamm_trace::{Keep, LAB, Recorder, TraceHeader};
 use klamm_world::{Facts, Order, Outcome, Runner, Verb, layout};
 use madsim::Config;
@@ -41,7 +41,6 @@ struct Driver {
     wake: Arc<Notify>,
     /// The madsim node of each node that was ever started.
     hosts: BTreeMap<NodeId, madsim::task::NodeId>,
-    ignored: Vec<String>,
 }
 
 impl Driver {
@@ -65,7 +64,6 @@ impl Driver {
             network: scenario.cluster.network,
             wake,
             hosts: BTreeMap::new(),
-            ignored: Vec::new(),
         }
     }
 
@@ -109,21 +107,21 @@ impl Driver {
             Order::Step { step, event, cause, verbs, .. } => {
                 let seq = self.shared.lock().record(LAB, cause, event);
                 self.runner.began(step, seq);
-                for (text, verb) in verbs {
+                for (_, verb) in verbs {
                     if let Verb::StopWorkload(node) = verb {
                         self.runner.stop_workload(node);
                     }
-                    self.apply(&verb, Some(seq), &text);
+                    self.apply(&verb, Some(seq));
                 }
             }
-            Order::Do(verb) => self.apply(&verb, None, "set-up"),
+            Order::Do(verb) => self.apply(&verb, None),
             Order::Decided { event, cause } => {
                 self.shared.lock().record(LAB, cause, event);
             }
         }
     }
 
-    fn apply(&mut self, verb: &Verb, cause: Option<Seq>, text: &str) {
+    fn apply(&mut self, verb: &Verb, cause: Option<Seq>) {
         match verb {
             Verb::Crash(node) => self.crash(*node, cause),
             Verb::PowerOff { nodes, loss } => {
@@ -154,17 +152,60 @@ impl Driver {
                 for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
                     self.change_link(*from, *to, *network, cause);
                 }
-                if network.bandwidth != self.network.bandwidth {
-                    self.ignored.push(format!("bandwidth of: {text}"));
+            }
+            Verb::ChangeDisk { node, disk } => {
+                let mut bench = self.shared.lock();
+                bench.slot(*node).disk.set_speed(*disk);
+                let kind = EventKind::DiskChanged { write: disk.write, sync: disk.sync };
+                bench.record(*node, cause, kind);
+            }
+            Verb::FlakyLinks { pairs, flaws } => {
+                for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+                    let mut bench = self.shared.lock();
+                    bench.ways.entry((*from, *to)).or_default().flaws = *flaws;
+                    let (from, to) = (*from, *to);
+                    let Flaws { loss, duplicate, reorder } = *flaws;
+                    let kind = EventKind::LinkFlaky { from, to, loss, duplicate, reorder };
+                    bench.record(from, cause, kind);
                 }
             }
-            // Simplified: what madsim has no means for is said to be ignored.
-            Verb::ChangeDisk { .. }
-            | Verb::FlakyLinks { .. }
-            | Verb::HoldReplies { .. }
-            | Verb::ResetConnections(_)
-            | Verb::BreakDisk { .. }
-            | Verb::RotDisk { .. } => self.ignored.push(text.to_owned()),
+            Verb::HoldReplies { pairs, by, api } => {
+                for (from, to) in pairs.iter().filter(|(from, to)| from != to) {
+                    let mut bench = self.shared.lock();
+                    let hold = (*by > Span::ZERO).then_some((*by, *api));
+                    bench.ways.entry((*from, *to)).or_default().hold = hold;
+                    let (from, to, by, api_key) = (*from, *to, *by, api.unwrap_or(-1));
+                    bench.record(from, cause, EventKind::RepliesHeld { from, to, by, api_key });
+                }
+            }
+            Verb::ResetConnections(pairs) => {
+                // Both directions of a pair are one connection.
+                for (a, b) in pairs.iter().filter(|(a, b)| a < b || !pairs.contains(&(*b, *a))) {
+                    self.tell(*a, Arrival::Reset { peer: *b, cause });
+                    self.tell(*b, Arrival::Reset { peer: *a, cause });
+                }
+            }
+            Verb::BreakDisk { node, how } => {
+                let mut bench = self.shared.lock();
+                bench.slot(*node).disk.set_fault(*how);
+                let fault = how.map_or("none", DiskFault::word).into();
+                bench.record(*node, cause, EventKind::DiskFaulted { fault });
+            }
+            Verb::RotDisk { node, partition } => {
+                let mut bench = self.shared.lock();
+                let slot = bench.slot(*node);
+                let directory = partition.as_ref().map(|partition| format!("{partition}/"));
+                let wanted = |name: &str| match &directory {
+                    Some(directory) => {
+                        name.starts_with(directory.as_str()) && name.ends_with(".log")
+                    }
+                    None => true,
+                };
+                let dice = slot.streams.of(Purpose::BitRot);
+                if let Some((file, at)) = slot.disk.rot(wanted, partition.is_some(), dice) {
+                    bench.record(*node, cause, EventKind::DiskRotted { file, at });
+                }
+            }
             Verb::SkewClock { node, offset_ms, drift_ppm } => {
                 let mut bench = self.shared.lock();
                 bench.slot(*node).clock.change(now(), *offset_ms, *drift_ppm);
@@ -234,13 +275,15 @@ impl Driver {
             None => {
                 let shared = self.shared.clone();
                 let name = self.shared.lock().slot(node).spec.name.to_string();
+                let network = self.network;
                 let host = handle
                     .create_node()
                     .name(name)
                     .ip(address(node))
-                    .init(move || live(shared.clone(), node))
+                    .init(move || live(shared.clone(), node, network))
                     .build();
                 self.hosts.insert(node, host.id());
+                self.cut_at_birth(node);
             }
         }
     }
@@ -258,6 +301,7 @@ impl Driver {
         slot.life = life;
         slot.since = Some(seq);
         slot.inbox = None;
+        slot.ready = Time::ZERO;
         slot.shutting_down = false;
         bench.drop_all(node, seq);
     }
@@ -315,38 +359,46 @@ impl Driver {
     }
 
     fn cut(&mut self, from: NodeId, to: NodeId, cause: Option<Seq>) {
-        let Some((a, b)) = self.hosts_of(from, to) else {
-            self.ignored.push(format!("cut between {from} and {to} before both have started"));
-            return;
-        };
+        let hosts = self.hosts_of(from, to);
         let mut bench = self.shared.lock();
         if !bench.cuts.contains_key(&(from, to)) {
             let seq = bench.record(from, cause, EventKind::LinkCut { from, to });
             bench.cuts.insert((from, to), seq);
-            NetSim::current().clog_link(a, b);
+            // Who has not started yet is cut off when it does.
+            if let Some((a, b)) = hosts {
+                NetSim::current().clog_link(a, b);
+            }
+        }
+    }
+
+    /// The cuts that were made before this node first started.
+    fn cut_at_birth(&self, node: NodeId) {
+        let bench = self.shared.lock();
+        for (from, to) in bench.cuts.keys().filter(|(from, to)| *from == node || *to == node) {
+            if let Some((a, b)) = self.hosts_of(*from, *to) {
+                NetSim::current().clog_link(a, b);
+            }
         }
     }
 
     /// madsim has one latency for all links; a slower one waits before it hands its frames over.
     fn change_link(&self, from: NodeId, to: NodeId, network: Network, cause: Option<Seq>) {
         let mut bench = self.shared.lock();
-        let (latency_low, latency_high) = (network.latency_low, network.latency_high);
-        if (latency_low, latency_high) == (self.network.latency_low, self.network.latency_high) {
-            bench.slow.remove(&(from, to));
-        } else {
-            bench.slow.insert((from, to), (latency_low, latency_high));
-        }
-        let bandwidth = network.bandwidth;
+        let slow = (network != self.network).then_some(network);
+        bench.ways.entry((from, to)).or_default().slow = slow;
+        let Network { latency_low, latency_high, bandwidth } = network;
         let kind = EventKind::LinkChanged { from, to, latency_low, latency_high, bandwidth };
         bench.record(from, cause, kind);
     }
 
     fn heal(&self, from: NodeId, to: NodeId, cause: Option<Seq>) {
-        let Some((a, b)) = self.hosts_of(from, to) else { return };
+        let hosts = self.hosts_of(from, to);
         let mut bench = self.shared.lock();
         if bench.cuts.remove(&(from, to)).is_some() {
             bench.record(from, cause, EventKind::LinkHealed { from, to });
-            NetSim::current().unclog_link(a, b);
+            if let Some((a, b)) = hosts {
+                NetSim::current().unclog_link(a, b);
+            }
         }
     }
 
@@ -399,6 +451,6 @@ impl Driver {
             panics: std::mem::take(&mut bench.panics),
         };
         drop(bench);
-        NodeRun { outcome, recorder, ignored: self.ignored }
+        NodeRun { outcome, recorder }
     }
 }

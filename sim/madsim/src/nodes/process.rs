@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use klamm_node::{
-    CloseReason, Command, ConnectionId, Context, Effect, Endpoint, EventKind, Input, Node, NodeId,
-    Output, RecordId, Seq, Time, TopicName,
+    CloseReason, Command, ConnectionId, Context, Effect, Endpoint, EventKind, FrameRole, Input,
+    Node, NodeId, Output, RecordId, Seq, Span, Time, TopicName,
 };
+use klamm_scenario::model::Network;
 use klamm_world::NodeKind;
 use madsim::net::{TcpListener, TcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +50,11 @@ pub(super) enum Arrival {
         text: String,
         cause: Option<Seq>,
     },
+    /// Somebody on the way reset every connection with a peer.
+    Reset {
+        peer: NodeId,
+        cause: Option<Seq>,
+    },
     /// Look at the clock again.
     Poke,
 }
@@ -73,13 +79,15 @@ struct Process {
     shared: Shared,
     node: NodeId,
     kind: NodeKind,
+    /// Every link, unless a step changes it.
+    network: Network,
     connections: BTreeMap<ConnectionId, Connection>,
     inbox: mpsc::UnboundedSender<Arrival>,
     over: bool,
 }
 
 /// The whole life of one incarnation: madsim runs it anew at every restart, and drops it when the node is killed.
-pub(super) async fn live(shared: Shared, node: NodeId) {
+pub(super) async fn live(shared: Shared, node: NodeId, network: Network) {
     let (inbox, mut arrivals) = mpsc::unbounded_channel();
     let (kind, ports, incarnation, started) = {
         let mut bench = shared.lock();
@@ -97,9 +105,14 @@ pub(super) async fn live(shared: Shared, node: NodeId) {
     }
     let connections = BTreeMap::new();
     let mut process =
-        Process { shared: shared.clone(), node, kind, connections, inbox, over: false };
+        Process { shared: shared.clone(), node, kind, network, connections, inbox, over: false };
     process.call(Input::Start { incarnation }, Origin::Recorded(started));
     while !process.over {
+        // A slow disk keeps the process from reading on.
+        let busy = shared.lock().slot(node).ready.since(now());
+        if busy > Span::ZERO {
+            madsim::time::sleep(Duration::from_nanos(busy.0)).await;
+        }
         let due = process.due();
         let wait = due.map(|due| Duration::from_nanos(due.since(now()).0));
         if wait == Some(Duration::ZERO) {
@@ -200,6 +213,18 @@ impl Process {
                     }
                 };
                 self.call(Input::Command(command), origin);
+            }
+            Arrival::Reset { peer, cause } => {
+                let with = self
+                    .connections
+                    .iter()
+                    .filter(|(_, one)| one.held.peer == peer && one.held.wire.is_some());
+                let ids: Vec<ConnectionId> = with.map(|(id, _)| *id).collect();
+                for id in ids {
+                    let Some(connection) = self.connections.remove(&id) else { continue };
+                    self.forget(&connection.held, cause);
+                    self.closed(id, CloseReason::Reset, cause);
+                }
             }
             Arrival::Poke => {}
         }
@@ -322,6 +347,11 @@ impl Process {
         };
         let kind = &mut self.kind;
         let outcome = catch_unwind(AssertUnwindSafe(|| kind.handle(&mut cx, input)));
+        // Simplified: a disk costs time only while it is slower than usual; madsim's clock ticks too coarsely for the rest.
+        let cost = slot.disk.take_cost();
+        if slot.disk.is_slow() {
+            slot.ready = slot.ready.max(now()) + cost;
+        }
         let items = std::mem::take(&mut slot.effects.items);
         let kept = slot.effects.cause_kept;
         let input_seq = match origin {
@@ -391,7 +421,9 @@ impl Process {
                 let mut bench = self.shared.lock();
                 let sent = bench.record(self.node, cause, kind);
                 let (size, side) = (bytes.len(), connection.held.side);
-                let release = bench.release(self.node, connection.held.peer);
+                let answers = (note.role == FrameRole::Response).then_some(note.api_key);
+                let way = (self.node, connection.held.peer);
+                let release = bench.release(way, self.network, size, answers);
                 if writer.send((release, bytes)).is_ok() {
                     bench.flights.entry(wire).or_default()[side].push_back((sent, size));
                 } else {
