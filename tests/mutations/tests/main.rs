@@ -224,6 +224,9 @@ fn the_page_of_the_book() {
             page.push_str(&format!("* `{}`: {why}\n", fault.id));
         }
     }
+    if UNNOTICED == 0 {
+        page.push_str("None of the list.\n");
+    }
     let file = root().join("book/src/internals/mutations.md");
     if std::env::var_os("KLAMM_UPDATE").is_some() {
         std::fs::write(&file, &page).expect("the book's page is written");
