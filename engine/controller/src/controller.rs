@@ -23,7 +23,7 @@ use crate::decide::{Decider, Decision};
 use crate::features::{ELR_FEATURE, METADATA_VERSION, METADATA_VERSION_FEATURE};
 use crate::image::MetadataImage;
 use crate::sessions::Sessions;
-use periodic::{Periodic, PeriodicElection};
+use periodic::{Periodic, PeriodicTask};
 
 /// What a controller is told at its start.
 #[derive(Clone, Debug)]
@@ -332,6 +332,8 @@ impl Controller {
             BrokerState::ControlledShutdown => {
                 active.sessions.begin_shutdown(id, active.next_offset.plus(-1));
             }
+            // Simplified: from 4.0 on Kafka remembers the contact of a broker that it let go, refuses its next incarnation
+            // until the old session has run out, and then fences the old one once more.
             BrokerState::ShutdownNow => active.sessions.forget(id),
             BrokerState::Fenced | BrokerState::Unfenced => {}
         }
@@ -387,17 +389,7 @@ impl Controller {
 
     /// Fires what is due at `cx.now`.
     pub fn handle_timers(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
-        while let Some((broker, since)) =
-            self.active.as_ref().and_then(|active| active.sessions.expired(cx.now))
-        {
-            let Some(decider) = self.decider(cx.now) else { return };
-            let decision = decider.decide_fence_silent(broker, since);
-            self.observe(cx, decision.events);
-            self.append(cx, decision.records, out);
-            if let Some(active) = &mut self.active {
-                active.sessions.forget(broker);
-            }
-        }
+        self.fence_stale_broker(cx, out);
         self.hold_periodic_elections(cx, out);
         let due = self.active.as_ref().and_then(|active| active.next_no_op);
         if due.is_some_and(|due| due <= cx.now) {
@@ -410,21 +402,39 @@ impl Controller {
     pub fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let active = self.active.as_ref()?;
         let no_op = active.next_no_op.map(|at| (at, "metadata-no-op"));
-        let expiry = active.sessions.next_expiry().map(|at| (at, "broker-session-timeout"));
-        no_op.into_iter().chain(expiry).chain(active.periodic.next()).min()
+        no_op.into_iter().chain(active.periodic.next(active.sessions.next_expiry())).min()
+    }
+
+    /// Fences one broker that was silent for its session. The next one comes with the next run: what fencing the first leads
+    /// to is seen before (KAFKA-17793).
+    fn fence_stale_broker(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
+        let task = PeriodicTask::FenceStaleBroker;
+        let Some(active) = &self.active else { return };
+        let due = active.periodic.is_due(task, active.sessions.next_expiry(), cx.now);
+        let expired = active.sessions.expired(cx.now).filter(|_| due);
+        let Some((broker, since)) = expired else { return };
+        let Some(decider) = self.decider(cx.now) else { return };
+        let decision = decider.decide_fence_silent(broker, since);
+        self.observe(cx, decision.events);
+        self.append(cx, decision.records, out);
+        if let Some(active) = &mut self.active {
+            active.sessions.forget(broker);
+            active.periodic.held(task, cx.now, true);
+        }
     }
 
     /// The looks at partitions without their preferred leader, and at those without any.
     fn hold_periodic_elections(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
-        for election in [PeriodicElection::Preferred, PeriodicElection::Unclean] {
+        for election in [PeriodicTask::PreferredElection, PeriodicTask::UncleanElection] {
             let Some(active) = &self.active else { return };
-            if !active.periodic.is_due(election, cx.now) {
+            if !active.periodic.is_due(election, None, cx.now) {
                 continue;
             }
             let Some(decider) = self.decider(cx.now) else { return };
-            let decision = match election {
-                PeriodicElection::Preferred => decider.decide_preferred_leaders(),
-                PeriodicElection::Unclean => decider.decide_unclean_leaders(),
+            let decision = if election == PeriodicTask::PreferredElection {
+                decider.decide_preferred_leaders()
+            } else {
+                decider.decide_unclean_leaders()
             };
             let more = decision.reply;
             self.observe(cx, decision.events);

@@ -88,14 +88,14 @@ impl Sessions {
     /// Whether this incarnation was heard of within the timeout.
     pub(crate) fn is_valid(&self, broker: BrokerId, epoch: BrokerEpoch, now: Time) -> bool {
         self.by_broker.get(&broker).is_some_and(|session| {
-            session.epoch == epoch && session.last_contact + self.timeout > now
+            session.epoch == epoch && session.last_contact + self.timeout >= now
         })
     }
 
     /// The broker whose session ran out first, and when it was last heard of.
     pub(crate) fn expired(&self, now: Time) -> Option<(BrokerId, Time)> {
         let (since, broker) = self.oldest()?;
-        (since + self.timeout <= now).then_some((broker, since))
+        (since + self.timeout < now).then_some((broker, since))
     }
 
     /// When the next session runs out.

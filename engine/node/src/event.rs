@@ -199,6 +199,21 @@ impl<T: Field> Field for IfAny<T> {
     }
 }
 
+/// A value that the text form leaves out where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IfSome<T>(pub Option<T>);
+
+impl<T: Field> Field for IfSome<T> {
+    fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        self.0.show(f)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 /// A field for checkers, which the text form leaves out: it would say the same again at nearly every event of its kind.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]

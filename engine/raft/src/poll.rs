@@ -1,6 +1,9 @@
 //! What is due: deadlines of the roles, and requests that want to be sent.
 //!
 //! As in Kafka, at most one request is under way to each member, and a member that failed is left alone for a moment.
+//!
+//! Simplified: the time is one that no clock fault moves. Kafka's quorum client counts by the wall clock: a clock that is set forward
+//! lets fetch timeouts run out, and may make a leader resign.
 
 use std::collections::BTreeSet;
 

@@ -13,18 +13,29 @@ pub struct CleanShutdown {
 }
 
 impl CleanShutdown {
-    /// Reads the marker and deletes it, durably, before anything else happens: a crash from now on is a crash
-    /// (KAFKA-10471).
+    /// Reads the marker and leaves it where it is: as long as no log was opened, the last stop is still the last thing that
+    /// happened to them.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn read(disk: &mut dyn Disk) -> DiskResult<Option<Self>> {
+        let Some(bytes) = disk.read_whole(CLEAN_SHUTDOWN_MARKER)? else { return Ok(None) };
+        // An empty marker is one of an older Kafka: a clean stop, without an epoch.
+        let broker_epoch = std::str::from_utf8(&bytes).ok().and_then(broker_epoch).unwrap_or(-1);
+        Ok(Some(Self { broker_epoch: BrokerEpoch(broker_epoch) }))
+    }
+
+    /// Reads the marker and deletes it, durably, before any log is opened: a crash from now on is a crash (KAFKA-10471).
     ///
     /// # Errors
     /// The disk fails.
     pub fn take(disk: &mut dyn Disk) -> DiskResult<Option<Self>> {
-        let Some(bytes) = disk.read_whole(CLEAN_SHUTDOWN_MARKER)? else { return Ok(None) };
-        disk.remove(CLEAN_SHUTDOWN_MARKER)?;
-        disk.sync_dir("")?;
-        // An empty marker is one of an older Kafka: a clean stop, without an epoch.
-        let broker_epoch = std::str::from_utf8(&bytes).ok().and_then(broker_epoch).unwrap_or(-1);
-        Ok(Some(Self { broker_epoch: BrokerEpoch(broker_epoch) }))
+        let marker = Self::read(disk)?;
+        if marker.is_some() {
+            disk.remove(CLEAN_SHUTDOWN_MARKER)?;
+            disk.sync_dir("")?;
+        }
+        Ok(marker)
     }
 
     /// Writes the marker, as the last thing of an orderly stop.
@@ -58,6 +69,7 @@ mod tests {
         assert_eq!(CleanShutdown::take(&mut disk), Ok(None));
         let marker = CleanShutdown { broker_epoch: BrokerEpoch(17) };
         marker.write(&mut disk).expect("written");
+        assert_eq!(CleanShutdown::read(&mut disk), Ok(Some(marker)));
         assert_eq!(CleanShutdown::take(&mut disk), Ok(Some(marker)));
         disk.lose_power(Loss::Whole, &mut Stream::new(1, Purpose::PowerLoss, 0, 0));
         assert_eq!(CleanShutdown::take(&mut disk), Ok(None));

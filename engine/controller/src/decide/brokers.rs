@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Because, BrokerEpoch, BrokerId, EventKind, IncarnationId, Offset, Time, planted};
+use klamm_node::{
+    Because, BrokerEpoch, BrokerId, EventKind, IfSome, IncarnationId, Offset, Time, planted,
+};
 use klamm_protocol::convert::{directory_id, incarnation_id, text};
 use klamm_protocol::kafka::messages::{
     ApiKey, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
@@ -56,20 +58,22 @@ impl Decider<'_> {
         if let Err(error) = self.check_registration(request, existing, incarnation) {
             return Decision::only(registration_reply(error, BrokerEpoch(-1)));
         }
-        let mut decision = Decision::only(());
-        decision
-            .events
-            .push((EventKind::RegistrationDecided { broker: id, incarnation }, Because::Input));
         // A request whose answer was lost comes again from the same process: it keeps its epoch and its state.
         let again = existing.filter(|existing| existing.incarnation == incarnation);
-        if let Some(gone) = existing.filter(|_| again.is_none()) {
+        let gone = existing.filter(|_| again.is_none());
+        // A broker that knows the epoch of its last registration wrote it down when it stopped in an orderly way, with all its
+        // logs on disk.
+        let clean = gone.map(|gone| {
+            request.previous_broker_epoch == gone.epoch.0 || planted("every_restart_is_clean")
+        });
+        let mut decision = Decision::only(());
+        let kind = EventKind::RegistrationDecided { broker: id, incarnation, clean: IfSome(clean) };
+        decision.events.push((kind, Because::Input));
+        if let Some((gone, clean)) = gone.zip(clean) {
             let next = state_of(gone).after(BrokerMove::Reregistered);
             debug_assert_eq!(next, BrokerState::Fenced, "a new process starts fenced");
-            // The old incarnation is gone, and with it what the new one is still believed to lead. A broker that knows the
-            // epoch of its last registration wrote it down when it stopped in an orderly way, with all its logs on disk. One
-            // that does not may have lost what it had not synced, and no ELR may count on it (Z03, KIP-966).
-            let clean =
-                request.previous_broker_epoch == gone.epoch.0 || planted("every_restart_is_clean");
+            // The old incarnation is gone, and with it what the new one is still believed to lead. After an unclean stop it may
+            // have lost what it had not synced, and no ELR may count on it (Z03, KIP-966).
             if clean || !self.elr_enabled() {
                 self.remove_from_isrs(&mut decision, id, Occasion::Fencing);
             } else {

@@ -7,7 +7,7 @@
 //!
 //! *Must never*: leave a broker that goes in an ISR, or, if its disk can't be trusted any more, in an ELR.
 
-use klamm_node::{Because, BrokerId, EventKind, IfAny, TopicPartition, planted};
+use klamm_node::{Because, BrokerId, EventKind, IfAny, IfSome, TopicPartition, planted};
 use klamm_protocol::MetadataRecord;
 
 use super::partitions::{By, Changed, Election, Target};
@@ -52,6 +52,7 @@ fn reason(changed: &Changed, occasion: Occasion) -> &'static str {
     match changed.by {
         By::Unclean => "unclean-election",
         By::LastKnownLeader => "last-known-leader",
+        By::Eligible => "eligible-leader",
         By::Rule if changed.completes_reassignment => "reassignment-completed",
         // Asked for an unclean election, and found somebody who has everything.
         By::Rule if occasion == Occasion::UncleanElection => "election",
@@ -68,11 +69,16 @@ impl<R> Decision<R> {
         occasion: Occasion,
         because: Because,
     ) {
+        // An ELR that becomes empty is news as well.
+        let eligible = (!changed.after.elr.is_empty()).then(|| changed.after.elr.clone());
         let kind = EventKind::PartitionChangeDecided {
             partition,
             leader: changed.after.leader,
+            leader_epoch: changed.after.leader_epoch,
             isr: changed.after.isr.clone(),
-            elr: IfAny(changed.after.elr.clone()),
+            elr: IfSome(changed.record.eligible_leader_replicas.clone().or(eligible)),
+            adding: IfAny(changed.after.adding.clone()),
+            removing: IfAny(changed.after.removing.clone()),
             reason: reason(&changed, occasion).into(),
         };
         self.events.push((kind, because));

@@ -61,8 +61,10 @@ pub(super) struct Target<'a> {
 /// How a leader was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum By {
-    /// Nothing but what was asked for: the leader stays, or comes from the ISR or ELR, or there is none.
+    /// Nothing but what was asked for: the leader stays, or comes from the ISR, or there is none.
     Rule,
+    /// The ISR was empty, and it stood in the ELR (KIP-966).
+    Eligible,
     /// It led when the ISR became empty (KIP-966).
     LastKnownLeader,
     /// It lives.
@@ -117,11 +119,13 @@ impl<'a> Target<'a> {
             topic_id: self.topic.id,
             ..PartitionChange::default()
         };
-        let mut unclean = false;
+        let (mut unclean, mut by) = (false, By::Rule);
         if elected.leader != before.leader {
             record.leader = elected.leader;
             unclean = elected.by != By::Rule;
+            by = elected.by;
             if elr.contains(&elected.leader) {
+                by = if unclean { by } else { By::Eligible };
                 // From here on it is in sync with itself; the others of the ELR stay what they are.
                 self.isr = vec![elected.leader];
                 elr.retain(|id| *id != elected.leader);
@@ -157,7 +161,6 @@ impl<'a> Target<'a> {
         };
         (record != nothing).then(|| {
             let after = before.merged(&record);
-            let by = if unclean { elected.by } else { By::Rule };
             Changed { record, after, by, completes_reassignment }
         })
     }

@@ -274,9 +274,12 @@ fn topic_changes(before: Option<&TopicImage>, after: &TopicImage, changes: &mut 
 
 /// When a node writes a snapshot: after so many bytes of records, or after so long, if anything was replayed at all.
 ///
-/// Looked at after each batch, as in Kafka's `SnapshotGenerator`: time alone writes no snapshot.
+/// Looked at after each publication, as in Kafka's `SnapshotGenerator`: time alone writes no snapshot. And what a node replays
+/// while it catches up counts for nothing: the generator is first told of an image when the loader has caught up with the
+/// quorum's high watermark, and it counts from there.
 #[derive(Clone, Copy, Debug)]
 pub struct SnapshotPolicy {
+    caught_up: bool,
     max_bytes: u64,
     max_interval: Span,
     bytes: u64,
@@ -289,13 +292,24 @@ impl SnapshotPolicy {
         Self {
             max_bytes: settings.metadata_log_max_record_bytes_between_snapshots,
             max_interval: settings.metadata_log_max_snapshot_interval,
+            caught_up: false,
             bytes: 0,
             since: now,
         }
     }
 
-    /// A batch of so many bytes was replayed; says why a snapshot is due, if one is, and begins to count anew then.
+    /// The image has everything that was committed when its node learnt how much that is: from now on it counts.
+    pub fn caught_up(&mut self, now: Time) {
+        if !std::mem::replace(&mut self.caught_up, true) {
+            self.loaded(now);
+        }
+    }
+
+    /// So many bytes of batches were replayed at once; says why a snapshot is due, if one is, and begins to count anew then.
     pub fn replayed(&mut self, bytes: u64, now: Time) -> Option<&'static str> {
+        if !self.caught_up {
+            return None;
+        }
         self.bytes = self.bytes.saturating_add(bytes);
         let reason = if self.bytes >= self.max_bytes {
             "record-bytes"

@@ -1,10 +1,10 @@
 //! Every kind of event, declared once.
 
 use super::{
-    Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize, EventInfo,
-    Field, FrameRole, GroupId, IfAny, Incarnation, IncarnationId, LeaderEpoch, MemberId, NodeId,
-    Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize, Span, TopicId,
-    TopicName, TopicPartition, Word,
+    Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
+    EventInfo, Field, FrameRole, GroupId, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch, MemberId,
+    NodeId, Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize, Span,
+    TopicId, TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
@@ -434,6 +434,9 @@ vocabulary! {
             broker: BrokerId,
             /// Its incarnation.
             incarnation: IncarnationId,
+            /// Whether the incarnation before it stopped in an orderly way, as far as the broker can prove it (KIP-966); absent if
+            /// there was none.
+            clean: IfSome<bool>,
         }
         /// The controller fences a broker.
         FencingDecided {
@@ -462,12 +465,18 @@ vocabulary! {
             partition: TopicPartition,
             /// The leader from now on, or -1.
             leader: BrokerId,
+            /// The leader epoch from now on.
+            leader_epoch: LeaderEpoch,
             /// The ISR from now on.
             isr: Vec<BrokerId>,
-            /// The eligible leader replicas from now on (KIP-966).
-            elr: IfAny<BrokerId>,
+            /// The eligible leader replicas from now on (KIP-966); absent if there are none, and were none before.
+            elr: IfSome<Vec<BrokerId>>,
+            /// The replicas that a reassignment adds, from now on.
+            adding: IfAny<BrokerId>,
+            /// The replicas that a reassignment removes, from now on.
+            removing: IfAny<BrokerId>,
             /// `fencing`, `unfencing`, `alter-partition`, `preferred-election`, `unclean-election`, `last-known-leader`,
-            /// `controlled-shutdown`, `unclean-shutdown`, `unregistration`, `reassignment`, `reassignment-completed`,
+            /// `eligible-leader`, `controlled-shutdown`, `unclean-shutdown`, `unregistration`, `reassignment`, `reassignment-completed`,
             /// `reassignment-cancelled`.
             reason: Word,
         }
@@ -934,7 +943,7 @@ vocabulary! {
             /// True if this broker assigned the offsets.
             as_leader: bool,
         }
-        /// The end of a log was cut off.
+        /// The end of a log was cut off; or all of it was, and it starts over, which may be behind its old end.
         LogTruncated {
             /// The partition.
             partition: TopicPartition,
@@ -942,7 +951,7 @@ vocabulary! {
             from: Offset,
             /// The log end now.
             to: Offset,
-            /// `diverging-epoch`, `out-of-range` or `recovery`.
+            /// `diverging-epoch`, `out-of-range`, `batch-begins-lower` or `recovery`.
             reason: Word,
         }
         /// A log's first offset moved up.

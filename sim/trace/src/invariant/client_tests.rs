@@ -1,8 +1,8 @@
 //! Broken client histories, ISRs and metadata logs made by hand: each is told, and its clean twin is not.
 
 use klamm_node::{
-    BrokerEpoch, BrokerId, EventKind, IfAny, Incarnation, IncarnationId, LeaderEpoch, Offset,
-    PartitionEpoch, Quiet, RecordId,
+    BrokerEpoch, BrokerId, EventKind, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch,
+    Offset, PartitionEpoch, Quiet, RecordId,
 };
 
 use super::{InvariantId as Id, Severity};
@@ -137,8 +137,17 @@ fn propose(story: &mut Story, isr: &[i32], partition_epoch: i32, epochs: &[i64])
 fn decide(story: &mut Story, isr: &[i32]) {
     let isr = isr.iter().copied().map(BrokerId).collect();
     let (partition, leader, reason) = (orders(), BrokerId(1), "alter-partition".into());
-    let elr = IfAny::default();
-    story.at(node(3001), EventKind::PartitionChangeDecided { partition, leader, isr, elr, reason });
+    let kind = EventKind::PartitionChangeDecided {
+        partition,
+        leader,
+        leader_epoch: LeaderEpoch(0),
+        isr,
+        elr: IfSome::default(),
+        adding: IfAny::default(),
+        removing: IfAny::default(),
+        reason,
+    };
+    story.at(node(3001), kind);
 }
 
 #[test]

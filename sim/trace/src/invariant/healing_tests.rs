@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use klamm_node::effects::FrameRole;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, Incarnation,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, IfSome, Incarnation,
     IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, Quiet, Seq, Span, TopicId,
 };
 
@@ -469,8 +469,11 @@ fn an_election_that_nobody_allowed_excuses_no_loss() {
             EventKind::PartitionChangeDecided {
                 partition: orders(),
                 leader: BrokerId(2),
+                leader_epoch: LeaderEpoch(1),
                 isr: vec![BrokerId(2)],
-                elr: IfAny::default(),
+                elr: IfSome::default(),
+                adding: IfAny::default(),
+                removing: IfAny::default(),
                 reason: "unclean-election".into(),
             },
         );

@@ -1,8 +1,8 @@
 //! Each invariant is silent on a clean trace and fires on a broken one made by hand.
 
 use klamm_node::{
-    BrokerEpoch, BrokerId, EventKind, IfAny, Incarnation, LeaderEpoch, Offset, PartitionEpoch,
-    Quiet,
+    BrokerEpoch, BrokerId, EventKind, IfAny, IfSome, Incarnation, LeaderEpoch, Offset,
+    PartitionEpoch, Quiet,
 };
 
 use super::InvariantId as Id;
@@ -142,8 +142,11 @@ fn s1_explains_an_unclean_election() {
         EventKind::PartitionChangeDecided {
             partition: orders(),
             leader: BrokerId(3),
+            leader_epoch: LeaderEpoch(1),
             isr: vec![BrokerId(3)],
-            elr: IfAny::default(),
+            elr: IfSome::default(),
+            adding: IfAny::default(),
+            removing: IfAny::default(),
             reason: "unclean-election".into(),
         },
     );
@@ -164,8 +167,11 @@ fn what_a_deposed_controller_decides_is_no_decision() {
     let decided = |reason: &'static str| EventKind::PartitionChangeDecided {
         partition: orders(),
         leader: BrokerId(1),
+        leader_epoch: LeaderEpoch(1),
         isr: vec![BrokerId(1), BrokerId(2)],
-        elr: IfAny::default(),
+        elr: IfSome::default(),
+        adding: IfAny::default(),
+        removing: IfAny::default(),
         reason: reason.into(),
     };
     story.at(node(3002), EventKind::ControllerActivated { epoch: LeaderEpoch(2) });

@@ -140,6 +140,8 @@ impl Running {
             broker.replicas.reconfigure(&broker.image, running);
         }
         self.messages.extend(out.into_iter().map(Message::Replica));
+        // As in Kafka: first whose partitions these are now, then what there is to know for those.
+        self.coordinate(cx);
         self.tell_coordinators(cx, changes);
     }
 

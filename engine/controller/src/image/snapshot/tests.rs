@@ -264,7 +264,11 @@ fn bytes_or_time_make_a_snapshot_due_and_time_alone_does_not() {
     };
     let at = |seconds| Time::ZERO + Span::secs(seconds);
     let mut policy = SnapshotPolicy::new(&settings, at(0));
+    assert_eq!(policy.replayed(5_000, at(0)), None, "what is replayed before it has caught up");
+    policy.caught_up(at(0));
     assert_eq!(policy.replayed(99, at(1)), None);
+    // Once only: what was counted since is not forgotten.
+    policy.caught_up(at(1));
     assert_eq!(policy.replayed(1, at(2)), Some("record-bytes"));
     assert_eq!(policy.replayed(1, at(11)), None, "the time counts from the last snapshot");
     assert_eq!(policy.replayed(1, at(12)), Some("snapshot-interval"));
@@ -272,5 +276,6 @@ fn bytes_or_time_make_a_snapshot_due_and_time_alone_does_not() {
     assert_eq!(policy.replayed(1, at(29)), None);
     settings.metadata_log_max_snapshot_interval = Span::ZERO;
     let mut policy = SnapshotPolicy::new(&settings, at(0));
+    policy.caught_up(at(0));
     assert_eq!(policy.replayed(1, at(9_999_999)), None, "no such limit");
 }
