@@ -72,11 +72,7 @@ impl GroupShard {
     /// such group; before, it was said to be dead (KIP-1043).
     pub fn describe(&self, version: i16, group: &GroupId) -> DescribedGroup {
         match self.groups.get(group) {
-            Some(Group::Classic(found))
-                if found.since().is_some_and(|since| since < self.up_to) =>
-            {
-                found.described()
-            }
+            Some(Group::Classic(found)) if self.is_visible(found) => found.described(),
             Some(Group::Consumer(_)) => {
                 not_found(version, group, &format!("Group {group} is not a classic group."))
             }

@@ -166,6 +166,7 @@ impl Shard for GroupShard {
 
     fn committed(&mut self, up_to: Offset) {
         self.up_to = self.up_to.max(up_to);
+        self.offsets.committed(up_to);
     }
 
     fn continued(

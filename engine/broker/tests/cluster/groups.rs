@@ -171,8 +171,10 @@ fn the_next_coordinator_has_loaded_what_was_committed() {
 #[test]
 fn a_commit_waits_for_the_replicas_and_is_refused_below_min_isr() {
     let voters = voters(&[3001]);
-    let controller =
+    let mut controller =
         ProcessConfig::new(BrokerId(3001), Roles::CONTROLLER, "controller-1", voters.clone());
+    // With eligible leader replicas, the controller's value becomes that of the cluster (KIP-966).
+    controller.settings.min_insync_replicas = 2;
     let brokers = (1..=3).map(|n| {
         let host = format!("broker-{n}");
         let mut config = ProcessConfig::new(BrokerId(n), Roles::BROKER, host, voters.clone());

@@ -2,6 +2,8 @@
 //!
 //! *Flows in*: batches of the partition. *Flows out*: a shard that has replayed all of them. *Must never*: serve before the log
 //! end is reached, which includes what is not committed yet: as the leader, this broker keeps it.
+//!
+//! Simplified: there is no log cleaner yet, so that `__consumer_offsets`, compacted by its config, is read from its first record.
 
 use bytes::Bytes;
 use klamm_node::{Context, EventKind, Offset, Span};
