@@ -201,9 +201,10 @@ impl Group {
             self.modern.target = Some(by_id(assignment));
             if self.is_reconciled(reader) {
                 self.modern.state = State::Stable;
+                self.keep_after_all(reader);
             } else {
+                // What is being given up is given up; then it looks at what it is to have by now.
                 self.modern.state = State::Reconciling;
-                self.modern.reconciling = None;
                 return;
             }
         }

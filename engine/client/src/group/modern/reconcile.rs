@@ -66,6 +66,17 @@ impl Group {
         (resolved, complete)
     }
 
+    /// It may keep what it was about to give up.
+    pub(super) fn keep_after_all(&mut self, reader: &mut Consumer) {
+        let Some(dropped) = self.modern.reconciling.take() else { return };
+        for partition in &dropped.given_up {
+            if let Some(holding) = self.assigned.get_mut(partition) {
+                holding.revoking = false;
+                reader.pause(partition, holding.paused);
+            }
+        }
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
         if self.modern.reconciling.is_none() && !self.begin_reconciling(cx, reader) {
             return;

@@ -404,7 +404,7 @@ fn run(ops: Vec<Op>, config: &[(&str, &str)]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn classic_eager(ops in prop::collection::vec(op(), 1..150)) {

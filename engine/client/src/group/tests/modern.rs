@@ -84,16 +84,16 @@ fn it_joins_with_an_id_of_its_own_takes_in_and_says_so() {
     let expected =
         format!("PartitionsAssigned group=g member={id} epoch=3 partitions=[orders-0,orders-2]");
     assert!(told.contains(&expected), "{told:?}");
+    let (request, body): (Request, OffsetFetchRequest) = asked!(&mut lab, OffsetFetch);
+    let group = &body.groups[0];
+    assert_eq!(group.member_id.as_ref().map(|id| id.to_string()), Some(id.clone()));
+    assert_eq!(group.member_epoch, 3);
+    lab.requests.push_front(request);
+    committed(&mut lab, &[(0, 5)]);
     // It says at once what it has, and nothing that it said before.
     let ack = beat(&mut lab, 3, None);
     assert_eq!((ack.member_epoch, has(&ack), names(&ack)), (3, Some(vec![0, 2]), None));
     assert_eq!(ack.rebalance_timeout_ms, -1);
-    let (request, body): (Request, OffsetFetchRequest) = asked!(&mut lab, OffsetFetch);
-    let group = &body.groups[0];
-    assert_eq!(group.member_id.as_ref().map(|id| id.to_string()), Some(id));
-    assert_eq!(group.member_epoch, 3);
-    lab.requests.push_front(request);
-    committed(&mut lab, &[(0, 5)]);
     lab.advance(Span::millis(4_999));
     none(&mut lab, "the coordinator says how often", beats);
     lab.advance(Span::millis(1));
@@ -106,8 +106,9 @@ fn what_moves_is_committed_given_up_and_then_acknowledged() {
     records(&mut lab, 0, 0, 3);
     lab.told();
     lab.advance(Span::secs(5));
-    commit(&mut lab, ErrorCode::NONE);
     beat(&mut lab, 2, Some(&[1]));
+    // The one by timer, and the one before it gives up.
+    commit(&mut lab, ErrorCode::NONE);
     none(&mut lab, "not before it has given up", beats);
     let said = commit(&mut lab, ErrorCode::STALE_MEMBER_EPOCH);
     assert_eq!(said.generation_id_or_member_epoch, 2);
@@ -199,6 +200,7 @@ fn who_does_not_poll_leaves_and_comes_back_with_the_next_poll() {
     assert_eq!(beat(&mut lab, -1, None).member_epoch, -1);
     lab.advance(Span::secs(60));
     none(&mut lab, "it is out", beats);
+    lab.told();
     call(&mut lab, GroupCommand::Unstick);
     assert_eq!(
         lab.told(),
