@@ -284,10 +284,8 @@ impl Raft {
         }
         // One that is far behind would hold up the high watermark as soon as it counts.
         if !leader.is_caught_up(voter.key, cx.wall) {
-            let why = format!(
-                "Aborted add voter operation for {} since it is lagging behind",
-                voter.key
-            );
+            let why =
+                format!("Aborted add voter operation for {} since it is lagging behind", voter.key);
             return self.end_change(cx, ErrorCode::REQUEST_TIMED_OUT, Some(&why), out);
         }
         voter.kraft_versions = (min, max);

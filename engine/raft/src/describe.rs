@@ -49,8 +49,7 @@ impl Raft {
         };
         let state = |(key, progress): (ReplicaKey, Progress)| replica(key, &progress, version);
         let own = (self.config.own(), own);
-        let (voting, watching) =
-            if leader.votes() { (Some(own), None) } else { (None, Some(own)) };
+        let (voting, watching) = if leader.votes() { (Some(own), None) } else { (None, Some(own)) };
         let mut voters: Vec<_> = leader.voters().chain(voting).collect();
         voters.sort_by_key(|(key, _)| *key);
         let mut observers: Vec<_> = leader.observers().chain(watching).collect();

@@ -6,9 +6,7 @@ pub(crate) mod snapshot;
 pub(crate) mod voters;
 
 use bytes::Bytes;
-use klamm_node::{
-    BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, ReplicaKey, Span, TopicId,
-};
+use klamm_node::{BrokerId, DirectoryId, Endpoint, LeaderEpoch, Offset, ReplicaKey, Span, TopicId};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::{directory_id, directory_uuid, text, topic, topic_id, topic_uuid};
 use klamm_protocol::kafka::messages as wire;
@@ -207,9 +205,7 @@ fn endpoint_of(
 }
 
 /// The leader's address as `NodeEndpoints` carries it.
-fn node(
-    standing: &Standing<'_>,
-) -> Option<(wire::BrokerId, StrBytes, u16)> {
+fn node(standing: &Standing<'_>) -> Option<(wire::BrokerId, StrBytes, u16)> {
     let endpoint = standing.endpoint?;
     Some((id(standing.leader), text(&endpoint.host), endpoint.port))
 }
@@ -558,9 +554,6 @@ pub(crate) fn read_fetch_response(response: FetchResponse) -> (Answer, Option<Pu
 }
 
 /// The cluster id in a request; absent means any.
-pub(crate) fn same_cluster(
-    claimed: Option<&StrBytes>,
-    own: &str,
-) -> bool {
+pub(crate) fn same_cluster(claimed: Option<&StrBytes>, own: &str) -> bool {
     claimed.is_none_or(|claimed| &**claimed == own)
 }

@@ -7,8 +7,8 @@ mod lab;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use klamm_node::disk::memory::Loss;
 use klamm_node::config::ServerConfig;
+use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, DirectoryId, LeaderEpoch, Offset, ReplicaKey, Span, Time};
 use klamm_protocol::kafka::messages::ResponseKind;
 use klamm_protocol::metadata::{MetadataRecord, Topic};
@@ -201,7 +201,8 @@ fn change_voters(lab: &mut Lab, one: BrokerId, history: &mut History) {
         0..=4 => lab.add_voter(at, lab.key(one)),
         5..=7 => lab.remove_voter(at, lab.key(one)),
         _ => {
-            let agreed = lab.agrees_on_voters().filter(|set| set.len() > 2 || !set.holds(lab.key(one)));
+            let agreed =
+                lab.agrees_on_voters().filter(|set| set.len() > 2 || !set.holds(lab.key(one)));
             if agreed.is_some_and(|set| lab.ghosts(&set).is_empty()) {
                 lab.wipe(one);
                 history.forget(one);
@@ -222,11 +223,8 @@ fn torment(seed: u64, steps: u32, dynamic: bool) -> History {
         }
         settings.controller_quorum_auto_join_enable = seed.is_multiple_of(7);
     };
-    let mut lab = if dynamic {
-        Lab::dynamic(seed, voters, 2, tune)
-    } else {
-        Lab::new(seed, voters, 1, tune)
-    };
+    let mut lab =
+        if dynamic { Lab::dynamic(seed, voters, 2, tune) } else { Lab::new(seed, voters, 1, tune) };
     lab.snapshot_every = [None, Some(7), Some(25)][(seed % 3) as usize];
     lab.latency = (Span::micros(200), Span::millis(if seed.is_multiple_of(3) { 40 } else { 4 }));
     lab.loss = [0, 20_000, 200_000][(seed % 3) as usize];

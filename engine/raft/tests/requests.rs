@@ -249,13 +249,7 @@ fn update_raft_voter_answers_with_kafkas_errors() {
     let (mut lab, leader, epoch) = dynamic();
     let other = follower(&lab, leader);
     let voter = lab.key(other);
-    let good = || Update {
-        cluster: "lab",
-        epoch,
-        voter,
-        listener: "CONTROLLER",
-        levels: (0, 1),
-    };
+    let good = || Update { cluster: "lab", epoch, voter, listener: "CONTROLLER", levels: (0, 1) };
     let mut code = |to, ask: &Update| {
         let response = update(&mut lab, to, ask);
         if response.error_code != 0 || to == leader {
@@ -347,7 +341,10 @@ fn describe_quorum_tells_a_replaced_disk_from_the_voter_that_was_lost() {
         (ErrorCode(partition.error_code), partition.vote_granted)
     };
     assert_eq!(ask(lost), (ErrorCode::INVALID_VOTER_KEY, false));
-    assert_eq!(ask(ReplicaKey::new(BrokerId(77), again.directory)), (ErrorCode::INVALID_VOTER_KEY, false));
+    assert_eq!(
+        ask(ReplicaKey::new(BrokerId(77), again.directory)),
+        (ErrorCode::INVALID_VOTER_KEY, false)
+    );
     // For itself it votes, though it knows no set of voters that it is in: the candidate may know better.
     assert_eq!(ask(again), (ErrorCode::NONE, true));
     assert_eq!(ask(ReplicaKey::new(other, DirectoryId::ZERO)), (ErrorCode::NONE, true));

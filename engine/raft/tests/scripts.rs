@@ -9,8 +9,8 @@ mod lab;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use klamm_node::disk::memory::Loss;
 use klamm_node::config::ServerConfig;
+use klamm_node::disk::memory::Loss;
 use klamm_node::{BrokerId, Span, Time};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::kafka::messages::ResponseKind;
@@ -86,7 +86,8 @@ fn play(script: &str) -> String {
             "shutdown" => lab.shutdown(first),
             // `add N [at M]`, `remove N [at M]`: an operator asks M, or the leader; `remove-old N`: who N was before.
             "add" | "remove" | "remove-old" => {
-                let at = if number(3) > 0 { BrokerId(number(3)) } else { lab.leader().expect("led") };
+                let at =
+                    if number(3) > 0 { BrokerId(number(3)) } else { lab.leader().expect("led") };
                 let mut who = lab.key(first);
                 match words[0] {
                     "add" => lab.add_voter(at, who),

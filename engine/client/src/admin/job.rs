@@ -527,9 +527,11 @@ fn found(request: &AdminRequest, quorum: &DescribeQuorumResponse) -> Reading {
         return refused(ErrorCode(code));
     }
     let directory = |members: &[ReplicaState], id: BrokerId| {
-        members
-            .iter()
-            .find(|member| member.replica_id.0 == id.0)
+        // A node whose disk was replaced is there twice for some minutes: it is the one that fetched last. Kafka's tool reads
+        // the directory's id off that controller's own disk.
+        let of_node = members.iter().filter(|member| member.replica_id.0 == id.0);
+        of_node
+            .max_by_key(|member| member.last_fetch_timestamp)
             .map(|member| convert::directory_id(member.replica_directory_id))
     };
     match request {

@@ -199,7 +199,15 @@ fn a_voters_directory_is_looked_up_before_it_is_named() {
     let unknown = ErrorCode::UNKNOWN_CONTROLLER_ID;
     assert_eq!(job.read(None, &quorum(Vec::new())), Reading::Answered(vec![(None, unknown)]));
     assert!(job.asks_again(unknown));
-    assert_eq!(job.read(None, &quorum(vec![observer])), Reading::Found(directory));
+    assert_eq!(job.read(None, &quorum(vec![observer.clone()])), Reading::Found(directory));
+    // Its disk was replaced: who fetched last is who it is now.
+    let lost = observer
+        .clone()
+        .with_replica_directory_id(convert::directory_uuid(DirectoryId(99)))
+        .with_last_fetch_timestamp(5);
+    let now = observer.with_last_fetch_timestamp(6);
+    assert_eq!(job.read(None, &quorum(vec![now.clone(), lost.clone()])), Reading::Found(directory));
+    assert_eq!(job.read(None, &quorum(vec![lost, now])), Reading::Found(directory));
     let RequestKind::AddRaftVoter(asked) = job.request(Some(directory), 1000) else {
         panic!("another request")
     };

@@ -65,10 +65,7 @@ pub(crate) fn read_request(request: FetchSnapshotRequest) -> Asked {
         return Asked::Unknown { name: of_topic.name, partition: partition.partition };
     }
     Asked::Piece(PullSnapshot {
-        replica: ReplicaKey::new(
-            BrokerId(replica),
-            directory_id(partition.replica_directory_id),
-        ),
+        replica: ReplicaKey::new(BrokerId(replica), directory_id(partition.replica_directory_id)),
         epoch: LeaderEpoch(partition.current_leader_epoch),
         id: read_snapshot_id(partition.snapshot_id.end_offset, partition.snapshot_id.epoch),
         position: partition.position,

@@ -91,15 +91,11 @@ pub(crate) fn update_request(
 }
 
 pub(crate) fn add_response(error: ErrorCode, why: Option<&str>) -> AddRaftVoterResponse {
-    AddRaftVoterResponse::default()
-        .with_error_code(error.0)
-        .with_error_message(why.map(text))
+    AddRaftVoterResponse::default().with_error_code(error.0).with_error_message(why.map(text))
 }
 
 pub(crate) fn remove_response(error: ErrorCode, why: Option<&str>) -> RemoveRaftVoterResponse {
-    RemoveRaftVoterResponse::default()
-        .with_error_code(error.0)
-        .with_error_message(why.map(text))
+    RemoveRaftVoterResponse::default().with_error_code(error.0).with_error_message(why.map(text))
 }
 
 pub(crate) fn update_response(

@@ -10,7 +10,8 @@ use klamm_node::config::ServerConfig;
 use klamm_node::disk::memory::{Loss, MemoryDisk};
 use klamm_node::{
     BrokerId, ConnectionId, Context, CorrelationId, DirectoryId, Effect, Effects, Endpoint,
-    EventKind, LeaderEpoch, Offset, Output, Purpose, ReplicaKey, Seq, Span, Stream, Streams, Time, Timestamp,
+    EventKind, LeaderEpoch, Offset, Output, Purpose, ReplicaKey, Seq, Span, Stream, Streams, Time,
+    Timestamp,
 };
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::kafka::messages::api_versions_response::SupportedFeatureKey;
@@ -19,9 +20,7 @@ use klamm_protocol::kafka::messages::{
     ResponseKind, add_raft_voter_request,
 };
 use klamm_protocol::{api, codec, convert};
-use klamm_raft::{
-    KRAFT_VERSIONS, QuorumRole, Raft, RaftCall, RaftConfig, RaftOutput, VoterSet,
-};
+use klamm_raft::{KRAFT_VERSIONS, QuorumRole, Raft, RaftCall, RaftConfig, RaftOutput, VoterSet};
 
 /// A frame under way.
 #[derive(Clone, Debug)]
