@@ -1,4 +1,5 @@
-//! The consumer without a group: partitions are assigned to it by hand, it reads them in order and says what it read.
+//! The consumer: partitions are assigned to it by hand, or by its group (the crate's `group` module); it reads them in order
+//! and says what it read.
 //!
 //! A partition's position goes through these states; each is one kind of request to the partition's leader:
 //!

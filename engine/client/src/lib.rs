@@ -9,8 +9,11 @@
 //! learning who leads what (the crate's `metadata` module). They behave as the Java clients of Kafka 4 do; what is
 //! simpler here says so where it is, with the word that the book gathers.
 //!
+//! A consumer with a `group.id` is a member of its group by either protocol (the crate's `group` module), with an
+//! application on top that polls; the assignors of the classic protocol are in [`assignor`].
+//!
 //! Deliberately absent, for later issues: idempotence and transactions (`enable.idempotence` is off, so that retries may
-//! duplicate and, with more than one request in flight, reorder), consumer groups and committed offsets, interceptors.
+//! duplicate and, with more than one request in flight, reorder), interceptors.
 
 #![warn(clippy::float_arithmetic)]
 

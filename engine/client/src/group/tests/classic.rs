@@ -88,6 +88,21 @@ fn before_it_joins_again_it_commits_and_gives_up() {
 }
 
 #[test]
+fn nothing_is_handed_out_between_the_commit_and_giving_up() {
+    let mut lab = member(&[], "range", &[0]);
+    records(&mut lab, 0, 0, 5);
+    lab.advance(Span::secs(3));
+    heartbeat(&mut lab, ErrorCode::REBALANCE_IN_PROGRESS);
+    lab.told();
+    // Fetched ahead: its records would be done and not committed (KAFKA-14196).
+    records(&mut lab, 0, 5, 2);
+    let told = lab.told();
+    assert!(!told.iter().any(|event| event.starts_with("RecordsPolled")), "{told:?}");
+    assert_eq!(offsets(&commit(&mut lab, ErrorCode::NONE)), [(0, 5)]);
+    assert!(lab.told().iter().any(|event| event.starts_with("PartitionsRevoked")));
+}
+
+#[test]
 fn a_commit_that_fails_for_now_is_tried_again_before_it_gives_up() {
     let mut lab = member(&[], "range", &[0]);
     records(&mut lab, 0, 0, 5);
