@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Serve the same engine on real TCP and files, to unmodified Kafka clients.
     Serve(Serve),
+    /// Print what stands in a log's segments, as Kafka's kafka-dump-log does.
+    DumpLog(DumpLog),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -182,6 +184,23 @@ pub(crate) struct Bench {
     /// With --alone: check the invariants after each event.
     #[arg(long, hide = true, requires = "alone")]
     pub checked: bool,
+}
+
+/// `klamm dump-log`.
+#[derive(Args, Debug)]
+pub(crate) struct DumpLog {
+    /// Segment files, or directories of partitions.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print the records, not only the batches.
+    #[arg(long)]
+    pub print_data_log: bool,
+    /// Read the records as those of __consumer_offsets; by itself in a directory of that topic.
+    #[arg(long)]
+    pub offsets_decoder: bool,
+    /// Read the records as those of the metadata log; by itself in a directory of it.
+    #[arg(long, conflicts_with = "offsets_decoder")]
+    pub cluster_metadata_decoder: bool,
 }
 
 /// `klamm serve`.

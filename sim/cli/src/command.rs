@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod dump_log;
 pub(crate) mod files;
 pub(crate) mod manual;
 pub(crate) mod replay;

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => command::replay::replay(replay, &console),
         Command::Bench(bench) => command::bench::bench(bench, &console),
         Command::Serve(serve) => command::serve::serve(serve, &console),
+        Command::DumpLog(dump) => command::dump_log::dump_log(dump, &console),
         Command::Completions { shell } => command::manual::completions(*shell, &console),
         Command::Man => command::manual::man(&console),
     };
