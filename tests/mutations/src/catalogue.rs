@@ -682,56 +682,90 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "A commit of offsets is taken whatever member and generation it shows.",
         known: "KAFKA-2596; Z13",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_keeps_old_subscription",
         room: "coordinator",
         does: "A member that joins again is shown to the leader with what it said the first time.",
         known: "KAFKA-14639, the server's half; Z27",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_static_member_not_persisted",
         room: "coordinator",
         does: "A static member's new id is told and never written.",
         known: "KAFKA-10284; Z52",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_no_instance_fencing",
         room: "coordinator",
         does: "Whoever knows a `group.instance.id` is taken for its member.",
         known: "KAFKA-8225; Z52",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_no_sync_expiration",
         room: "coordinator",
         does: "Nobody is dropped for not syncing.",
         known: "KAFKA-12890; Z53",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_lost_join_timeout",
         room: "coordinator",
         does: "A client that joined for the first time and is gone counts as waiting for ever.",
         known: "KAFKA-9752; Z53",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
+    },
+    Fault {
+        id: "lose_partition_epoch_on_revocation",
+        room: "coordinator",
+        does: "A partition that a member was to give up and keeps after all has no owner.",
+        known: "KAFKA-16147; Z26",
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`consumer/tests`).",
+        ),
+    },
+    Fault {
+        id: "group_assigns_before_revocation",
+        room: "coordinator",
+        does: "A member is given partitions that another has yet to give up.",
+        known: "KIP-848; Z26",
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`consumer/tests`).",
+        ),
     },
     Fault {
         id: "group_unbounded_anonymous_joins",
         room: "coordinator",
         does: "A client without an id is a member at once.",
         known: "KIP-394, KAFKA-7610; Z54",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "group_no_initial_rebalance_delay",
         room: "coordinator",
         does: "An empty group does not wait for more members.",
         known: "KIP-134; Z54",
-        noticed: nobody("no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+        ),
     },
     Fault {
         id: "producer_drops_retry",
@@ -780,20 +814,26 @@ pub const FAULTS: &[Fault] = &[
         room: "client",
         does: "A consumer commits how far it has fetched, not how far it has handed out.",
         known: "KAFKA-2942, KAFKA-18641; Z56",
-        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the room's own situations fail with it (`engine/client`).",
+        ),
     },
     Fault {
         id: "fetch_while_revoking",
         room: "client",
         does: "A consumer hands out records of partitions while it commits before giving them up.",
         known: "KAFKA-14196; Z56",
-        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the room's own situations fail with it (`engine/client`).",
+        ),
     },
     Fault {
         id: "latest_generation_only_ownership",
         room: "client",
         does: "The sticky assignors forget what members of an older generation have.",
         known: "KAFKA-14639; Z27",
-        noticed: nobody("no scenario with groups yet; the room's own situations fail with it (`engine/client`)."),
+        noticed: nobody(
+            "no scenario with groups yet; the room's own situations fail with it (`engine/client`).",
+        ),
     },
 ];

@@ -213,19 +213,19 @@ impl Bench {
             }
             let dice =
                 self.slots[usize::from(from.0)].streams.at(Purpose::LinkLatency, u64::from(to.0));
-            at = at + dice.span(network.latency_low, network.latency_high);
+            at += dice.span(network.latency_low, network.latency_high);
         }
         if way.flaws != Flaws::default() {
             let dice =
                 self.slots[usize::from(from.0)].streams.at(Purpose::LinkLoss, u64::from(to.0));
             let mut again = RETRANSMISSION;
             while way.flaws.loss > 0 && dice.per_million(way.flaws.loss * 1000) {
-                at = at + again;
+                at += again;
                 again = again.times(2).min(MOST_PATIENT);
             }
             if way.flaws.reorder > 0 && dice.per_million(way.flaws.reorder * 1000) {
                 let high = way.slow.unwrap_or(usual).latency_high;
-                at = at + dice.span(Span::ZERO, high.times(DETOUR));
+                at += dice.span(Span::ZERO, high.times(DETOUR));
             }
         }
         let held = way

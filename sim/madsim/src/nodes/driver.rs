@@ -358,7 +358,7 @@ impl Driver {
         Some((*self.hosts.get(&from)?, *self.hosts.get(&to)?))
     }
 
-    fn cut(&mut self, from: NodeId, to: NodeId, cause: Option<Seq>) {
+    fn cut(&self, from: NodeId, to: NodeId, cause: Option<Seq>) {
         let hosts = self.hosts_of(from, to);
         let mut bench = self.shared.lock();
         if !bench.cuts.contains_key(&(from, to)) {
