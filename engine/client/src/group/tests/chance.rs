@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::EventKind;
+use klamm_node::{EventKind, MemberId, PlantedFaults};
 use klamm_protocol::kafka::messages::consumer_group_heartbeat_response::{
     Assignment, TopicPartitions,
 };
@@ -419,5 +419,56 @@ proptest! {
     #[test]
     fn modern(ops in prop::collection::vec(op(), 1..150)) {
         run(ops, &[("group.protocol", "consumer")])?;
+    }
+}
+
+/// Runs with planted faults (`--features klamm-node/planted-faults`) only: what notices each of them.
+#[test]
+fn planted_faults_are_noticed() {
+    if !PlantedFaults::POSSIBLE {
+        return;
+    }
+    let fetches_ahead = || {
+        let mut ops = vec![Op::Append { partition: 0, records: 40 }];
+        ops.extend([Op::Serve; 12]);
+        ops.extend([Op::Pass { ms: 100 }, Op::Serve, Op::Commit, Op::Serve, Op::Serve]);
+        run(ops, &[]).is_err()
+    };
+    let hands_out_what_it_gives_up = || {
+        let mut lab = member(&[], "range", &[0]);
+        records(&mut lab, 0, 0, 5);
+        lab.advance(Span::secs(3));
+        heartbeat(&mut lab, ErrorCode::REBALANCE_IN_PROGRESS);
+        lab.told();
+        records(&mut lab, 0, 5, 2);
+        lab.told().iter().any(|event| event.starts_with("RecordsPolled"))
+    };
+    let forgets_the_older_generation = || {
+        let subscription = |owned: &[i32], generation| crate::assignor::Subscription {
+            topics: BTreeSet::from(["orders".into()]),
+            owned: orders(owned),
+            generation: Some(generation),
+            ..crate::assignor::Subscription::default()
+        };
+        let member = |id: &str, owned: &[i32], generation| {
+            let subscription = subscription(owned, generation);
+            let member = crate::assignor::Member { subscription, ..Default::default() };
+            (MemberId::from(id), member)
+        };
+        // The first is a generation behind, and nobody else claims what it has.
+        let members = [member("a", &[3], 4), member("b", &[0], 5), member("c", &[1], 5)].into();
+        let topics = [("orders".into(), vec![BTreeSet::new(); 4])].into();
+        let found = crate::assignor::Assignor::CooperativeSticky.assign(&topics, &members);
+        !found[&MemberId::from("a")].contains(&TopicPartition::new("orders", 3))
+    };
+    let noticed: [(&str, &dyn Fn() -> bool); 3] = [
+        ("autocommit_unprocessed_positions", &fetches_ahead),
+        ("fetch_while_revoking", &hands_out_what_it_gives_up),
+        ("latest_generation_only_ownership", &forgets_the_older_generation),
+    ];
+    for (fault, notices) in noticed {
+        let ends_badly = |faults: &PlantedFaults| faults.during(notices);
+        assert!(!ends_badly(&PlantedFaults::default()), "{fault}: without it all is well");
+        assert!(ends_badly(&PlantedFaults::new([fault.to_owned()])), "{fault} is not noticed");
     }
 }

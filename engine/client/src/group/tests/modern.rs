@@ -86,7 +86,7 @@ fn it_joins_with_an_id_of_its_own_takes_in_and_says_so() {
     assert!(told.contains(&expected), "{told:?}");
     let (request, body): (Request, OffsetFetchRequest) = asked!(&mut lab, OffsetFetch);
     let group = &body.groups[0];
-    assert_eq!(group.member_id.as_ref().map(|id| id.to_string()), Some(id.clone()));
+    assert_eq!(group.member_id.as_ref().map(|id| id.to_string()), Some(id));
     assert_eq!(group.member_epoch, 3);
     lab.requests.push_front(request);
     committed(&mut lab, &[(0, 5)]);
