@@ -60,7 +60,7 @@ impl Raft {
 
     fn begin_adding(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         token: RequestToken,
         cluster: Option<&StrBytes>,
         voter: Option<VoterNode>,
@@ -95,7 +95,7 @@ impl Raft {
         let deadline = cx.now + self.config.request_timeout;
         if let Role::Leader(leader) = &mut self.role {
             let (kind, stage) = (ChangeKind::Add, Stage::AsksVersions);
-            leader.change = Some(Change { kind, token, voter, deadline, stage });
+            leader.change = Some(Box::new(Change { kind, token, voter, deadline, stage }));
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Raft {
         let deadline = cx.now + self.config.request_timeout;
         if let Role::Leader(leader) = &mut self.role {
             let (kind, stage) = (ChangeKind::Remove, Stage::Staged);
-            leader.change = Some(Change { kind, token, voter, deadline, stage });
+            leader.change = Some(Box::new(Change { kind, token, voter, deadline, stage }));
         }
         self.stage(vec![ControlRecord::Voters(left.to_record())], out);
         Ok(())
@@ -261,7 +261,8 @@ impl Raft {
         let asked = |change: &&Change| {
             change.stage == Stage::AsksVersions && change.voter.key.id == call.to
         };
-        let Some(mut voter) = leader.change.as_ref().filter(asked).map(|c| c.voter.clone()) else {
+        let Some(mut voter) = leader.change.as_deref().filter(asked).map(|c| c.voter.clone())
+        else {
             return;
         };
         let response = match outcome {

@@ -42,7 +42,7 @@ pub(crate) struct Leader {
     /// Whether the owner was told of the leadership.
     pub(crate) claimed: bool,
     /// The one change of voters that is under way, on somebody's request (KIP-853).
-    pub(crate) change: Option<Change>,
+    pub(crate) change: Option<Box<Change>>,
     /// Control records that wait until the owner has nothing to append.
     pub(crate) staged: Option<Vec<ControlRecord>>,
     /// A committed set of voters is without this leader: it is to resign. The record's offset.

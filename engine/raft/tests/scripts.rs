@@ -132,6 +132,7 @@ fn play(script: &str) -> String {
 }
 
 /// The answer to an operator. Fetches whose asker is gone are answered, too.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum holds every response of Kafka")]
 fn answered(answer: &ResponseKind) -> Option<String> {
     let (what, error, why) = match answer {
         ResponseKind::AddRaftVoter(r) => ("AddRaftVoter", r.error_code, r.error_message.clone()),
