@@ -32,6 +32,15 @@ fn min_isr_before_and_after_the_append() {
 }
 
 #[test]
+fn a_lower_min_isr_moves_no_high_watermark_by_itself() {
+    let lab = situation!("min_isr_lowered");
+    assert_eq!(lab.summary(1).high_watermark, Offset(2));
+    let transcript = lab.transcript();
+    let answered = transcript.find("b1 answers m0: NONE").expect("an answer");
+    assert!(transcript.find("> produce b1 m1").expect("a second batch") < answered);
+}
+
+#[test]
 fn an_isr_shrinks_and_expands() {
     situation!("isr_shrinks_and_expands");
 }

@@ -1,9 +1,11 @@
 //! Whole processes against each other, spoken to in raw protocol.
 
+mod consumer_groups;
 mod driver;
 mod forwarding;
 mod groups;
 mod idempotence;
+mod metadata;
 mod settings;
 
 use std::collections::BTreeMap;

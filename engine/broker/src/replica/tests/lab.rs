@@ -458,9 +458,7 @@ impl Lab {
         self.start(id, broker.disk);
     }
 
-    fn create_topic(&mut self, line: &Line<'_>) {
-        let replicas = line.ids("replicas").unwrap_or_else(|| [1, 2, 3].map(BrokerId).to_vec());
-        self.write(Topic { name: NAME.to_owned(), topic_id: self.topic });
+    fn configure_topic(&mut self, line: &Line<'_>) {
         for (key, value) in line.options.iter().filter(|(key, _)| key.contains('.')) {
             self.write(Config {
                 resource_type: resource_type::TOPIC,
@@ -469,6 +467,12 @@ impl Lab {
                 value: Some((*value).to_owned()),
             });
         }
+    }
+
+    fn create_topic(&mut self, line: &Line<'_>) {
+        let replicas = line.ids("replicas").unwrap_or_else(|| [1, 2, 3].map(BrokerId).to_vec());
+        self.write(Topic { name: NAME.to_owned(), topic_id: self.topic });
+        self.configure_topic(line);
         for index in 0..number32(line, "partitions", 1) {
             // Every further partition stays with its leader, to keep its followers' fetchers busy.
             let leader = if index == 0 { "leader" } else { "others" };
@@ -509,6 +513,7 @@ impl Lab {
                 ..BrokerRegistrationChange::default()
             });
         }
+        self.configure_topic(line);
         let changes = ["leader", "isr", "replicas"];
         if changes.iter().any(|key| line.options.contains_key(key)) {
             self.write(PartitionChange {
