@@ -19,8 +19,9 @@
 //! The coordinator has a connection of its own, so that a JoinGroup which it holds back delays no fetch.
 //!
 //! Simplified: a poll never times out, which shows only in how often it looks around; the leader of a classic group waits
-//! for metadata without a limit; a synchronous commit blocks the application and nothing else; pauses and seeks during a
-//! rebalance are those of the partitions that are left.
+//! for metadata without a limit; a partition without a committed offset and a policy for that (`auto.offset.reset=none`) is left
+//! alone, where Java's next poll throws; a seek in a partition that it has not is passed over; OffsetCommit and OffsetFetch
+//! go up to version 9, so topics are named, not given by id.
 
 mod application;
 mod classic;
