@@ -31,7 +31,7 @@ mod shard;
 mod state;
 mod sync;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod work;
 
 use std::sync::Arc;

@@ -133,7 +133,7 @@ impl Shard for GroupShard {
         base: Offset,
         records: &[GroupRecord],
     ) {
-        self.classic_written(cx, at, base, records);
+        self.classic_written(cx, records);
         self.consumer_written(cx, topics, at, records);
         self.offsets_written(cx, at, base, records);
     }
@@ -155,7 +155,7 @@ impl Shard for GroupShard {
     }
 
     fn topics_changed(&mut self, op: &mut Op<'_, '_, Self>, change: &TopicsChange) {
-        self.consumer_topics_changed(change);
+        self.consumer_topics_changed(op, change);
         self.offsets_topics_changed(op, change);
     }
 

@@ -14,6 +14,11 @@
 //! *Flows out*: replies, records for the log (through [`Log`], which the broker lends for each call), events of the room Group.
 //! *Must never*: read a clock, touch the log but through [`Log`], or answer from what is not committed.
 
+#![expect(
+    clippy::field_scoped_visibility_modifiers,
+    reason = "the files of a room share the state of its groups"
+)]
+
 pub mod admin;
 pub mod assignor;
 pub mod classic;

@@ -394,10 +394,8 @@ mod tests {
         group.take("b");
         assert_eq!(group.leader().map(MemberId::as_str), Some("a"), "the first by id");
         assert!(!group.elect_joined_leader(), "nobody has joined again");
-        for joined in ["c"] {
-            group.members.get_mut(joined).expect("there").awaiting_join =
-                Some(super::super::JoinWait { token: None });
-        }
+        let joined = group.members.get_mut("c").expect("a member");
+        joined.awaiting_join = Some(super::super::JoinWait { token: None });
         assert!(group.elect_joined_leader());
         assert_eq!(group.leader().map(MemberId::as_str), Some("c"), "who has joined leads");
         group.take("a");

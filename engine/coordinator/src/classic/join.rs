@@ -10,7 +10,9 @@ use bytes::Bytes;
 use klamm_node::{GroupId, MemberId, Purpose, Span, planted};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
-use klamm_protocol::kafka::messages::join_group_request::JoinGroupRequest;
+use klamm_protocol::kafka::messages::join_group_request::{
+    JoinGroupRequest, JoinGroupRequestProtocol,
+};
 use klamm_protocol::kafka::messages::{ApiKey, JoinGroupResponse};
 
 use super::group::{ClassicGroup, text};
@@ -46,8 +48,7 @@ impl Join<'_> {
     }
 
     pub(super) fn protocols(&self) -> Vec<Protocol> {
-        let kept = |protocol: &_| {
-            let protocol: &klamm_protocol::kafka::messages::join_group_request::JoinGroupRequestProtocol = protocol;
+        let kept = |protocol: &JoinGroupRequestProtocol| {
             // Copied: a slice would keep the whole frame of the request alive.
             Protocol {
                 name: protocol.name.as_str().into(),
@@ -258,7 +259,7 @@ impl ClassicGroup {
     }
 
     /// Tells a member the generation as it is, so that it goes on to SyncGroup.
-    fn tell_generation(&mut self, w: &mut Work<'_, '_, '_>, join: Join<'_>, id: &MemberId) {
+    fn tell_generation(&self, w: &mut Work<'_, '_, '_>, join: Join<'_>, id: &MemberId) {
         let assigns = self.state == GroupState::CompletingRebalance && self.is_leader(id);
         let response = self.generation_response(id, assigns);
         w.answer_join(join.token, response);

@@ -128,13 +128,7 @@ impl GroupShard {
     }
 
     /// Says which groups are gone by records of its own; everything else was said when it happened.
-    pub(crate) fn classic_written(
-        &mut self,
-        cx: &mut Context<'_>,
-        _at: i32,
-        _base: Offset,
-        records: &[GroupRecord],
-    ) {
+    pub(crate) fn classic_written(&self, cx: &mut Context<'_>, records: &[GroupRecord]) {
         for record in records {
             if let GroupRecord::GroupMetadata { group, value: None } = record {
                 let reason = match self.behind {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use klamm_node::MemberId;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
+use klamm_protocol::kafka::messages::sync_group_request::SyncGroupRequestAssignment;
 use klamm_protocol::kafka::messages::{ApiKey, SyncGroupRequest, SyncGroupResponse};
 
 use super::group::{ClassicGroup, text};
@@ -100,12 +101,12 @@ impl ClassicGroup {
 
     /// The leader has assigned. Members that it forgot get nothing, and members that are none are passed over.
     fn write_assignment(
-        &mut self,
+        &self,
         w: &mut Work<'_, '_, '_>,
         leader: MemberId,
         request: &SyncGroupRequest,
     ) {
-        let of = |part: &klamm_protocol::kafka::messages::sync_group_request::SyncGroupRequestAssignment| {
+        let of = |part: &SyncGroupRequestAssignment| {
             (MemberId::from(part.member_id.as_str()), Bytes::copy_from_slice(&part.assignment))
         };
         let assignment: BTreeMap<MemberId, Bytes> = request.assignments.iter().map(of).collect();

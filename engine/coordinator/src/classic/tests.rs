@@ -1,6 +1,6 @@
 //! Classic groups by situations (text in, transcript out) and by chance.
 
-mod clients;
-mod lab;
+pub(crate) mod clients;
+pub(crate) mod lab;
 mod random;
 mod situations;

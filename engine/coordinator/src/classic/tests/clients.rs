@@ -19,31 +19,31 @@ use crate::classic::Client;
 
 /// What a client knows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// Its number, which names its connection.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The id that it has been told.
-    pub(super) id: String,
-    pub(super) instance: Option<String>,
-    pub(super) generation: i32,
+    pub(crate) id: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) generation: i32,
     /// All members, if it leads.
-    pub(super) members: Vec<String>,
+    pub(crate) members: Vec<String>,
     /// It leads, and is not to assign.
-    pub(super) skips: bool,
+    pub(crate) skips: bool,
     /// What it was assigned in its generation.
-    pub(super) assignment: Option<Bytes>,
+    pub(crate) assignment: Option<Bytes>,
 }
 
 /// What is told in a JoinGroup.
 #[derive(Clone, Debug)]
-pub(super) struct Joins<'a> {
-    pub(super) version: i16,
-    pub(super) session_ms: i32,
-    pub(super) rebalance_ms: i32,
-    pub(super) kind: &'a str,
-    pub(super) protocols: &'a str,
-    pub(super) topics: &'a str,
-    pub(super) reason: Option<&'a str>,
+pub(crate) struct Joins<'a> {
+    pub(crate) version: i16,
+    pub(crate) session_ms: i32,
+    pub(crate) rebalance_ms: i32,
+    pub(crate) kind: &'a str,
+    pub(crate) protocols: &'a str,
+    pub(crate) topics: &'a str,
+    pub(crate) reason: Option<&'a str>,
 }
 
 impl Default for Joins<'_> {
@@ -62,11 +62,11 @@ impl Default for Joins<'_> {
 
 /// Everybody.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clients {
-    pub(super) by_name: BTreeMap<String, Known>,
+pub(crate) struct Clients {
+    pub(crate) by_name: BTreeMap<String, Known>,
 }
 
-pub(super) fn text(text: &str) -> StrBytes {
+pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
@@ -80,7 +80,7 @@ fn put_text(bytes: &mut BytesMut, text: &str) {
 }
 
 /// A consumer's subscription, version 0.
-pub(super) fn subscription(topics: &str) -> Bytes {
+pub(crate) fn subscription(topics: &str) -> Bytes {
     let topics: Vec<&str> = topics.split('+').collect();
     let mut bytes = BytesMut::new();
     bytes.put_i16(0);
@@ -93,7 +93,7 @@ pub(super) fn subscription(topics: &str) -> Bytes {
 }
 
 /// A consumer's assignment of one partition of topic `t`, version 0.
-pub(super) fn assignment(partition: i32) -> Bytes {
+pub(crate) fn assignment(partition: i32) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_i16(0);
     bytes.put_i32(1);
@@ -105,18 +105,18 @@ pub(super) fn assignment(partition: i32) -> Bytes {
 }
 
 impl Clients {
-    pub(super) fn known(&mut self, name: &str) -> &mut Known {
+    pub(crate) fn known(&mut self, name: &str) -> &mut Known {
         let number = self.by_name.len() as u64 + 1;
         self.by_name.entry(name.to_owned()).or_insert_with(|| Known { number, ..Known::default() })
     }
 
     /// Who has a connection.
-    pub(super) fn name_of(&self, number: u64) -> &str {
+    pub(crate) fn name_of(&self, number: u64) -> &str {
         let found = self.by_name.iter().find(|(_, known)| known.number == number);
         found.map_or("?", |(name, _)| name)
     }
 
-    pub(super) fn join(
+    pub(crate) fn join(
         &mut self,
         lab: &mut Lab,
         name: &str,
@@ -143,7 +143,7 @@ impl Clients {
         lab.ask(token, |shard, op| shard.join_group(op, token, client, &request)).map(|()| token)
     }
 
-    pub(super) fn sync(
+    pub(crate) fn sync(
         &mut self,
         lab: &mut Lab,
         name: &str,
@@ -171,7 +171,7 @@ impl Clients {
         lab.ask(token, |shard, op| shard.sync_group(op, token, &request)).map(|()| token)
     }
 
-    pub(super) fn heartbeat(
+    pub(crate) fn heartbeat(
         &mut self,
         lab: &mut Lab,
         name: &str,
@@ -189,8 +189,8 @@ impl Clients {
     }
 
     /// `who` are names of clients, or `instance:ID` for what an administrator removes.
-    pub(super) fn leave(
-        &mut self,
+    pub(crate) fn leave(
+        &self,
         lab: &mut Lab,
         version: i16,
         who: &[&str],
@@ -221,7 +221,7 @@ impl Clients {
     }
 
     /// Whether a commit of offsets would be taken. `as_member` false: without id and generation.
-    pub(super) fn may_commit(
+    pub(crate) fn may_commit(
         &mut self,
         lab: &mut Lab,
         name: &str,
@@ -255,7 +255,7 @@ impl Clients {
     }
 
     /// Takes what an answer tells its client.
-    pub(super) fn learn(&mut self, number: u64, response: &ResponseKind) {
+    pub(crate) fn learn(&mut self, number: u64, response: &ResponseKind) {
         let name = self.name_of(number).to_owned();
         let Some(known) = self.by_name.get_mut(&name) else { return };
         if let ResponseKind::JoinGroup(joined) = response {

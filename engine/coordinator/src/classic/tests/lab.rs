@@ -19,29 +19,29 @@ use crate::GroupConfig;
 use crate::classic::ClassicGroup;
 use crate::group::{Group, GroupShard};
 use crate::runtime::{Lent, Runtime, RuntimeSettings};
-use crate::shard::{Log, LogRefused, Op, Topics};
+use crate::shard::{Log, LogRefused, Op, Shard, Topics, TopicsChange};
 
 /// The partition that everything is in.
 const PARTITION: i32 = 7;
 /// The wall clock at the start, in milliseconds.
 const WALL: i64 = 1_700_000_000_000;
 /// The group that everything is about.
-pub(super) const GROUP: &str = "g";
+pub(crate) const GROUP: &str = "g";
 
 /// A log that a test plays with.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TestLog {
+pub(crate) struct TestLog {
     batches: Vec<(Offset, Bytes)>,
     end: Offset,
-    pub(super) committed: Offset,
+    pub(crate) committed: Offset,
     epoch: LeaderEpoch,
-    pub(super) refuses: Option<ErrorCode>,
-    pub(super) holds: bool,
+    pub(crate) refuses: Option<ErrorCode>,
+    pub(crate) holds: bool,
 }
 
 impl TestLog {
     /// The records up to an offset.
-    pub(super) fn records(&self, up_to: Offset) -> Vec<GroupRecord> {
+    pub(crate) fn records(&self, up_to: Offset) -> Vec<GroupRecord> {
         let before = self.batches.iter().filter(|(base, _)| *base < up_to);
         let record = |record: klamm_protocol::Record| {
             let key = record.key.expect("a key");
@@ -55,6 +55,7 @@ impl TestLog {
     }
 }
 
+#[expect(clippy::unwrap_in_result, reason = "the batches are of the runtime's own making")]
 impl Log for TestLog {
     fn append(
         &mut self,
@@ -102,33 +103,54 @@ impl Log for TestLog {
     }
 }
 
-/// No topics: classic groups ask for none.
-struct NoTopics;
+/// The topics, which a test creates, changes and deletes. Classic groups ask for none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sheet {
+    /// Name, id, partitions, and the rack of each partition's only replica.
+    topics: BTreeMap<TopicName, (TopicId, i32, String)>,
+    version: i64,
+}
 
-impl Topics for NoTopics {
-    fn id_of(&self, _: &str) -> Option<TopicId> {
-        None
+impl Sheet {
+    /// Creates a topic, or changes it; without partitions, deletes it.
+    pub(crate) fn set(&mut self, name: &str, partitions: i32, rack: &str) {
+        self.version += 1;
+        let fresh = TopicId(0x1000 + u128::try_from(self.version).expect("a few changes"));
+        let name: TopicName = name.into();
+        if partitions == 0 {
+            self.topics.remove(&name);
+        } else {
+            let id = self.topics.get(&name).map_or(fresh, |(id, ..)| *id);
+            self.topics.insert(name, (id, partitions, rack.to_owned()));
+        }
     }
-    fn name_of(&self, _: TopicId) -> Option<TopicName> {
-        None
+}
+
+impl Topics for Sheet {
+    fn id_of(&self, name: &str) -> Option<TopicId> {
+        self.topics.get(name).map(|(id, ..)| *id)
     }
-    fn partitions_of(&self, _: TopicId) -> i32 {
-        0
+    fn name_of(&self, id: TopicId) -> Option<TopicName> {
+        self.topics.iter().find(|(_, (known, ..))| *known == id).map(|(name, _)| name.clone())
     }
-    fn racks_of(&self, _: TopicId, _: i32) -> Vec<String> {
-        Vec::new()
+    fn partitions_of(&self, id: TopicId) -> i32 {
+        self.topics.values().find(|(known, ..)| *known == id).map_or(0, |(_, count, _)| *count)
+    }
+    fn racks_of(&self, id: TopicId, _: i32) -> Vec<String> {
+        let found = self.topics.values().find(|(known, ..)| *known == id);
+        found.map(|(_, _, rack)| rack.clone()).filter(|rack| !rack.is_empty()).into_iter().collect()
     }
     fn names(&self) -> Vec<TopicName> {
-        Vec::new()
+        self.topics.keys().cloned().collect()
     }
     fn version(&self) -> Offset {
-        Offset(0)
+        Offset(self.version)
     }
 }
 
 /// What came out.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// Something happened.
     Event(EventKind),
     /// A request of a client was answered.
@@ -137,15 +159,16 @@ pub(super) enum Seen {
 
 /// The lab.
 #[derive(Clone, Debug)]
-pub(super) struct Lab {
-    pub(super) now: Time,
-    pub(super) log: TestLog,
+pub(crate) struct Lab {
+    pub(crate) now: Time,
+    pub(crate) log: TestLog,
+    pub(crate) sheet: Sheet,
     runtime: Runtime<GroupShard>,
     config: Arc<GroupConfig>,
     rng: Streams,
     disk: MemoryDisk,
     /// Requests without an answer.
-    pub(super) waiting: BTreeSet<RequestToken>,
+    pub(crate) waiting: BTreeSet<RequestToken>,
     serial: u64,
     /// What came out since it was taken, with the time.
     seen: Vec<(Time, Seen)>,
@@ -153,11 +176,12 @@ pub(super) struct Lab {
 
 impl Lab {
     /// A coordinator that serves, with these settings.
-    pub(super) fn new(seed: u64, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(seed: u64, settings: &[(&str, &str)]) -> Self {
         let config = Arc::new(config(settings));
         let mut lab = Self {
             now: Time(0),
             log: TestLog::default(),
+            sheet: Sheet::default(),
             runtime: runtime(&config),
             config,
             rng: Streams::new(seed, 1),
@@ -185,7 +209,7 @@ impl Lab {
             rng: &mut self.rng,
             out: &mut out,
         };
-        let mut lent = Lent { topics: &NoTopics, log: &mut self.log };
+        let mut lent = Lent { topics: &self.sheet, log: &mut self.log };
         let result = call(&mut cx, &mut self.runtime, &mut lent);
         for item in out.items {
             if let Output::Observed(kind, _) = item {
@@ -200,12 +224,12 @@ impl Lab {
     }
 
     /// What came out since the last time.
-    pub(super) fn take_seen(&mut self) -> Vec<(Time, Seen)> {
+    pub(crate) fn take_seen(&mut self) -> Vec<(Time, Seen)> {
         std::mem::take(&mut self.seen)
     }
 
     /// A token for a request of a client.
-    pub(super) fn token(&mut self, client: u64, api: ApiKey, version: i16) -> RequestToken {
+    pub(crate) fn token(&mut self, client: u64, api: ApiKey, version: i16) -> RequestToken {
         self.serial += 1;
         RequestToken {
             connection: ConnectionId(client),
@@ -217,7 +241,7 @@ impl Lab {
     }
 
     /// Hands a request to the shard. Error: it is loading, or not there.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &mut self,
         token: RequestToken,
         decide: impl FnOnce(&mut GroupShard, &mut Op<'_, '_, GroupShard>),
@@ -232,7 +256,7 @@ impl Lab {
     }
 
     /// Lets time pass; timers fire when they are due.
-    pub(super) fn wait(&mut self, span: Span) {
+    pub(crate) fn wait(&mut self, span: Span) {
         let until = self.now + span;
         while let Some((at, _)) = self.runtime.next_deadline().filter(|(at, _)| *at <= until) {
             self.now = self.now.max(at);
@@ -243,14 +267,24 @@ impl Lab {
     }
 
     /// Everything written is committed.
-    pub(super) fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         self.log.committed = self.log.end;
         self.with(|cx, runtime, lent| runtime.high_watermark_moved(cx, lent, PARTITION));
         self.check();
     }
 
+    /// A topic is created, changed or (without partitions) deleted, and the coordinator learns it.
+    pub(crate) fn change_topic(&mut self, name: &str, partitions: i32, rack: &str) {
+        self.sheet.set(name, partitions, rack);
+        let mut change = TopicsChange::default();
+        let part = if partitions == 0 { &mut change.deleted } else { &mut change.changed };
+        part.insert(name.into());
+        self.with(|cx, runtime, lent| runtime.topics_changed(cx, lent, &change));
+        self.check();
+    }
+
     /// Another coordinator takes over and loads what is in the log, with or without what is not committed.
-    pub(super) fn fail_over(&mut self, keeps_uncommitted: bool) {
+    pub(crate) fn fail_over(&mut self, keeps_uncommitted: bool) {
         self.with(|cx, runtime, lent| {
             runtime.resigned(cx, lent, PARTITION, None, "not-leader");
         });
@@ -280,17 +314,17 @@ impl Lab {
     }
 
     /// Changes a setting; the next coordinator has it.
-    pub(super) fn set(&mut self, settings: &[(&str, &str)]) {
+    pub(crate) fn set(&mut self, settings: &[(&str, &str)]) {
         self.config = Arc::new(config(settings));
     }
 
     /// The shard.
-    pub(super) fn shard(&self) -> &GroupShard {
+    pub(crate) fn shard(&self) -> &GroupShard {
         self.runtime.shard(PARTITION).expect("it serves")
     }
 
     /// The group.
-    pub(super) fn group(&self) -> Option<&ClassicGroup> {
+    pub(crate) fn group(&self) -> Option<&ClassicGroup> {
         match self.shard().groups.get(GROUP)? {
             Group::Classic(group) => Some(group),
             Group::Consumer(_) => None,
@@ -333,6 +367,33 @@ impl Lab {
             Group::Consumer(_) => None,
         });
         assert_eq!(held.collect::<BTreeMap<_, _>>(), written, "the state is not the log's");
+        self.check_consumer_groups();
+    }
+
+    /// Consumer groups are consistent, and what a coordinator would load.
+    fn check_consumer_groups(&self) {
+        let shard = self.shard();
+        let mut loaded = GroupShard::new(&self.config, PARTITION);
+        let is_one = |group: &Group| matches!(group, Group::Consumer(_));
+        if !shard.groups.values().any(is_one) {
+            return;
+        }
+        for (offset, record) in (0..).map(Offset).zip(self.log.records(self.log.end)) {
+            loaded.replay(offset, &record);
+        }
+        let of = |shard: &GroupShard| {
+            let groups = shard.groups.iter().filter_map(|(id, group)| match group {
+                Group::Consumer(group) => Some((id.clone(), group.replicated())),
+                Group::Classic(_) => None,
+            });
+            groups.collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(of(shard), of(&loaded), "a load would come out with another group");
+        for group in of(shard).into_values() {
+            if let Err(what) = group.check() {
+                panic!("{what}: {group:#?}");
+            }
+        }
     }
 }
 

@@ -143,7 +143,7 @@ impl World {
             // The heartbeat thread begins with the answer to the JoinGroup.
             Next::Sync if consumer.hangs => Next::Heartbeat,
             Next::Join if consumer.hangs => return,
-            next => next,
+            next @ (Next::Join | Next::Sync | Next::Heartbeat) => next,
         };
         let sent = match next {
             Next::Join => {
@@ -394,8 +394,11 @@ impl World {
             self.happen(Happens::Wait(1_000));
         }
         assert_eq!(self.rebalances, before, "it rebalances on without a reason");
-        let living: Vec<&Consumer> =
-            self.consumers.iter().filter(|consumer| consumer.lives && !self.is_out(consumer)).collect();
+        let living: Vec<&Consumer> = self
+            .consumers
+            .iter()
+            .filter(|consumer| consumer.lives && !self.is_out(consumer))
+            .collect();
         let Some(group) = self.lab.group() else {
             assert!(living.is_empty(), "nobody is in a group");
             return;
@@ -409,7 +412,12 @@ impl World {
             assert_eq!(known.generation, group.generation(), "{}", consumer.name);
             assert_eq!(known.assignment.as_ref(), Some(&member.assignment), "{}", consumer.name);
             let told = member.metadata(Some("range"));
-            assert_eq!(told, subscription(consumer.topics), "{} is taken at its word", consumer.name);
+            assert_eq!(
+                told,
+                subscription(consumer.topics),
+                "{} is taken at its word",
+                consumer.name
+            );
         }
         assert_eq!(group.pending_members().count(), 0, "{group:#?}");
     }

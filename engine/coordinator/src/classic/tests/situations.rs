@@ -339,7 +339,7 @@ fn told(response: &ResponseKind) -> String {
                 joined
                     .protocol_name
                     .as_deref()
-                    .map_or("null".to_owned(), |name| format!("{name:?}")),
+                    .map_or_else(|| "null".to_owned(), |name| format!("{name:?}")),
                 joined.leader,
                 if members.is_empty() {
                     String::new()
@@ -431,7 +431,8 @@ fn planted_faults_show() {
         let script = &scripts[situation];
         let faults = PlantedFaults::new([fault.to_owned()]);
         // A fault may also break what the lab itself asks after every command.
-        let faulty = std::panic::catch_unwind(|| faults.during(|| play(script))).unwrap_or_default();
+        let faulty =
+            std::panic::catch_unwind(|| faults.during(|| play(script))).unwrap_or_default();
         assert!(faulty != play(script), "{fault} does not show in {situation}");
     }
 }
