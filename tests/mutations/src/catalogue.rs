@@ -678,6 +678,15 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S12"], "roll", 1),
     },
     Fault {
+        id: "coordinator_answers_uncommitted",
+        room: "coordinator",
+        does: "What a coordinator has written is answered before its replicas have it.",
+        known: "",
+        noticed: nobody(
+            "no scenario with groups yet; the coordinator's own tests notice it (`runtime/tests`).",
+        ),
+    },
+    Fault {
         id: "group_accepts_old_generation_commit",
         room: "coordinator",
         does: "A commit of offsets is taken whatever member and generation it shows.",

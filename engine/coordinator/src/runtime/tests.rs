@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use klamm_node::{
     ConnectionId, Context, CorrelationId, Effects, EventKind, LeaderEpoch, MemoryDisk, Offset,
-    Output, ProducerEpoch, ProducerId, Seq, Span, Streams, Time, Timestamp, TopicId, TopicName,
+    Output, PlantedFaults, ProducerEpoch, ProducerId, Seq, Span, Streams, Time, Timestamp, TopicId,
+    TopicName,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::{Batch, ControlRecord, batches, control_batch};
@@ -365,6 +366,17 @@ fn a_write_is_replayed_at_once_and_answered_when_it_is_committed() {
     lab.commit(1);
     assert_eq!(lab.answers(), [], "an answer is given once");
     assert!(lab.table().heard.contains(&"1 written to 0 at 0".to_owned()));
+}
+
+#[test]
+fn an_answer_before_the_commit_would_be_noticed() {
+    if !PlantedFaults::POSSIBLE {
+        return;
+    }
+    let fault = PlantedFaults::new(["coordinator_answers_uncommitted".to_owned()]);
+    let mut lab = Lab::active();
+    fault.during(|| lab.set("a", 7, 1)).expect("active");
+    assert_eq!(lab.answers(), [(1, OK)], "which the situation above does not allow");
 }
 
 #[test]
