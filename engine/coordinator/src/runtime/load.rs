@@ -123,6 +123,8 @@ impl<S: Shard> Runtime<S> {
         };
         let Loading { shard, records, .. } = *loading;
         let (groups, offsets) = shard.counts();
+        // What it holds is told first: from the moment at which it says that it has loaded, it is judged by that.
+        shard.observe_loaded(cx, lent.topics, partition);
         cx.observe(EventKind::CoordinatorLoaded {
             partition,
             leader_epoch,
@@ -130,7 +132,6 @@ impl<S: Shard> Runtime<S> {
             groups,
             offsets,
         });
-        shard.observe_loaded(cx, lent.topics, partition);
         let active = Active::new(shard, end);
         bound.phase = Phase::Active(Box::new(active));
         self.decide(cx, lent, partition, None, |shard, op| shard.loaded(op));
