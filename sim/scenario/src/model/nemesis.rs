@@ -102,6 +102,18 @@ mischief! {
     FullDisk, false;
     /// A broker's disk only says that it synced, and then the power fails.
     LyingDisk, false;
+    /// A consumer's process dies without leaving its group, and comes back.
+    ConsumerCrash, false;
+    /// A consumer is frozen for a while: a zombie when it goes on.
+    ConsumerFreeze, false;
+    /// A consumer closes in good order and comes back.
+    ConsumerStop, false;
+    /// A consumer hears no broker any more, and none hears it.
+    ConsumerCut, false;
+    /// What coordinators answer to consumers is held back.
+    HeldGroupReplies, false;
+    /// A broker that coordinates a group dies, and comes back.
+    CoordinatorCrash, false;
 }
 
 impl Mischief {

@@ -97,5 +97,15 @@ pub(crate) const MISCHIEF: Choice = Choice {
             "A broker's disk only says that it synced, and then the power fails.",
             WEIGHT,
         ),
+        verb(
+            "ConsumerCrash",
+            "A consumer's process dies without leaving its group, and comes back.",
+            WEIGHT,
+        ),
+        verb("ConsumerFreeze", "A consumer is frozen: a zombie when it goes on.", WEIGHT),
+        verb("ConsumerStop", "A consumer closes in good order and comes back.", WEIGHT),
+        verb("ConsumerCut", "A consumer hears no broker any more, and none hears it.", WEIGHT),
+        verb("HeldGroupReplies", "What a coordinator answers is held back.", WEIGHT),
+        verb("CoordinatorCrash", "A broker that coordinates a group dies and comes back.", WEIGHT),
     ],
 };

@@ -6,7 +6,7 @@ use klamm_node::rng::Stream;
 use klamm_node::{AdminRequest, BrokerId, NodeId, Span, TopicPartition};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::{Action, Budget, Disk, DiskFault, Flaws, Mischief, Network, Target};
-use klamm_trace::{NodeTable, PartitionState, ProcessState, View};
+use klamm_trace::{NodeKind, NodeTable, PartitionState, ProcessState, View};
 
 /// A fault that can happen now.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +84,15 @@ pub(super) fn plan(kind: Mischief, dice: &mut Stream, sight: &Sight<'_>) -> Opti
         Mischief::FailingSync => sight.broken_disk(dice, DiskFault::SyncFails),
         Mischief::FullDisk => sight.broken_disk(dice, DiskFault::Full),
         Mischief::LyingDisk => sight.lying_disk(dice, lasting),
+        Mischief::ConsumerCrash => sight
+            .consumer(dice, |who| (vec![Action::Crash(who.clone())], vec![Action::Restart(who)])),
+        Mischief::ConsumerFreeze => sight
+            .consumer(dice, |who| (vec![Action::Pause(who.clone())], vec![Action::Resume(who)])),
+        Mischief::ConsumerStop => sight
+            .consumer(dice, |who| (vec![Action::Stop(who.clone())], vec![Action::Restart(who)])),
+        Mischief::ConsumerCut => sight.consumer_cut(dice),
+        Mischief::HeldGroupReplies => sight.held_group_replies(dice),
+        Mischief::CoordinatorCrash => sight.coordinator_crash(dice),
     };
     planned.map(|plan| Plan { lasting, ..plan })
 }
@@ -478,6 +487,63 @@ impl Sight<'_> {
         };
         let end = if abandoned { to(None) } else { Vec::new() };
         Some(Plan { onset: to(Some(brokers)), end, ..Plan::default() })
+    }
+
+    /// Consumers that run, left alone by other faults.
+    fn consumers(&self) -> Vec<NodeId> {
+        let consumers = self.table.iter().filter(|(_, info)| info.kind == NodeKind::Consumer);
+        consumers.map(|(node, _)| node).filter(|node| self.is_free(*node)).collect()
+    }
+
+    /// Something that takes a consumer, and gives it back.
+    fn consumer(
+        &self,
+        dice: &mut Stream,
+        what: impl FnOnce(Target) -> (Vec<Action>, Vec<Action>),
+    ) -> Option<Plan> {
+        let consumers = self.consumers();
+        let node = *consumers.get(dice.index(consumers.len()))?;
+        let (onset, end) = what(self.host(node));
+        Some(Plan { onset, end, down: vec![node], ..Plan::default() })
+    }
+
+    fn consumer_cut(&self, dice: &mut Stream) -> Option<Plan> {
+        let consumers = self.consumers();
+        let node = *consumers.get(dice.index(consumers.len()))?;
+        let brokers: Vec<NodeId> =
+            self.servers().into_iter().filter(|node| self.is_broker(*node)).collect();
+        let plan = self.cut(&[node], &brokers, true)?;
+        Some(Plan { down: vec![node], ..plan })
+    }
+
+    fn held_group_replies(&self, dice: &mut Stream) -> Option<Plan> {
+        // OffsetCommit, JoinGroup, Heartbeat, SyncGroup, ConsumerGroupHeartbeat.
+        const APIS: [i16; 5] = [8, 11, 12, 14, 68];
+        let node = self.coordinator(dice)?;
+        let api = Some(APIS[dice.index(APIS.len())]);
+        let by = dice.span(Span::millis(200), Span::secs(8));
+        let hold = |by| {
+            let from = vec![self.host(node)];
+            vec![Action::HoldReplies { from, to: Vec::new(), by, api }]
+        };
+        Some(Plan { onset: hold(by), end: hold(Span::ZERO), ..Plan::default() })
+    }
+
+    fn coordinator_crash(&self, dice: &mut Stream) -> Option<Plan> {
+        let node = self.coordinator(dice).filter(|node| self.may_take(*node))?;
+        let who = self.host(node);
+        let (onset, end) = (vec![Action::Crash(who.clone())], vec![Action::Restart(who)]);
+        Some(Plan { onset, end, down: vec![node], ..Plan::default() })
+    }
+
+    /// A broker that coordinates some group.
+    fn coordinator(&self, dice: &mut Stream) -> Option<NodeId> {
+        let holds = |node: &NodeId| {
+            self.is_free(*node)
+                && self.view.nodes.get(node).is_some_and(|view| !view.groups.is_empty())
+        };
+        let coordinators: Vec<NodeId> = self.servers().into_iter().filter(holds).collect();
+        coordinators.get(dice.index(coordinators.len())).copied()
     }
 
     /// The broker ends by itself, for it can't trust its disk, and starts again once that is mended.
