@@ -60,6 +60,9 @@ pub(super) struct Application {
     per_record: Span,
     commit: CommitWhen,
     stick: bool,
+    /// Its commit failed because the group rebalanced: it commits again once a poll has seen that through, as the Java
+    /// client's documentation of RebalanceInProgressException says.
+    owes: bool,
     woken: bool,
     becomes_zombie: bool,
     /// What it is to do between two polls, in order.
@@ -75,6 +78,7 @@ impl Default for Application {
             per_record: Span::ZERO,
             commit: CommitWhen::Asked,
             stick: false,
+            owes: false,
             woken: false,
             becomes_zombie: false,
             calls: VecDeque::new(),
@@ -157,6 +161,8 @@ impl Group {
                     self.application.doing = Doing::Committing { commit, then };
                     return;
                 }
+                self.application.owes |= self.commits.was_overtaken(commit)
+                    && self.application.commit == CommitWhen::AfterSync;
                 if let Some((span, in_hand)) = then {
                     self.application.doing = Doing::Working { until: cx.now + span, in_hand };
                 }
@@ -201,6 +207,13 @@ impl Group {
         self.start_partitions(cx, reader);
         if settled {
             self.commit_by_timer(cx, reader);
+            if std::mem::take(&mut self.application.owes)
+                && let Some(commit) = self.commit_now(cx, reader, "sync")
+            {
+                self.application.doing = Doing::Committing { commit, then: None };
+                self.again = true;
+                return;
+            }
         }
         let most = u64::try_from(self.config.max_poll_records).unwrap_or(1).max(1);
         let taken = reader.take(most);

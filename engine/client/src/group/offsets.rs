@@ -45,6 +45,8 @@ pub(super) struct Commits {
     next: u64,
     /// When `enable.auto.commit` commits next.
     auto_at: Time,
+    /// The last commit that failed because the group rebalances.
+    overtaken: Option<u64>,
 }
 
 impl Commits {
@@ -56,6 +58,11 @@ impl Commits {
     /// Waits for a commit no more.
     pub(super) fn drop(&mut self, serial: u64) {
         self.open.retain(|commit| commit.serial != serial);
+    }
+
+    /// Whether a commit failed only because the group rebalances: the member may commit again once it is over.
+    pub(super) fn was_overtaken(&self, serial: u64) -> bool {
+        self.overtaken == Some(serial)
     }
 
     pub(super) fn are_open(&self) -> bool {
@@ -293,6 +300,9 @@ impl Group {
         let found = self.commits.open.iter().position(|commit| commit.serial == serial);
         let Some(at) = found else { return };
         let commit = self.commits.open.remove(at);
+        if error == ErrorCode::REBALANCE_IN_PROGRESS.word() {
+            self.commits.overtaken = Some(serial);
+        }
         let (group, offsets) = (self.id.clone(), told(&commit.offsets));
         cx.observe(EventKind::CommitFailed { group, offsets, error });
         self.again = true;

@@ -119,6 +119,24 @@ fn a_commit_of_a_generation_that_is_over_fails_and_all_is_lost() {
 }
 
 #[test]
+fn a_commit_that_a_rebalance_overtook_is_made_up_for() {
+    let mut lab = member(&[BY_HAND, COOPERATIVE], "cooperative-sticky", &[0]);
+    work(&mut lab, Span::millis(10), CommitWhen::AfterSync);
+    lab.advance(Span::secs(3));
+    heartbeat(&mut lab, ErrorCode::REBALANCE_IN_PROGRESS);
+    // It joins, reads on meanwhile, and has no generation to commit in.
+    records(&mut lab, 0, 0, 2);
+    lab.advance(Span::millis(20));
+    none(&mut lab, "not asked", is_commit);
+    let told = lab.told();
+    let failed = "CommitFailed group=g offsets=[orders-0@2] error=REBALANCE_IN_PROGRESS";
+    assert!(told.iter().any(|event| event == failed), "{told:?}");
+    join(&mut lab, 2, "cooperative-sticky", &[]);
+    sync(&mut lab, ErrorCode::NONE, &[0]);
+    assert_eq!(offsets(&commit(&mut lab, ErrorCode::NONE)), [(0, 2)]);
+}
+
+#[test]
 fn who_does_not_poll_leaves_by_itself() {
     let mut lab = member(&[BY_HAND, ("max.poll.interval.ms", "10000")], "range", &[0]);
     work(&mut lab, Span::secs(4), CommitWhen::AfterSync);
