@@ -219,10 +219,11 @@ impl Balancer {
     fn next_least_loaded(&mut self, sizes: &[usize]) -> usize {
         if self.next_least >= self.least_end {
             self.least_count += 1;
-            let grows =
-                |at: &usize| size(sizes, self.sorted.get(*at)) == self.least_count;
-            self.least_end =
-                (self.least_end..self.sorted.len()).take_while(grows).last().map_or(self.least_end, |at| at + 1);
+            let grows = |at: &usize| size(sizes, self.sorted.get(*at)) == self.least_count;
+            self.least_end = (self.least_end..self.sorted.len())
+                .take_while(grows)
+                .last()
+                .map_or(self.least_end, |at| at + 1);
             self.next_least = 0;
         }
         let least = self.sorted.get(self.next_least).copied().unwrap_or(0);
@@ -234,7 +235,9 @@ impl Balancer {
         if self.next_most <= self.most_start {
             self.most_count = match self.most_start.checked_sub(1) {
                 // Everybody in the range had nothing to give: it goes on wherever the next ones are.
-                Some(next) if self.most_end <= self.most_start => size(sizes, self.sorted.get(next)),
+                Some(next) if self.most_end <= self.most_start => {
+                    size(sizes, self.sorted.get(next))
+                }
                 Some(_) | None => self.most_count - 1,
             };
             let grows = |at: &usize| size(sizes, self.sorted.get(*at)) == self.most_count;

@@ -99,8 +99,7 @@ impl GroupShard {
         let config = &self.config;
         match sync(group, &id, config, op, request) {
             Ok(assignment) => {
-                let session =
-                    group.member(member.as_str()).map_or(Span::ZERO, classic_session);
+                let session = group.member(member.as_str()).map_or(Span::ZERO, classic_session);
                 op.disarm(GroupTimer::Consumer(id.clone(), Timer::Sync(member.clone())));
                 op.arm(GroupTimer::Consumer(id, Timer::Session(member)), session);
                 let response = SyncGroupResponse::default()
@@ -303,9 +302,10 @@ fn join(
 /// Whether a newcomer shares a protocol with all classic members.
 fn supports(group: &ConsumerGroup, request: &JoinGroupRequest) -> bool {
     let is_common = |name: &str| {
-        group.members().filter_map(|member| member.classic.as_ref()).all(|said| {
-            said.supported_protocols.iter().any(|protocol| protocol.name == name)
-        })
+        group
+            .members()
+            .filter_map(|member| member.classic.as_ref())
+            .all(|said| said.supported_protocols.iter().any(|protocol| protocol.name == name))
     };
     request.protocol_type.as_str() == CONSUMER
         && request.protocols.iter().any(|protocol| is_common(&protocol.name))
@@ -325,9 +325,9 @@ fn said(
         Refused::new(ErrorCode::UNKNOWN_SERVER_ERROR, message)
     })?;
     let named = subscription.owned.iter();
-    let owned = gather(named.filter_map(|(name, partitions)| {
-        Some((topics.id_of(name)?, partitions.as_slice()))
-    }));
+    let owned = gather(
+        named.filter_map(|(name, partitions)| Some((topics.id_of(name)?, partitions.as_slice()))),
+    );
     let protocol = |protocol: &klamm_protocol::kafka::messages::join_group_request::JoinGroupRequestProtocol| {
         ClassicProtocol {
             name: protocol.name.to_string(),

@@ -46,11 +46,7 @@ impl ConsumerGroup {
     ///
     /// # Errors
     /// As for a commit; who shows neither a member id nor an epoch may see them.
-    pub fn validate_offset_fetch(
-        &self,
-        member: Option<&str>,
-        epoch: i32,
-    ) -> Result<(), ErrorCode> {
+    pub fn validate_offset_fetch(&self, member: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
         let Some(member) = member else {
             return if epoch < 0 { Ok(()) } else { Err(ErrorCode::UNKNOWN_MEMBER_ID) };
         };

@@ -18,7 +18,12 @@ use crate::shard::Topics;
 
 impl ConsumerGroup {
     /// For ConsumerGroupDescribe.
-    fn described(&self, id: &GroupId, default_assignor: &str, topics: &dyn Topics) -> DescribedGroup {
+    fn described(
+        &self,
+        id: &GroupId,
+        default_assignor: &str,
+        topics: &dyn Topics,
+    ) -> DescribedGroup {
         let assignor = self.preferred_assignor().map_or(default_assignor, AsRef::as_ref);
         let members = self.members().map(|member| self.described_member(member, topics));
         DescribedGroup::default()

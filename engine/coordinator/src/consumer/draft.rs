@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use klamm_node::{GroupId, MemberId, Offset, Span};
 use klamm_protocol::GroupRecord;
 
-use super::{Continuation, Timer};
 use super::group::{ConsumerGroup, Volatile};
 use super::state::GroupState;
+use super::{Continuation, Timer};
 use crate::group::{self, Group, GroupShard, GroupTimer};
 use crate::shard::{Op, Then};
 
@@ -115,14 +115,6 @@ impl<'g> Draft<'g> {
 
     pub(super) fn disarm(&mut self, timer: Timer) {
         self.timers.push((timer, None));
-    }
-
-    /// Forgets every timer of a member.
-    pub(super) fn disarm_all(&mut self, member: &MemberId) {
-        let of = |timer: fn(MemberId) -> Timer| timer(member.clone());
-        for timer in [Timer::Session, Timer::Rebalance, Timer::Join, Timer::Sync] {
-            self.disarm(of(timer));
-        }
     }
 
     pub(super) fn decided(self) -> Decided {

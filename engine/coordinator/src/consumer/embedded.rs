@@ -85,9 +85,7 @@ impl Reader<'_> {
     }
 
     fn named(&mut self) -> Option<Named> {
-        self.list(|reader| {
-            Some((reader.text()?.into(), reader.list(Reader::number32)?))
-        })
+        self.list(|reader| Some((reader.text()?.into(), reader.list(Reader::number32)?)))
     }
 }
 
@@ -169,7 +167,10 @@ mod tests {
     fn assignments_are_written_as_java_writes_them_and_read_again() {
         let partitions = [1, 5].into();
         let bytes = assignment_bytes(9, [("a".into(), &partitions)].into_iter());
-        assert_eq!(&*bytes, b"\0\x03\0\0\0\x01\0\x01a\0\0\0\x02\0\0\0\x01\0\0\0\x05\xff\xff\xff\xff");
+        assert_eq!(
+            &*bytes,
+            b"\0\x03\0\0\0\x01\0\x01a\0\0\0\x02\0\0\0\x01\0\0\0\x05\xff\xff\xff\xff"
+        );
         let read = assignment(&bytes).expect("an assignment");
         assert_eq!((read.partitions, read.has_user_data), (vec![("a".into(), vec![1, 5])], false));
         assert!(assignment(b"\0\0\0\0\0\0\0\0\0\x01x").is_some_and(|read| read.has_user_data));

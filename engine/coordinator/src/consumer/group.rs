@@ -40,6 +40,8 @@ pub struct Resolved {
 pub struct Volatile {
     /// The epoch in which the topics were last looked at; none if they have to be.
     pub looked_at_topics: Option<i32>,
+    /// The version of the metadata that changed topics last, as far as is known.
+    pub topics_changed_at: Option<Offset>,
     /// Regular expressions are being resolved.
     pub resolving: bool,
     /// The classic members that were told to join again and have not.
@@ -211,7 +213,9 @@ impl ConsumerGroup {
                 self.assignment_epoch = made.map_or(-1, |value| value.assignment_epoch);
                 self.assigned_at = Timestamp(made.map_or(0, |value| value.assignment_timestamp));
             }
-            GroupRecord::ConsumerGroupTargetAssignmentMember { member, value: Some(value), .. } => {
+            GroupRecord::ConsumerGroupTargetAssignmentMember {
+                member, value: Some(value), ..
+            } => {
                 self.targets.insert(member.clone(), Arc::new(from_target(value)));
             }
             GroupRecord::ConsumerGroupTargetAssignmentMember { member, value: None, .. } => {
@@ -233,7 +237,11 @@ impl ConsumerGroup {
                 match value {
                     Some(value) => {
                         let resolved = Resolved {
-                            topics: value.topics.iter().map(|topic| topic.as_str().into()).collect(),
+                            topics: value
+                                .topics
+                                .iter()
+                                .map(|topic| topic.as_str().into())
+                                .collect(),
                             version: Offset(value.version),
                             at: Timestamp(value.timestamp),
                         };
@@ -329,16 +337,16 @@ impl ConsumerGroup {
         let of = || group.clone();
         let members = || self.members.keys().cloned();
         let mut records: Vec<GroupRecord> = Vec::new();
-        records.extend(members().map(|member| {
-            GroupRecord::ConsumerGroupCurrentMemberAssignment { group: of(), member, value: None }
+        records.extend(members().map(|member| GroupRecord::ConsumerGroupCurrentMemberAssignment {
+            group: of(),
+            member,
+            value: None,
         }));
         records.extend(self.targets.keys().cloned().map(|member| {
             GroupRecord::ConsumerGroupTargetAssignmentMember { group: of(), member, value: None }
         }));
-        records.push(GroupRecord::ConsumerGroupTargetAssignmentMetadata {
-            group: of(),
-            value: None,
-        });
+        records
+            .push(GroupRecord::ConsumerGroupTargetAssignmentMetadata { group: of(), value: None });
         records.extend(members().map(|member| GroupRecord::ConsumerGroupMemberMetadata {
             group: of(),
             member,
@@ -400,4 +408,48 @@ pub(super) fn member_tombstones(group: &GroupId, member: &MemberId) -> [GroupRec
         },
         GroupRecord::ConsumerGroupMemberMetadata { group: group(), member: member(), value: None },
     ]
+}
+
+#[cfg(test)]
+impl ConsumerGroup {
+    /// Without what is not in the log.
+    pub(crate) fn replicated(&self) -> Self {
+        Self { volatile: Volatile::default(), ..self.clone() }
+    }
+
+    /// What a group says that is consistent; asked after every operation of the tests.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let ensure = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+        let mut owners: BTreeMap<TopicId, Owners> = BTreeMap::new();
+        for member in self.members() {
+            let parts = [&member.assigned, &member.revoking];
+            for (topic, partitions) in parts.into_iter().flatten() {
+                ensure(!partitions.is_empty(), "a topic without partitions is not there")?;
+                for partition in partitions {
+                    let owner = (member.id.clone(), member.epoch);
+                    let other = owners.entry(*topic).or_default().insert(*partition, owner);
+                    ensure(other.is_none(), "a partition has one owner")?;
+                }
+            }
+            let is_revoking = member.state == super::member::MemberState::UnrevokedPartitions;
+            let may_revoke = is_revoking || member.revoking.is_empty();
+            ensure(may_revoke, "only who has to give something up is revoking")?;
+            ensure(member.epoch <= self.epoch, "no member is ahead of its group")?;
+        }
+        ensure(owners == self.owners, "C1: owners are those who have")?;
+        let named: BTreeMap<_, _> = self
+            .members()
+            .filter_map(|member| Some((member.instance.clone()?, member.id.clone())))
+            .collect();
+        ensure(named == self.static_members, "instance ids name the members that have them")?;
+        let known = |member: &MemberId| self.members.contains_key(member);
+        ensure(self.targets.keys().all(known), "targets are of members")?;
+        let mut targets = BTreeSet::new();
+        for (topic, partitions) in self.targets.values().flat_map(|target| target.iter()) {
+            for partition in partitions {
+                ensure(targets.insert((topic, partition)), "a partition is in one target")?;
+            }
+        }
+        ensure(self.assignment_epoch <= self.epoch, "the target is not ahead of the group")
+    }
 }

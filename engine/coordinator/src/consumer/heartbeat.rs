@@ -18,9 +18,7 @@ use klamm_protocol::kafka::messages::{
 
 use super::Timer;
 use super::draft::Decided;
-use super::member::{
-    JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH, gather, shared,
-};
+use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH, gather, shared};
 use super::refused::Refused;
 use super::subscribe::{
     Sender, assignor_of, bump_epoch, check_room, find_or_add, generate_member_id,
@@ -145,12 +143,7 @@ impl GroupShard {
     }
 
     /// A classic group becomes a consumer group: whoever waits in it is told to join again, which leads to the new one.
-    fn hand_over_classic(
-        &mut self,
-        op: &mut Op<'_, '_, Self>,
-        group: &GroupId,
-        decided: &Decided,
-    ) {
+    fn hand_over_classic(&mut self, op: &mut Op<'_, '_, Self>, group: &GroupId, decided: &Decided) {
         if let Some(Group::Classic(classic)) = self.groups.get_mut(group)
             && decided.is_upgrade()
         {

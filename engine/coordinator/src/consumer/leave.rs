@@ -74,10 +74,9 @@ pub(super) fn fence(
     if members.is_empty() {
         return Ok(());
     }
-    for member in &members {
-        draft.told.removed.insert(member.clone(), why);
-        draft.disarm_all(member);
-    }
+    // Their timers stay: if this can't be written they are still there, and have to be put out later; otherwise the timers
+    // find nobody. Kafka forgets them at once, so that who leaves while the log refuses stays for ever.
+    draft.told.removed.extend(members.iter().map(|member| (member.clone(), why)));
     if migrate::may_downgrade(&draft.group, config, &members) {
         return migrate::downgrade(draft, op, &members, Some("member leaving"));
     }
@@ -103,12 +102,8 @@ fn take_out(
 
 impl GroupShard {
     /// A timer of a consumer group is due. The group or the member may be gone, or be another by now.
-    pub(crate) fn consumer_timer(
-        &mut self,
-        op: &mut Op<'_, '_, Self>,
-        id: &GroupId,
-        timer: Timer,
-    ) {
+    pub(crate) fn consumer_timer(&mut self, op: &mut Op<'_, '_, Self>, id: &GroupId, timer: Timer) {
+        let is_classics = matches!(timer, Timer::Join(_) | Timer::Sync(_));
         let (member, why) = match timer {
             Timer::Regex => return self.resolve_regexes(op, id),
             Timer::Session(member) => (member, "session-expired"),
@@ -122,7 +117,9 @@ impl GroupShard {
             }
         };
         let Some(Group::Consumer(group)) = self.groups.get(id) else { return };
-        if group.member(member.as_str()).is_none() {
+        let Some(found) = group.member(member.as_str()) else { return };
+        // It may have been replaced by a consumer of the new protocol, which neither joins nor syncs.
+        if is_classics && !found.is_classic() {
             return;
         }
         let mut draft = Draft::of(id.clone(), group);

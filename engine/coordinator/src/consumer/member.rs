@@ -146,7 +146,9 @@ impl Member {
     }
 
     /// The first of its classic protocols, which names the assignor that counts in the answers to it.
-    pub(super) fn classic_protocol(&self) -> Option<&klamm_protocol::group_record::ClassicProtocol> {
+    pub(super) fn classic_protocol(
+        &self,
+    ) -> Option<&klamm_protocol::group_record::ClassicProtocol> {
         self.classic.as_ref()?.supported_protocols.first()
     }
 
@@ -212,7 +214,11 @@ impl Member {
 }
 
 /// The record of what a member is to have.
-pub(super) fn target_record(group: &GroupId, member: &MemberId, target: &Partitions) -> GroupRecord {
+pub(super) fn target_record(
+    group: &GroupId,
+    member: &MemberId,
+    target: &Partitions,
+) -> GroupRecord {
     let topic = |(topic_id, partitions): (&TopicId, &BTreeSet<i32>)| AssignedTopic {
         topic_id: *topic_id,
         partitions: partitions.iter().copied().collect(),

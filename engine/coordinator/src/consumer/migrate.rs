@@ -159,10 +159,11 @@ pub(super) fn may_downgrade(
     without: &BTreeSet<MemberId>,
 ) -> bool {
     let mut left = 0;
-    let all_classic = group.members().filter(|member| !without.contains(&member.id)).all(|member| {
-        left += 1;
-        member.is_classic()
-    });
+    let all_classic =
+        group.members().filter(|member| !without.contains(&member.id)).all(|member| {
+            left += 1;
+            member.is_classic()
+        });
     all_classic && left > 0 && config.migration_policy.downgrades() && left <= config.max_size
 }
 
@@ -178,7 +179,9 @@ pub(super) fn downgrade(
     let malformed = || {
         Refused::new(
             ErrorCode::GROUP_ID_NOT_FOUND,
-            format!("Cannot downgrade the classic group {id}: the embedded consumer protocol is malformed."),
+            format!(
+                "Cannot downgrade the classic group {id}: the embedded consumer protocol is malformed."
+            ),
         )
     };
     let mut members = Vec::new();
@@ -188,14 +191,11 @@ pub(super) fn downgrade(
     }
     let classic = ClassicGroup::converted(id.clone(), draft.group.epoch, op.cx.wall, members);
     let tombstones = draft.group.tombstones(&id);
-    let left: Vec<MemberId> = draft.group.members.keys().cloned().collect();
-    left.iter().for_each(|member| draft.disarm_all(member));
     draft.records.extend(tombstones);
     draft.records.push(classic.converted_record());
     draft.told.kind = Some("downgraded");
-    draft.told.downgraded = Some(why.map(|why| {
-        format!("Downgrade group {id} from consumer to classic for {why}.")
-    }));
+    draft.told.downgraded =
+        Some(why.map(|why| format!("Downgrade group {id} from consumer to classic for {why}.")));
     Ok(())
 }
 
@@ -228,7 +228,11 @@ fn classic_member(
 }
 
 /// An assignment in a classic consumer's words. Topics that are gone have none.
-pub(super) fn assignment_bytes(version: i16, partitions: &Partitions, topics: &dyn Topics) -> Bytes {
+pub(super) fn assignment_bytes(
+    version: i16,
+    partitions: &Partitions,
+    topics: &dyn Topics,
+) -> Bytes {
     let named = partitions
         .iter()
         .filter_map(|(topic, partitions)| Some((topics.name_of(*topic)?, partitions)));

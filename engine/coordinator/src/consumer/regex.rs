@@ -61,7 +61,9 @@ fn compile(expression: &str) -> Result<Regex, Refused> {
         let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
         Refused::new(
             ErrorCode::INVALID_REGULAR_EXPRESSION,
-            format!("SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}."),
+            format!(
+                "SubscribedTopicRegex `{expression}` is not a valid regular expression: {why}."
+            ),
         )
     })
 }
@@ -104,8 +106,8 @@ pub(super) fn update(
         if age <= REST {
             return Ok(change);
         }
-        // Kafka remembers the last version that brought a new topic; here every version counts that changed topics at all.
-        has_to |= last.version < op.topics.version();
+        // Kafka remembers the last version that brought a new topic; here every change of a topic counts.
+        has_to |= draft.volatile.topics_changed_at.is_some_and(|changed| last.version < changed);
         has_to |= age > config.consumer_regex_refresh_interval;
     }
     if has_to || subscribed != group.regexes.len() {

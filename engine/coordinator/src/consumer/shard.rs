@@ -7,10 +7,10 @@ use klamm_node::event::EventKind;
 use klamm_node::{Context, GroupId, IfAny, MemberId, Offset, Span, TopicPartition};
 use klamm_protocol::GroupRecord;
 
+use super::Timer;
 use super::draft::Told;
 use super::group::ConsumerGroup;
 use super::member::{Member, MemberState};
-use super::Timer;
 use crate::assignor::Partitions;
 use crate::classic::Work;
 use crate::group::{Group, GroupShard, GroupTimer};
@@ -143,8 +143,9 @@ impl GroupShard {
     /// The shard was loaded: members are given their time from now on.
     pub(crate) fn consumer_loaded(&mut self, op: &mut Op<'_, '_, Self>) {
         let session = self.config.consumer_session_timeout;
-        for (id, group) in &self.groups {
+        for (id, group) in &mut self.groups {
             let Group::Consumer(group) = group else { continue };
+            group.volatile.topics_changed_at = Some(op.topics.version());
             let timer = |timer: Timer| GroupTimer::Consumer(id.clone(), timer);
             for member in group.members() {
                 op.arm(timer(Timer::Session(member.id.clone())), session);
@@ -157,9 +158,12 @@ impl GroupShard {
     }
 
     /// Topics came, went or changed: the next heartbeat of each group that reads them looks at them.
-    pub(crate) fn consumer_topics_changed(&mut self, change: &TopicsChange) {
+    pub(crate) fn consumer_topics_changed(&mut self, op: &Op<'_, '_, Self>, change: &TopicsChange) {
         for group in self.groups.values_mut() {
             let Group::Consumer(group) = group else { continue };
+            if !change.changed.is_empty() {
+                group.volatile.topics_changed_at = Some(op.topics.version());
+            }
             let mut all = change.changed.iter().chain(&change.deleted);
             if all.any(|topic| group.is_subscribed_to(topic)) {
                 group.volatile.looked_at_topics = None;
@@ -167,7 +171,6 @@ impl GroupShard {
         }
     }
 }
-
 
 impl Work<'_, '_, '_> {
     /// A request of a member of a consumer group is refused.
@@ -216,7 +219,12 @@ fn joined(group: &GroupId, member: &Member, replaces: bool) -> EventKind {
     }
 }
 
-fn target(topics: &dyn Topics, id: &GroupId, group: &ConsumerGroup, member: &MemberId) -> EventKind {
+fn target(
+    topics: &dyn Topics,
+    id: &GroupId,
+    group: &ConsumerGroup,
+    member: &MemberId,
+) -> EventKind {
     EventKind::TargetAssigned {
         group: id.clone(),
         epoch: group.assignment_epoch(),

@@ -36,7 +36,11 @@ impl GroupState {
 /// A member's ways: from, to, why.
 pub const MEMBER_MOVES: &[(MemberState, MemberState, &str)] = &[
     (MemberState::Stable, MemberState::UnrevokedPartitions, "the target leaves out what it has"),
-    (MemberState::Stable, MemberState::UnreleasedPartitions, "others still have what it is to have"),
+    (
+        MemberState::Stable,
+        MemberState::UnreleasedPartitions,
+        "others still have what it is to have",
+    ),
     (MemberState::Stable, MemberState::Stable, "it has all of the new target"),
     (MemberState::UnrevokedPartitions, MemberState::UnrevokedPartitions, "more is to be given up"),
     (
@@ -58,4 +62,14 @@ pub const MEMBER_MOVES: &[(MemberState, MemberState, &str)] = &[
 pub fn member_figure() -> String {
     let moves = MEMBER_MOVES.iter().map(|(from, to, why)| (from.name(), to.name(), *why));
     klamm_node::figure::transitions("consumer_group_member", moves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figure() {
+        insta::assert_snapshot!(member_figure());
+    }
 }

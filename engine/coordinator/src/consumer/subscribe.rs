@@ -232,11 +232,7 @@ pub(super) fn has_to_look_at_topics(draft: &Draft<'_>) -> bool {
 }
 
 /// Whether a target assignment is due: the group's epoch is ahead of it, and the last one is old enough (KIP-1263).
-pub(super) fn is_assignment_due(
-    draft: &Draft<'_>,
-    config: &GroupConfig,
-    now: Timestamp,
-) -> bool {
+pub(super) fn is_assignment_due(draft: &Draft<'_>, config: &GroupConfig, now: Timestamp) -> bool {
     let group = &draft.group;
     let age = now.0.saturating_sub(group.assigned_at.0);
     let interval = i64::try_from(config.consumer_assignment_interval.as_millis());
@@ -312,17 +308,11 @@ pub(super) fn reconcile(
     }
     let record = next.assignment_record(&draft.id);
     draft.push(record);
-    // Classic members have times for joining and syncing instead.
-    if !next.is_classic() {
-        let timer = Timer::Rebalance(next.id.clone());
-        match next.state {
-            MemberState::UnrevokedPartitions => {
-                draft.arm(timer, Span::from_wire_millis(next.rebalance_timeout_ms.into()));
-            }
-            MemberState::Stable | MemberState::UnreleasedPartitions | MemberState::Unknown => {
-                draft.disarm(timer);
-            }
-        }
+    // Classic members have times for joining and syncing instead. A timer that is not needed any more finds a member that has
+    // nothing to give up.
+    if !next.is_classic() && next.state == MemberState::UnrevokedPartitions {
+        let timeout = Span::from_wire_millis(next.rebalance_timeout_ms.into());
+        draft.arm(Timer::Rebalance(next.id.clone()), timeout);
     }
     Ok(next)
 }

@@ -54,3 +54,45 @@ pub(super) fn group_hash(topics: &dyn Topics, subscribed: &BTreeSet<&TopicName>)
         .collect();
     if hashes.is_empty() { 0 } else { xxh3_64(&hashes).cast_signed() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classic::tests::lab::Sheet;
+
+    fn hash(topics: &[(&str, i32, &str)]) -> i64 {
+        let mut sheet = Sheet::default();
+        for (name, partitions, rack) in topics {
+            sheet.set(name, *partitions, rack);
+        }
+        let names: BTreeSet<TopicName> = topics.iter().map(|(name, ..)| (*name).into()).collect();
+        group_hash(&sheet, &names.iter().collect())
+    }
+
+    #[test]
+    fn everything_that_an_assignor_may_look_at_counts() {
+        let usual = hash(&[("t", 2, "a")]);
+        assert_eq!(usual, hash(&[("t", 2, "a")]));
+        for other in [&[("t", 3, "a")], &[("t", 2, "b")], &[("t", 2, "")], &[("u", 2, "a")]] {
+            assert_ne!(usual, hash(other), "{other:?}");
+        }
+        let again = hash(&[("t", 2, "a"), ("t", 0, "a"), ("t", 2, "a")]);
+        assert_ne!(usual, again, "a topic of the same name is another one");
+        assert_ne!(usual, hash(&[("t", 2, "a"), ("u", 1, "")]));
+    }
+
+    #[test]
+    fn no_topic_is_zero() {
+        let (sheet, name) = (Sheet::default(), TopicName::from("not-there"));
+        assert_eq!(group_hash(&sheet, &BTreeSet::new()), 0);
+        assert_eq!(group_hash(&sheet, &[&name].into()), 0);
+    }
+
+    #[test]
+    fn bytes_are_those_of_hash4j() {
+        // putString: UTF-16 units, little-endian, and then their number.
+        let mut bytes = Vec::new();
+        put_text(&mut bytes, "ab");
+        assert_eq!(bytes, [b'a', 0, b'b', 0, 2, 0, 0, 0]);
+    }
+}
