@@ -8,7 +8,7 @@ use klamm_node::{Because, NodeId, Seq, Time};
 use crate::causes::Causes;
 use crate::encode::encode;
 use crate::format::Trace;
-use crate::hash::{RollingHash, TraceHash};
+use crate::hash::{LEAD, RollingHash, TraceHash};
 use crate::header::TraceHeader;
 use crate::invariant::{Findings, Invariants, PermittedLoss, Quiescence, Violation};
 use crate::store::EventStore;
@@ -81,10 +81,11 @@ impl Recorder {
         self.last = seq;
         self.now = time;
         self.buffer.clear();
+        self.buffer.extend_from_slice(&self.hash.lead());
         encode(&event, &mut self.buffer);
-        self.hash.push(&self.buffer);
+        self.hash.push_led(&self.buffer);
         if self.keep.events {
-            self.events.push(&self.buffer);
+            self.events.push(&self.buffer[LEAD..]);
         }
         let Folds { causes, view, invariants } = Arc::make_mut(&mut self.folds);
         causes.observe(&event);

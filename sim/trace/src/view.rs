@@ -32,9 +32,9 @@ pub use log::{Batch, Difference, LogModel};
 pub use ownership::{Downtime, OwnershipView};
 pub use state::{
     AckedBatch, BrokerView, ClientView, ConnectionState, ConnectionView, EpochEntry, FrameView,
-    Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState, QuorumMember,
-    QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView, TopicView,
-    Written,
+    FramesView, Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState,
+    QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView,
+    TopicView, Written,
 };
 
 /// The state of everything after an event.
@@ -63,7 +63,7 @@ pub struct View {
     /// The newest metadata record about each broker, topic and config, so that laggards don't bring old state back.
     pub versions: BTreeMap<String, Offset>,
     /// Frames on their way, by the `FrameSent` event.
-    pub frames: BTreeMap<Seq, FrameView>,
+    pub frames: FramesView,
     /// Links over which nothing passes, and since which event.
     pub cuts: BTreeMap<(NodeId, NodeId), Seq>,
     /// Records that producers accepted.

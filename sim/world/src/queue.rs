@@ -32,21 +32,27 @@ impl TieBreak {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
-    time: Time,
-    tie: u32,
-    serial: u64,
+    /// Time, draw and age in one number, because a heap does little else than compare them. Of the age it is the lower
+    /// half: it decides between entries of one time and one draw, and never were four thousand million others made
+    /// between two of those.
+    key: u128,
     what: T,
 }
 
 impl<T> Entry<T> {
-    fn key(&self) -> (Time, u32, u64) {
-        (self.time, self.tie, self.serial)
+    fn new(time: Time, tie: u32, serial: u64, what: T) -> Self {
+        let age = serial & u64::from(u32::MAX);
+        Self { key: u128::from(time.0) << 64 | u128::from(tie) << 32 | u128::from(age), what }
+    }
+
+    fn time(&self) -> Time {
+        Time(u64::try_from(self.key >> 64).unwrap_or(u64::MAX))
     }
 }
 
 impl<T> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.key == other.key
     }
 }
 impl<T> Eq for Entry<T> {}
@@ -58,7 +64,7 @@ impl<T> PartialOrd for Entry<T> {
 /// The earliest is the greatest, because the heap gives its greatest first.
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.key().cmp(&self.key())
+        other.key.cmp(&self.key)
     }
 }
 
@@ -78,15 +84,15 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     pub(crate) fn push(&mut self, time: Time, tie: u32, what: T) {
         self.serial += 1;
-        self.heap.push(Entry { time, tie, serial: self.serial, what });
+        self.heap.push(Entry::new(time, tie, self.serial, what));
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, T)> {
-        self.heap.pop().map(|entry| (entry.time, entry.what))
+        self.heap.pop().map(|entry| (entry.time(), entry.what))
     }
 
     pub(crate) fn next_time(&self) -> Option<Time> {
-        self.heap.peek().map(|entry| entry.time)
+        self.heap.peek().map(Entry::time)
     }
 }
 

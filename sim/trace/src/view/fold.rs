@@ -194,7 +194,7 @@ impl View {
                     size: *size,
                     sent: event.time,
                 };
-                self.frames.insert(event.seq, frame);
+                self.frames.sent(event.seq, frame);
                 // The response says that the request waits no longer; only other ends have an event of their own.
                 if *role == FrameRole::Response {
                     let parked = &mut self.node(id).parked;
@@ -204,7 +204,7 @@ impl View {
                 }
             }
             EventKind::FrameDelivered { frame } | EventKind::FrameDropped { frame, .. } => {
-                self.frames.remove(frame);
+                self.frames.ended(*frame);
             }
             _ => {}
         }

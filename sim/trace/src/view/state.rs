@@ -1,6 +1,6 @@
 //! The parts of the View, as plain data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use klamm_node::effects::FrameRole;
@@ -436,6 +436,40 @@ pub struct FrameView {
     pub size: u32,
     /// When it left.
     pub sent: Time,
+}
+
+/// Frames on their way, in the order in which they were sent. Every second event is about one, few are on their way at a
+/// time, and mostly an old one arrives: a list is faster here than a tree.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FramesView(VecDeque<(Seq, FrameView)>);
+
+impl FramesView {
+    /// The frame of a `FrameSent` event, if it is on its way.
+    pub fn get(&self, sent: Seq) -> Option<&FrameView> {
+        let at = self.find(sent)?;
+        self.0.get(at).map(|(_, frame)| frame)
+    }
+
+    /// Every frame on its way with its `FrameSent` event, oldest first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Seq, &FrameView)> {
+        self.0.iter().map(|(sent, frame)| (*sent, frame))
+    }
+
+    /// A frame leaves; it is the newest.
+    pub(super) fn sent(&mut self, sent: Seq, frame: FrameView) {
+        self.0.push_back((sent, frame));
+    }
+
+    /// A frame is on its way no more.
+    pub(super) fn ended(&mut self, sent: Seq) {
+        if let Some(at) = self.find(sent) {
+            self.0.remove(at);
+        }
+    }
+
+    fn find(&self, sent: Seq) -> Option<usize> {
+        self.0.binary_search_by_key(&sent, |(sent, _)| *sent).ok()
+    }
 }
 
 /// A record that a producer accepted.

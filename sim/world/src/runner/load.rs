@@ -74,7 +74,7 @@ impl Load {
         let id = self.fresh_id();
         // The value carries the id, so that a reader can tell which record it is.
         let mut value = format!("record-{id}");
-        value.extend(std::iter::repeat_n('.', size.saturating_sub(value.len())));
+        value.push_str(&".".repeat(size.saturating_sub(value.len())));
         Some(record(id, &load.topic, load.partition, key, value))
     }
 
