@@ -2,9 +2,9 @@
 
 use super::{
     Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
-    EventInfo, Field, FrameRole, GroupId, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch, MemberId,
-    NodeId, Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize, Span,
-    TopicId, TopicName, TopicPartition, Word,
+    EventInfo, Field, FrameRole, GroupId, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch,
+    MemberId, NodeId, Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize,
+    Span, TopicId, TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
@@ -1316,7 +1316,7 @@ vocabulary! {
             partition: TopicPartition,
             /// The next offset it reads.
             to: Offset,
-            /// `assigned`, `out-of-range` or `truncation`.
+            /// `assigned`, `committed`, `reset`, `seek`, `out-of-range` or `truncation`.
             reason: Word,
         }
         /// A consumer subscribed with a group.
