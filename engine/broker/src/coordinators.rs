@@ -61,7 +61,14 @@ struct Gathering {
 
 /// The topics as a broker's image has them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ImageTopics<'a>(pub(crate) &'a MetadataImage);
+pub(crate) struct ImageTopics<'a>(&'a MetadataImage);
+
+impl<'a> ImageTopics<'a> {
+    /// The topics of an image.
+    pub(crate) fn new(image: &'a MetadataImage) -> Self {
+        Self(image)
+    }
+}
 
 impl Topics for ImageTopics<'_> {
     fn id_of(&self, name: &str) -> Option<TopicId> {

@@ -94,6 +94,9 @@ enum Phase<S: Shard> {
     Failed,
 }
 
+/// What is to be carried out, and how its records fared.
+type Due<S> = (Then<<S as Shard>::Continuation>, Result<(), ErrorCode>);
+
 /// A shard at work.
 #[derive(Clone, Debug)]
 struct Active<S: Shard> {
@@ -105,7 +108,7 @@ struct Active<S: Shard> {
     /// What waits for the high watermark, in the order of the log.
     deferred: VecDeque<Deferred<S>>,
     /// What is to be carried out now, in order.
-    due: VecDeque<(Then<S::Continuation>, Result<(), ErrorCode>)>,
+    due: VecDeque<Due<S>>,
 }
 
 /// What an operation left to be done once its records, and those before, are committed.

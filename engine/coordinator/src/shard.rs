@@ -130,7 +130,7 @@ impl TopicsChange {
 }
 
 /// What an operation of a shard may look at, and what it leaves behind.
-pub struct Op<'a, 'c, S: Shard + ?Sized> {
+pub struct Op<'a, 'c, S: Shard> {
     /// Time, randomness (member ids: `Purpose::MemberIds`), events. The disk is not a shard's to touch.
     pub cx: &'a mut Context<'c>,
     /// The topics as this broker knows them.
@@ -148,7 +148,7 @@ pub struct Op<'a, 'c, S: Shard + ?Sized> {
     pub timers: Vec<(S::Timer, Option<Time>)>,
 }
 
-impl<S: Shard + ?Sized> Debug for Op<'_, '_, S> {
+impl<S: Shard> Debug for Op<'_, '_, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Op")
             .field("records", &self.records)
@@ -159,7 +159,7 @@ impl<S: Shard + ?Sized> Debug for Op<'_, '_, S> {
     }
 }
 
-impl<'a, 'c, S: Shard + ?Sized> Op<'a, 'c, S> {
+impl<'a, 'c, S: Shard> Op<'a, 'c, S> {
     /// An operation that has left nothing yet.
     pub fn new(cx: &'a mut Context<'c>, topics: &'a dyn Topics) -> Self {
         Self {

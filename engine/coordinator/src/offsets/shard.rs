@@ -224,7 +224,16 @@ impl GroupShard {
                 }
                 self.offsets.replay_pending(offset, producer, group, topic, *partition, value);
             }
-            record => self.replay_offset(offset, record),
+            record @ (GroupRecord::OffsetCommit { .. }
+            | GroupRecord::GroupMetadata { .. }
+            | GroupRecord::ConsumerGroupMetadata { .. }
+            | GroupRecord::ConsumerGroupPartitionMetadata { .. }
+            | GroupRecord::ConsumerGroupMemberMetadata { .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMetadata { .. }
+            | GroupRecord::ConsumerGroupTargetAssignmentMember { .. }
+            | GroupRecord::ConsumerGroupCurrentMemberAssignment { .. }
+            | GroupRecord::ConsumerGroupRegularExpression { .. }
+            | GroupRecord::Unknown { .. }) => self.replay_offset(offset, record),
         }
     }
 
@@ -295,7 +304,7 @@ impl GroupShard {
     }
 
     /// The shard serves: expiry is looked at from time to time.
-    pub(crate) fn offsets_loaded(&mut self, op: &mut Op<'_, '_, Self>) {
+    pub(crate) fn offsets_loaded(&self, op: &mut Op<'_, '_, Self>) {
         op.arm(GroupTimer::ExpireOffsets, self.config.offsets_retention_check_interval);
     }
 

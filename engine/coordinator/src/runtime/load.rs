@@ -58,7 +58,12 @@ impl<S: Shard> Loading<S> {
                     ControlRecord::Abort { .. } => {
                         self.shard.transaction_ended(header.producer_id, false);
                     }
-                    _ => {}
+                    ControlRecord::LeaderChange(_)
+                    | ControlRecord::SnapshotHeader { .. }
+                    | ControlRecord::SnapshotFooter
+                    | ControlRecord::KRaftVersion { .. }
+                    | ControlRecord::Voters(_)
+                    | ControlRecord::Other { .. } => {}
                 }
                 continue;
             }

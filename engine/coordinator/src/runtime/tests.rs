@@ -156,6 +156,10 @@ impl Paper {
     }
 }
 
+#[expect(
+    clippy::unwrap_in_result,
+    reason = "a batch that this log can't read is the test's mistake"
+)]
 impl Log for Paper {
     fn append(
         &mut self,
@@ -318,6 +322,7 @@ impl Lab {
     }
 
     /// Serial and error of each answer since the last call.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the foreign enum has every API of Kafka")]
     fn answers(&mut self) -> Vec<(u64, ErrorCode)> {
         let replies = self.runtime.take_replies().into_iter();
         let told = |(token, response): (RequestToken, ResponseKind)| match response {
@@ -608,7 +613,7 @@ fn records_of_other_kinds_are_passed_over_and_bytes_without_sense_fail_the_load(
 fn a_write_that_its_replicas_do_not_get_in_time_is_refused_and_stays() {
     let mut lab = Lab::active();
     lab.set("a", 1, 1).expect("active");
-    lab.now = lab.now + Span::secs(3);
+    lab.now += Span::secs(3);
     lab.set("b", 2, 2).expect("active");
     lab.wake();
     assert_eq!(lab.answers(), [(1, ErrorCode::COORDINATOR_NOT_AVAILABLE)]);

@@ -192,7 +192,7 @@ impl<S: Shard> Runtime<S> {
     pub(super) fn let_go<L: Log>(
         &mut self,
         cx: &mut Context<'_>,
-        lent: &mut Lent<'_, L>,
+        lent: &Lent<'_, L>,
         active: Active<S>,
     ) {
         let refused = Err(ErrorCode::NOT_COORDINATOR);

@@ -508,7 +508,7 @@ impl<T> Peer<T> {
         if throttle > Span::ZERO {
             self.throttled = self.throttled.max(Some(now + throttle));
             for sent in &mut self.in_flight {
-                sent.deadline = sent.deadline + throttle;
+                sent.deadline += throttle;
             }
         }
     }

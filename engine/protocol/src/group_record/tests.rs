@@ -433,12 +433,14 @@ proptest! {
             bytes.truncate(cut.index(bytes.len() + 1));
             Bytes::from(bytes)
         };
-        if let Some(value) = &value {
-            if let Ok(read) = GroupRecord::decode(&key, Some(&spoil(value))) {
-                let again = read.encode().expect("read from bytes");
-                prop_assert!(GroupRecord::decode(&again.0, again.1.as_ref()).is_ok());
-            }
+        if let Some(value) = &value
+            && let Ok(read) = GroupRecord::decode(&key, Some(&spoil(value)))
+        {
+            let again = read.encode().expect("read from bytes");
+            prop_assert!(GroupRecord::decode(&again.0, again.1.as_ref()).is_ok());
         }
-        let _ = GroupRecord::decode(&spoil(&key), value.as_ref());
+        if let Ok(read) = GroupRecord::decode(&spoil(&key), value.as_ref()) {
+            prop_assert!(read.encode().is_ok());
+        }
     }
 }

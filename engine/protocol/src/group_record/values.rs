@@ -20,7 +20,7 @@ macro_rules! versions {
 /// Writes a field that is not tagged.
 macro_rules! put_untagged {
     ($writer:ident, $value:expr, $versions:expr) => {
-        if $versions.contains(&$writer.version) {
+        if $versions.contains(&$writer.version()) {
             $value.put($writer);
         }
     };
@@ -41,7 +41,7 @@ macro_rules! put_tagged {
 macro_rules! get_untagged {
     ($reader:ident, $field:ident, $default:expr, $versions:expr) => {
         let $field =
-            if $versions.contains(&$reader.version) { Field::get($reader)? } else { $default };
+            if $versions.contains(&$reader.version()) { Field::get($reader)? } else { $default };
     };
     ($reader:ident, $field:ident, $default:expr, $versions:expr, $tag:literal) => {};
 }

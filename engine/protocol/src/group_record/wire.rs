@@ -14,8 +14,8 @@ pub(super) trait Field: Sized {
 
 /// A key or value being written. What does not fit is remembered and told at the end.
 pub(super) struct Writer {
-    pub(super) version: i16,
-    pub(super) flexible: bool,
+    version: i16,
+    flexible: bool,
     out: Vec<u8>,
     too_long: Option<usize>,
 }
@@ -32,6 +32,11 @@ impl Writer {
             None => Ok(self.out.into()),
             Some(bytes) => Err(GroupRecordError::TooLong { bytes }),
         }
+    }
+
+    /// The version that is written.
+    pub(super) fn version(&self) -> i16 {
+        self.version
     }
 
     fn raw(&mut self, bytes: &[u8]) {
@@ -91,14 +96,19 @@ impl Writer {
 
 /// A key or value being read.
 pub(super) struct Reader<'r, 'a> {
-    pub(super) version: i16,
-    pub(super) flexible: bool,
+    version: i16,
+    flexible: bool,
     cursor: &'r mut Cursor<'a>,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn new(cursor: &'r mut Cursor<'a>, version: i16, flexible: bool) -> Self {
         Self { version, flexible, cursor }
+    }
+
+    /// The version that is read.
+    pub(super) fn version(&self) -> i16 {
+        self.version
     }
 
     fn short_length(&mut self) -> Result<Option<usize>, Malformed> {

@@ -156,7 +156,7 @@ impl Running {
         call: impl FnOnce(&mut Coordinators, &mut Context<'_>, &mut Lent<'_, CoordinatorLog<'_>>) -> T,
     ) -> Option<T> {
         let Broker { coordinators, replicas, image, .. } = self.broker.as_mut()?;
-        let topics = ImageTopics(image);
+        let topics = ImageTopics::new(image);
         let mut log = CoordinatorLog::new(replicas, image, coordinators.topic());
         let result = call(coordinators, cx, &mut Lent { topics: &topics, log: &mut log });
         let mut out = Vec::new();
