@@ -12,7 +12,7 @@ situation!(
         &[],
         "create orders 0:1,2,3
          register 1 process=2 clean
-         pass 9000
+         pass 10200
          register 1 process=2 clean
          heartbeat 1 epoch=3
          heartbeat 1 epoch=3 want-shutdown
@@ -113,7 +113,7 @@ situation!(
          pass 5000
          heartbeat 2
          heartbeat 3
-         pass 4000
+         pass 5200
          heartbeat 1
          heartbeat 1 want-shutdown"
     )

@@ -54,7 +54,7 @@ situation!(
          heartbeat 2 want-fence
          heartbeat 3 want-fence
          heartbeat 1 want-fence
-         pass 9000
+         pass 10200
          register 2 process=2 clean
          register 3 process=2
          register 1 process=2
@@ -73,7 +73,7 @@ situation!(
          heartbeat 2 want-fence
          heartbeat 3 want-fence
          register 1 process=2
-         pass 9000
+         pass 9001
          register 1 process=2
          heartbeat 1"
     )
@@ -88,7 +88,7 @@ situation!(
          heartbeat 3 want-fence
          heartbeat 2 want-fence
          heartbeat 1 want-fence
-         pass 9000
+         pass 10200
          register 2 process=2
          register 1 process=2
          heartbeat 2
@@ -107,7 +107,7 @@ situation!(
          heartbeat 3 want-fence
          heartbeat 2 want-fence
          heartbeat 1 want-fence
-         pass 9000
+         pass 10200
          register 1 process=2
          heartbeat 1"
     )

@@ -66,6 +66,8 @@ situation!(
          heartbeat 3
          pass 1000
          register 1 process=2
+         pass 1
+         register 1 process=2
          heartbeat 1
          register 4 cluster=elsewhere
          register 4 level=26"
@@ -98,6 +100,7 @@ situation!(
          heartbeat 2
          heartbeat 3
          pass 5000
+         pass 1125
          pass 4000
          heartbeat 1
          heartbeat 2
@@ -113,7 +116,7 @@ situation!(
          alter orders-0 isr=1
          pass 8000
          heartbeat 2
-         pass 1000
+         pass 2125
          alter orders-0 isr=2 recovering=1
          heartbeat 1
          alter orders-0 isr=2,1 recovering=1
@@ -174,7 +177,7 @@ situation!(
         "create orders 0:1,2
          alter orders-0 isr=1
          heartbeat 2 want-fence
-         pass 9000
+         pass 10200
          heartbeat 1
          register 2 process=2
          heartbeat 2
