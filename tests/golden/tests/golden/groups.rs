@@ -181,6 +181,8 @@ pub(crate) fn questions(key: ApiKey, version: i16, topic: &str) -> Option<Vec<(R
             let unknown = if version >= 9 { GROUP_ID_NOT_FOUND } else { ILLEGAL_GENERATION };
             vec![
                 (commit(topic, KEEPER, -1), NONE),
+                // For DeleteGroups, which comes later in fewer versions.
+                (commit(topic, &format!("gone-{}", version - 2), -1), NONE),
                 (commit("nothing", KEEPER, -1), UNKNOWN_TOPIC_OR_PARTITION),
                 (commit(topic, "nobody", 3), unknown),
             ]
@@ -217,11 +219,9 @@ pub(crate) fn questions(key: ApiKey, version: i16, topic: &str) -> Option<Vec<(R
             let request = ListGroupsRequest::default();
             vec![(RequestKind::ListGroups(request), NONE)]
         }
-        ApiKey::DeleteGroups => vec![
-            (commit(topic, &format!("gone-{version}"), -1), NONE),
-            (delete(&format!("gone-{version}")), NONE),
-            (delete("nobody"), GROUP_ID_NOT_FOUND),
-        ],
+        ApiKey::DeleteGroups => {
+            vec![(delete(&format!("gone-{version}")), NONE), (delete("nobody"), GROUP_ID_NOT_FOUND)]
+        }
         ApiKey::TxnOffsetCommit => vec![
             (transactional(topic, "transactional"), NONE),
             (transactional("nothing", "transactional"), UNKNOWN_TOPIC_OR_PARTITION),
