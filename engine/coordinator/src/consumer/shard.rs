@@ -268,7 +268,10 @@ fn say(
 ) {
     match record {
         GroupRecord::ConsumerGroupMetadata { value: Some(value), .. } => {
-            let reason = told.map_or("", |told| told.why).into();
+            // An upgrade writes the classic group's generation first, and then what follows from the newcomer.
+            let is_upgrade = value.epoch < group.epoch();
+            let reason = if is_upgrade { "upgraded" } else { told.map_or("", |told| told.why) };
+            let reason = reason.into();
             cx.observe(EventKind::GroupEpochBumped {
                 group: id.clone(),
                 epoch: value.epoch,

@@ -39,11 +39,12 @@ pub(super) struct Sender<'a> {
     pub(super) is_classic: bool,
 }
 
-/// An id for a member that has none: random bits in base64, as Kafka's own ids.
+/// An id for a member that has none: random bits in base64, as Kafka's own ids. None begins with a dash: tools would take it
+/// for an option.
 pub(super) fn generate_member_id(op: &mut Op<'_, '_, GroupShard>) -> MemberId {
     let bits = op.cx.rng.of(Purpose::MemberIds).wide();
-    // Version 4, variant 1, as every UUID of random bits.
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    // Version 4, variant 1, as every UUID of random bits; and the first of six bits zero, where Kafka draws again.
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) & !(1 << 127) | (0x4 << 76) | (0x2 << 62);
     TopicId(bits).to_string().into()
 }
 

@@ -254,9 +254,12 @@ impl Play {
     fn state(&mut self) {
         let Some(group) = self.group() else {
             let classic = self.lab.group();
-            let what = classic.map_or("no group".to_owned(), |group| {
-                format!("classic {} generation={}", group.state().name(), group.generation())
-            });
+            let what = classic.map_or_else(
+                || "no group".to_owned(),
+                |group| {
+                    format!("classic {} generation={}", group.state().name(), group.generation())
+                },
+            );
             return self.line("state", what);
         };
         let mut lines = vec![format!(
