@@ -2,6 +2,9 @@
 //!
 //! *Flows in*: the members of a consumer group that are left, all of the classic protocol. *Flows out*: the classic group with
 //! them, its record, its life from then on. *Must never*: keep a request waiting in a group that is one no more.
+//!
+//! Simplified: of the protocols of a member that came over, only the one that counts is known until it joins again; Kafka
+//! keeps all of them in memory.
 
 use klamm_node::event::EventKind;
 use klamm_node::{Context, GroupId, MemberId, Timestamp};

@@ -4,8 +4,8 @@
 //! *Flows in*: a draft, the member. *Flows out*: records in the draft. *Must never*: make a target assignment more often than
 //! `group.consumer.assignment.interval.ms` allows (KIP-1263).
 //!
-//! Kafka makes target assignments on a thread of its own by default, and hands them out from the next heartbeat on; here they
-//! are made at once, by the heartbeat that comes first after the interval.
+//! Simplified: a target assignment is made at once, by the heartbeat that comes first after the interval. Kafka makes it on a
+//! thread of its own by default, and hands it out from the next heartbeat on.
 
 use klamm_node::{MemberId, Purpose, Span, Timestamp, TopicId};
 use klamm_protocol::ErrorCode;
