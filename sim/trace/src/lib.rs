@@ -44,10 +44,10 @@ pub use store::{EventStore, Events};
 pub use transcript::{Transcript, TranscriptOptions};
 pub use validation::validate;
 pub use view::{
-    AckedBatch, Batch, BrokerView, ClientView, CommittedView, ConnectionState, ConnectionView,
-    CoordinatorView, Difference, Downtime, EpochEntry, FrameView, FramesView, GroupView, LogModel,
-    Loss, LossKind, MemberView, MembershipView, NodeView, OwnershipView, PartitionState,
-    PartitionView, ProcessState, QuorumMember, QuorumView, ReadSpan, RecordView, Recovery,
-    ReplicaRole, ReplicaView, StepView, TopicView, View, Written,
+    AckedBatch, Batch, BrokerView, ClientCounts, ClientView, CommittedView, ConnectionState,
+    ConnectionView, CoordinatorView, Difference, Downtime, EpochEntry, FrameView, FramesView,
+    GroupView, LogModel, Loss, LossKind, MemberView, MembershipView, NodeView, OwnershipView,
+    PartitionState, PartitionView, ProcessState, QuorumMember, QuorumView, ReadSpan, RecordView,
+    Recovery, ReplicaRole, ReplicaView, StepView, TopicView, View, Written,
 };
 pub use why::{Chain, Hop, why};

@@ -31,8 +31,8 @@ pub use group::{CommittedView, CoordinatorView, GroupView, MemberView, Membershi
 pub use log::{Batch, Difference, LogModel};
 pub use ownership::{Downtime, OwnershipView};
 pub use state::{
-    AckedBatch, BrokerView, ClientView, ConnectionState, ConnectionView, EpochEntry, FrameView,
-    FramesView, Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState,
+    AckedBatch, BrokerView, ClientCounts, ClientView, ConnectionState, ConnectionView, EpochEntry,
+    FrameView, FramesView, Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState,
     QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView,
     TopicView, Written,
 };

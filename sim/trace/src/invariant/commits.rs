@@ -10,9 +10,11 @@
 //! Broken, it looks like this: a consumer that was put out of its group moves the offsets of its successor back, or forth
 //! past records that nobody has seen (KAFKA-2596, KIP-62).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use klamm_node::{EventKind, GroupId, MemberId, NodeId, Offset, Seq, Span, Time, TopicPartition};
+use klamm_node::{
+    BrokerId, EventKind, GroupId, MemberId, NodeId, Offset, Seq, Span, Time, TopicPartition,
+};
 
 use super::{Check, Finding, InvariantId, Severity};
 
@@ -62,8 +64,24 @@ struct Progress {
     sent_back: Option<Offset>,
 }
 
+/// A commit that a coordinator has written and that is not known to be committed in its own log yet: a coordinator that is
+/// deposed takes it along.
+#[derive(Clone, Debug)]
+struct Written {
+    group: GroupId,
+    partition: TopicPartition,
+    offset: Offset,
+    member: MemberId,
+    log_offset: Offset,
+}
+
+/// The topic that coordinators live in.
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Commits {
+    /// What waits for the high watermark, by coordinator and partition of its topic.
+    written: BTreeMap<(NodeId, i32), VecDeque<Written>>,
     progress: BTreeMap<(GroupId, TopicPartition), Progress>,
     /// Where each consumer of a group stood.
     positions: BTreeMap<(NodeId, TopicPartition), Offset>,
@@ -85,7 +103,16 @@ impl Commits {
                     self.of(&group, partition).handed_out.add(*from, *to);
                 }
             }
-            EventKind::OffsetCommitted { group, partition, offset, member, epoch, at, .. } => {
+            EventKind::OffsetCommitted {
+                group,
+                partition,
+                offset,
+                member,
+                epoch,
+                at,
+                log_offset,
+                ..
+            } => {
                 let loading = cx
                     .view
                     .nodes
@@ -95,8 +122,29 @@ impl Commits {
                 // What is loaded was judged when it was written.
                 if !loading {
                     fenced(cx, group, partition, member, *epoch);
-                    self.committed(cx, group, partition, *offset, member);
+                    let written = Written {
+                        group: group.clone(),
+                        partition: partition.clone(),
+                        offset: *offset,
+                        member: member.clone(),
+                        log_offset: *log_offset,
+                    };
+                    self.written.entry((node, *at)).or_default().push_back(written);
+                    let log = TopicPartition::new(OFFSETS_TOPIC, *at);
+                    let broker = cx.view.table.broker_of(node).unwrap_or(BrokerId::NONE);
+                    let replica = cx.view.replica_of(&log, broker);
+                    let up_to = replica.map_or(Offset(0), |replica| replica.high_watermark);
+                    self.settle(cx, *at, up_to);
                 }
+            }
+            EventKind::HighWatermarkMoved { partition, to, .. }
+                if &*partition.topic == OFFSETS_TOPIC =>
+            {
+                self.settle(cx, partition.partition, *to);
+            }
+            EventKind::CoordinatorLoading { partition, .. }
+            | EventKind::CoordinatorUnloaded { partition, .. } => {
+                self.written.remove(&(node, *partition));
             }
             EventKind::CommitAcknowledged { group, offsets } => {
                 for (partition, offset) in offsets {
@@ -122,6 +170,7 @@ impl Commits {
                 self.empty.remove(group);
             }
             EventKind::NodeStarted { .. } => {
+                self.written.retain(|(writer, _), _| *writer != node);
                 self.positions.retain(|(reader, _), _| *reader != node);
             }
             _ => {}
@@ -148,6 +197,17 @@ impl Commits {
         let from = before.or(progress.committed.map(|(offset, _)| offset)).unwrap_or(Offset(0));
         progress.handed_out.add(from.min(to), to);
         progress.sent_back = Some(progress.sent_back.map_or(to, |known| known.min(to)));
+    }
+
+    /// What the high watermark of a coordinator's log has passed is committed.
+    fn settle(&mut self, cx: &mut Check<'_>, at: i32, up_to: Offset) {
+        let key = (cx.event.node, at);
+        while let Some(queue) = self.written.get_mut(&key)
+            && queue.front().is_some_and(|first| first.log_offset < up_to)
+            && let Some(Written { group, partition, offset, member, .. }) = queue.pop_front()
+        {
+            self.committed(cx, &group, &partition, offset, &member);
+        }
     }
 
     fn committed(
@@ -205,7 +265,15 @@ impl Commits {
 
     fn loaded(&mut self, cx: &mut Check<'_>, at: i32) {
         let Some(node) = cx.view.nodes.get(&cx.event.node) else { return };
-        let log = TopicPartition::new("__consumer_offsets", at);
+        let log = TopicPartition::new(OFFSETS_TOPIC, at);
+        // From here on the group goes on from what the new coordinator has: a commit that its predecessor did not live to
+        // see committed may be part of it.
+        for ((group, partition), progress) in &mut self.progress {
+            let held = node.groups.get(group).filter(|view| view.at == at);
+            if let Some(kept) = held.and_then(|view| view.offsets.get(partition)) {
+                progress.committed = Some((kept.offset, kept.seq));
+            }
+        }
         let mut missing = Vec::new();
         for ((group, partition), progress) in &self.progress {
             let Some((offset, log_offset, told)) = progress.promised else { continue };
@@ -242,7 +310,7 @@ impl Commits {
 
     /// The partition of `__consumer_offsets` that a group is in, by Kafka's rule.
     fn home(&self, cx: &Check<'_>, group: &GroupId) -> Option<i32> {
-        let count = cx.view.partitions.keys().filter(|p| &*p.topic == "__consumer_offsets").count();
+        let count = cx.view.partitions.keys().filter(|p| &*p.topic == OFFSETS_TOPIC).count();
         let count = i32::try_from(count).ok().filter(|count| *count > 0)?;
         let hash = group
             .as_str()

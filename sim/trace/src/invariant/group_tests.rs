@@ -114,6 +114,9 @@ fn commit_at(story: &mut Story, broker: i32, by: &str, epoch: i32, offset: i64, 
         log_offset: Offset(log_offset),
     };
     story.at(node(broker), committed);
+    let (partition, from) = (TopicPartition::new("__consumer_offsets", AT), Offset(0));
+    let to = Offset(log_offset + 1);
+    story.at(node(broker), EventKind::HighWatermarkMoved { partition, from, to });
 }
 
 fn commit(story: &mut Story, by: &str, epoch: i32, offset: i64, log_offset: i64) {

@@ -19,8 +19,8 @@ pub(super) fn check(cx: &mut Check<'_>) {
         EventKind::MemberAssigned { group, member, epoch, partitions, .. } => {
             coordinator(cx, group, member, *epoch, partitions);
         }
-        EventKind::PartitionsAssigned { group, epoch, partitions, .. } => {
-            consumers(cx, group, *epoch, partitions);
+        EventKind::PartitionsAssigned { group, member, epoch, partitions } => {
+            consumers(cx, group, member, *epoch, partitions);
         }
         _ => {}
     }
@@ -57,14 +57,23 @@ fn coordinator(
     report(cx, group, partition, sentence, since);
 }
 
-fn consumers(cx: &mut Check<'_>, group: &GroupId, epoch: i32, partitions: &[TopicPartition]) {
+fn consumers(
+    cx: &mut Check<'_>,
+    group: &GroupId,
+    member: &MemberId,
+    epoch: i32,
+    partitions: &[TopicPartition],
+) {
     let Some((_, truth)) = cx.view.group(group) else { return };
+    // An answer that came so late that its receiver is out of the group by now makes a zombie of it, as in Kafka.
+    if !truth.members.contains_key(member) {
+        return;
+    }
     let incremental = is_incremental(&truth.kind);
     let rival = cx.view.nodes.iter().filter(|(node, _)| **node != cx.event.node).find_map(
         |(node, view)| {
             let place = view.client.membership.as_ref()?;
-            let member = place.member.as_ref()?;
-            let in_force = truth.members.get(member)?;
+            let in_force = truth.members.get(place.member.as_ref()?)?;
             // Who has been given a newer assignment knows that the older is over, or is about to learn it.
             let same = incremental || place.epoch == epoch && in_force.epoch == epoch;
             if place.group.as_ref() != Some(group) || !view.is_alive() || !same {

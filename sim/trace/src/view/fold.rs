@@ -64,6 +64,7 @@ impl View {
                 let node = self.node(id);
                 node.incarnation = *incarnation;
                 (node.state, node.since) = (ProcessState::Up, seq);
+                node.client.starts();
             }
             EventKind::NodeCrashed {} => self.died(id, seq, ProcessState::Crashed),
             EventKind::PowerFailed { .. } => self.died(id, seq, ProcessState::PoweredOff),

@@ -520,8 +520,46 @@ pub struct ClientView {
     pub resets: u64,
     /// Its place in a group, if it subscribed with one.
     pub membership: Option<MembershipView>,
+    /// What it had counted when its process started: the counts are of all its processes.
+    pub at_start: ClientCounts,
     /// Admin requests answered, and Kafka's error names.
     pub answers: Vec<(String, Word)>,
+}
+
+/// What a client counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClientCounts {
+    /// Records accepted.
+    pub accepted: u64,
+    /// Records acknowledged.
+    pub acknowledged: u64,
+    /// Records given up.
+    pub failed: u64,
+    /// Records read.
+    pub read: u64,
+    /// Admin requests answered.
+    pub answered: u64,
+}
+
+impl ClientView {
+    /// Everything counted so far, by all its processes.
+    pub fn counts(&self) -> ClientCounts {
+        ClientCounts {
+            accepted: self.accepted,
+            acknowledged: self.acknowledged,
+            failed: self.failed,
+            read: self.read,
+            answered: u64::try_from(self.answers.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// A new process starts: it counts from zero and knows nothing.
+    pub(super) fn starts(&mut self) {
+        self.at_start = self.counts();
+        self.leaders.clear();
+        self.positions.clear();
+        self.read_replicas.clear();
+    }
 }
 
 impl PartitionState {

@@ -157,12 +157,14 @@ fn compare_server(
 
 fn compare_client(found: &mut Comparison, seen: &NodeView, held: &ClientSummary) {
     let seen = &seen.client;
-    found.same("accepted", &seen.accepted, &held.accepted);
-    found.same("acknowledged", &seen.acknowledged, &held.acknowledged);
-    found.same("failed", &seen.failed, &held.failed);
-    found.same("read", &seen.read, &held.read);
+    // The View counts over all processes of a client, a process from its own start.
+    let (all, before) = (seen.counts(), seen.at_start);
+    found.same("accepted", &(all.accepted - before.accepted), &held.accepted);
+    found.same("acknowledged", &(all.acknowledged - before.acknowledged), &held.acknowledged);
+    found.same("failed", &(all.failed - before.failed), &held.failed);
+    found.same("read", &(all.read - before.read), &held.read);
     found.same("leaders", &seen.leaders, &held.leaders);
-    found.same("answers", &(seen.answers.len() as u64), &held.answered);
+    found.same("answers", &(all.answered - before.answered), &held.answered);
     let positions = held.positions.iter();
     let positions = positions.filter_map(|(at, held)| Some((at.clone(), held.offset?))).collect();
     found.same("positions", &seen.positions, &positions);
