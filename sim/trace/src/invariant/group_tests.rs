@@ -44,6 +44,23 @@ fn begun(kind: &'static str) -> Story {
 }
 
 fn load(story: &mut Story, broker: i32, epoch: i32, offset: Option<i64>, kind: &'static str) {
+    // The coordinator's own log: what it writes in these stories is committed.
+    let log = TopicPartition::new("__consumer_offsets", AT);
+    let (epoch_of_log, start) = (LeaderEpoch(0), Offset(0));
+    let began = EventKind::EpochStarted { partition: log.clone(), epoch: epoch_of_log, start };
+    story.at(node(broker), began);
+    let batch = EventKind::BatchAppended {
+        partition: log.clone(),
+        base_offset: Offset(0),
+        last_offset: Offset(99),
+        leader_epoch: LeaderEpoch(0),
+        crc: 1,
+        size: 100,
+        as_leader: broker == 1,
+    };
+    story.at(node(broker), batch);
+    let (from, to) = (Offset(0), Offset(100));
+    story.at(node(broker), EventKind::HighWatermarkMoved { partition: log, from, to });
     let (partition, leader_epoch) = (AT, LeaderEpoch(epoch));
     story.at(node(broker), EventKind::CoordinatorLoading { partition, leader_epoch });
     let reason = if offset.is_some() { "loaded" } else { "created" };
@@ -114,9 +131,6 @@ fn commit_at(story: &mut Story, broker: i32, by: &str, epoch: i32, offset: i64, 
         log_offset: Offset(log_offset),
     };
     story.at(node(broker), committed);
-    let (partition, from) = (TopicPartition::new("__consumer_offsets", AT), Offset(0));
-    let to = Offset(log_offset + 1);
-    story.at(node(broker), EventKind::HighWatermarkMoved { partition, from, to });
 }
 
 fn commit(story: &mut Story, by: &str, epoch: i32, offset: i64, log_offset: i64) {
