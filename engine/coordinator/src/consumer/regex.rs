@@ -87,13 +87,15 @@ pub(super) fn update(
             let record = regex_record(&draft.id, old, None);
             draft.push(record);
         }
-        if let Some(new) = after.regex() {
-            if draft.group.readers_of(new, Some(&after.id)) == 0 {
+        match after.regex() {
+            Some(new) if draft.group.readers_of(new, Some(&after.id)) == 0 => {
                 compile(new)?;
                 has_to = true;
-            } else if draft.group.regexes.contains_key(new) {
-                change = Change::Resolved;
             }
+            Some(new) if draft.group.regexes.contains_key(new) => change = Change::Resolved,
+            Some(_) => {}
+            // Nothing will be resolved that could tell the others of what it leaves.
+            None => change = Change::Resolved,
         }
     }
     let group = &draft.group;
@@ -148,8 +150,9 @@ impl GroupShard {
                 |name: &&TopicName| compiled.as_ref().is_some_and(|regex| regex.is_match(name));
             let topics: BTreeSet<TopicName> = names.iter().filter(matches).cloned().collect();
             let before = group.regexes.get(expression).map(|resolved| &resolved.topics);
-            has_changed |= before.is_some_and(|before| *before != topics)
-                || (before.is_none() && !topics.is_empty());
+            // Also when it is resolved for the first time and matches nothing: its member may have had another before, whose
+            // partitions are in the target still. Kafka passes over that, and leaves them to nobody.
+            has_changed |= before.is_none_or(|before| *before != topics);
             let resolved = Resolved { topics, version, at };
             draft.push(regex_record(id, expression, Some(&resolved)));
         }
