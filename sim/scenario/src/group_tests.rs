@@ -46,9 +46,9 @@ fn groups_are_read() {
     assert_eq!(third.membership.as_ref().and_then(|m| m.pattern.as_deref()), Some("x.*"));
     assert_eq!(third.config.get("auto.offset.reset").map(String::as_str), Some("latest"));
     let actions = &scenario.steps[0].actions;
-    let told = |index: usize| match &actions[index] {
-        Action::Consumer { command, .. } => command.clone(),
-        other => panic!("{other:?}"),
+    let told = |index: usize| {
+        let Action::Consumer { command, .. } = &actions[index] else { panic!("a consumer's") };
+        command.clone()
     };
     let partition = TopicPartition::new("x", 0);
     assert_eq!(

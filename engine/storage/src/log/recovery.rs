@@ -142,7 +142,11 @@ impl Log {
                 let cut = segment.recover(disk, interval, &mut |header| {
                     note_epoch(&mut epochs, header.leader_epoch, header.base_offset);
                     if header.is_control() {
-                        control.push((header.base_offset, header.leader_epoch, header.record_count));
+                        control.push((
+                            header.base_offset,
+                            header.leader_epoch,
+                            header.record_count,
+                        ));
                     }
                 })?;
                 // An empty file has nothing to lose: a broker with thousands of idle partitions starts without a sync.

@@ -204,14 +204,14 @@ impl Reader {
         let mut config = self.config(args.get("config"), Scope::Consumer);
         let start = args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO);
         if let Some(group) = args.get("group") {
-            let subscription = self.subscription(args, group);
-            for (key, value) in subscription.implied {
+            let (membership, implied) = self.subscription(args, group);
+            for (key, value) in implied {
                 config.entry(key.to_owned()).or_insert(value);
             }
             return Consumer {
                 name,
                 config,
-                membership: Some(subscription.membership),
+                membership: Some(membership),
                 partitions: Vec::new(),
                 from: From::Earliest,
                 start,

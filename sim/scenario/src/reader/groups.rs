@@ -24,12 +24,8 @@ const COMMITS: [(&str, Option<CommitWhen>); 5] = [
 const LEAVES: [(&str, LeaveWhen); 3] =
     [("Default", LeaveWhen::Default), ("Leave", LeaveWhen::Leave), ("Remain", LeaveWhen::Remain)];
 
-/// What a group consumer says besides its settings, and what of that becomes settings.
-pub(super) struct Subscription {
-    pub(super) membership: Membership,
-    /// Settings that follow from it, unless they are given.
-    pub(super) implied: Vec<(&'static str, String)>,
-}
+/// How a group consumer subscribes, and the settings that follow from it unless they are given.
+type Subscription = (Membership, Vec<(&'static str, String)>);
 
 impl Reader {
     /// How a consumer with a `group` subscribes.
@@ -100,7 +96,7 @@ impl Reader {
             processing: processing.unwrap_or_default(),
             commit: commit.unwrap_or_default(),
         };
-        Subscription { membership, implied }
+        (membership, implied)
     }
 
     /// What belongs to a group makes no sense without one.

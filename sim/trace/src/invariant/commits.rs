@@ -194,7 +194,8 @@ impl Commits {
         let before = self.positions.insert((node, partition.clone()), to);
         let Some(group) = group_of(cx, node).filter(|_| reason != "committed") else { return };
         let progress = self.of(&group, partition);
-        let from = before.or(progress.committed.map(|(offset, _)| offset)).unwrap_or(Offset(0));
+        let from =
+            before.or_else(|| progress.committed.map(|(offset, _)| offset)).unwrap_or(Offset(0));
         progress.handed_out.add(from.min(to), to);
         progress.sent_back = Some(progress.sent_back.map_or(to, |known| known.min(to)));
     }
@@ -266,6 +267,8 @@ impl Commits {
     fn loaded(&mut self, cx: &mut Check<'_>, at: i32) {
         let Some(node) = cx.view.nodes.get(&cx.event.node) else { return };
         let log = TopicPartition::new(OFFSETS_TOPIC, at);
+        // What a predecessor has still on its way it will not see committed as the coordinator.
+        self.written.retain(|(_, partition), _| *partition != at);
         // From here on the group goes on from what the new coordinator has: a commit that its predecessor did not live to
         // see committed may be part of it.
         for ((group, partition), progress) in &mut self.progress {
@@ -288,10 +291,9 @@ impl Commits {
                 continue;
             }
             let found = node.groups.get(group).and_then(|view| view.offsets.get(partition));
-            let kept = found.is_some_and(|kept| {
-                kept.log_offset > log_offset
-                    || kept.log_offset == log_offset && kept.offset == offset
-            });
+            // A commit of the same offset may have followed, and need not have been told of.
+            let kept =
+                found.is_some_and(|kept| kept.log_offset > log_offset || kept.offset == offset);
             let excused = cx.observer.get(&log).is_some_and(|memory| {
                 memory.excuse(log_offset, klamm_node::LeaderEpoch::NONE).is_some()
             });

@@ -11,7 +11,8 @@
 //! Broken, it looks like this: the partition gets a leader after the last member of the ISR died, and it is one that never
 //! had the newest acknowledged records; or it gets none, although somebody has them all.
 //!
-//! A batch of metadata records is atomic and its events are not, so it is judged once a node has applied it.
+//! A batch of metadata records is atomic and its events are not, so it is judged once a node has applied it. A node that was
+//! behind applies several batches as one: (d) is broken only if also some single step breaks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +21,13 @@ use klamm_node::{BrokerId, EventKind, IncarnationId, NodeId, TopicPartition};
 use super::{Check, Finding, InvariantId, Severity};
 use crate::view::{PartitionState, View};
 
-/// A partition's state before the batch of records that is being applied.
-type Before = Option<PartitionState>;
+/// A partition's states while records are being applied: the one before first, if there was one, and the newest last.
+type Steps = Vec<PartitionState>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Eligible {
     known: BTreeMap<TopicPartition, PartitionState>,
-    changed: BTreeMap<TopicPartition, Before>,
+    changed: BTreeMap<TopicPartition, Steps>,
     /// Brokers whose last process ended in an orderly way.
     orderly: BTreeSet<NodeId>,
     /// Brokers whose process began after such an end.
@@ -93,7 +94,8 @@ impl Eligible {
                 let truth = cx.view.truth(partition).filter(|truth| truth.seq == cx.event.seq);
                 if let Some(truth) = truth {
                     let before = self.known.insert(partition.clone(), truth.clone());
-                    self.changed.entry(partition.clone()).or_insert(before);
+                    let steps = self.changed.entry(partition.clone());
+                    steps.or_insert_with(|| before.into_iter().collect()).push(truth.clone());
                 }
             }
             EventKind::MetadataApplied { .. }
@@ -112,17 +114,20 @@ impl Eligible {
     fn judge(
         &self,
         cx: &mut Check<'_>,
-        changed: &BTreeMap<TopicPartition, Before>,
+        changed: &BTreeMap<TopicPartition, Steps>,
         unclean: &BTreeSet<BrokerId>,
     ) {
         for (partition, now) in &self.known {
             let back = unclean.iter().find(|id| now.isr.contains(id) || now.elr.contains(id));
-            let before = changed.get(partition);
+            let steps = changed.get(partition);
             let problem = back
                 .map(|id| {
                     format!("broker {id} came back without an orderly end and is still counted on")
                 })
-                .or_else(|| problem(cx.view, partition, now, before?.as_ref(), unclean));
+                .or_else(|| {
+                    problem(cx.view, partition, now)
+                        .or_else(|| dropped(cx.view, partition, steps?, unclean))
+                });
             let Some(problem) = problem else { continue };
             cx.reporter.report(Finding {
                 id: InvariantId::ElrValid,
@@ -141,13 +146,8 @@ impl Eligible {
     }
 }
 
-fn problem(
-    view: &View,
-    partition: &TopicPartition,
-    now: &PartitionState,
-    before: Option<&PartitionState>,
-    unclean: &BTreeSet<BrokerId>,
-) -> Option<String> {
+/// (a), (b) and (e).
+fn problem(view: &View, partition: &TopicPartition, now: &PartitionState) -> Option<String> {
     if let Some(both) = now.isr.iter().find(|id| now.elr.contains(id)) {
         return Some(format!("broker {both} is in sync and eligible at once"));
     }
@@ -161,7 +161,38 @@ fn problem(
     if now.isr.is_empty() && now.elr.is_empty() && now.last_known_elr.is_empty() {
         return Some("nobody is in sync or eligible, and who led last is forgotten".to_owned());
     }
-    let before = before.filter(|_| now.isr.len() < needed)?;
+    None
+}
+
+/// (d), over all steps and in one of them.
+fn dropped(
+    view: &View,
+    partition: &TopicPartition,
+    steps: &[PartitionState],
+    unclean: &BTreeSet<BrokerId>,
+) -> Option<String> {
+    let [first, .., last] = steps else { return None };
+    let all = dropped_in(view, partition, first, last, unclean);
+    all.filter(|_| {
+        let mut pairs = steps.windows(2);
+        pairs.any(|pair| match pair {
+            [before, now] => dropped_in(view, partition, before, now, unclean).is_some(),
+            _ => false,
+        })
+    })
+}
+
+fn dropped_in(
+    view: &View,
+    partition: &TopicPartition,
+    before: &PartitionState,
+    now: &PartitionState,
+    unclean: &BTreeSet<BrokerId>,
+) -> Option<String> {
+    let needed = view.min_isr(&partition.topic).min(now.replicas.len());
+    if now.isr.len() >= needed {
+        return None;
+    }
     // A leader from outside of both begins anew: that is an unclean election, which is S1's to judge.
     let counted = |id: &&BrokerId| before.isr.contains(id) || before.elr.contains(id);
     if now.leader != BrokerId::NONE && !counted(&&now.leader) {

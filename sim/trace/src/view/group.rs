@@ -140,7 +140,8 @@ impl View {
         let view = self.partitions.get(partition)?;
         let leader = view.replicas.get(&view.truth.as_ref()?.leader)?;
         let (_, found) = self.group(group)?;
-        let from = found.offsets.get(partition).map_or(leader.log.start(), |kept| kept.offset);
+        let from =
+            found.offsets.get(partition).map_or_else(|| leader.log.start(), |kept| kept.offset);
         Some((leader.high_watermark.0 - from.0).max(0))
     }
 
@@ -249,6 +250,7 @@ impl View {
             EventKind::CoordinatorFound { broker, .. } => place.coordinator = Some(*broker),
             EventKind::PartitionsAssigned { member, epoch, partitions, .. } => {
                 (place.member, place.epoch) = (Some(member.clone()), *epoch);
+                place.takes_part = true;
                 place.assigned.extend(partitions.iter().cloned());
             }
             EventKind::CommitFailed { .. } => place.commit_failed = Some(event.seq),

@@ -296,7 +296,8 @@ pub(crate) fn error_of(version: i16, response: &ResponseKind) -> Option<i16> {
         }
         ResponseKind::ListGroups(response) => {
             let mut groups = response.groups.iter();
-            let keeper = groups.find(|group| group.group_id.as_str() == KEEPER).expect("listed");
+            let keeper = groups.find(|group| group.group_id.as_str() == KEEPER);
+            let Some(keeper) = keeper else { panic!("the group is not listed") };
             assert_eq!(keeper.group_state.as_str(), if version >= 4 { "Empty" } else { "" });
             assert_eq!(keeper.group_type.as_str(), if version >= 5 { "classic" } else { "" });
             response.error_code
