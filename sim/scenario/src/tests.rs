@@ -133,10 +133,10 @@ fn every_way_to_write_something_is_read() {
     assert_eq!(early.from, From::Offset(Offset(5)));
     assert_eq!(early.partitions[1], TopicPartition::new("a-b", 0));
     let actions = &scenario.steps[1].actions;
-    assert_eq!(actions.len(), 19);
-    assert_eq!(actions[8], Action::Heal { from: vec![], to: vec![] });
-    assert_eq!(actions[10], actions[8]);
-    assert!(matches!(&actions[14], Action::SkewClock { offset_ms: -5000, drift_ppm: -200, .. }));
+    assert_eq!(actions.len(), 20);
+    assert_eq!(actions[9], Action::Heal { from: vec![], to: vec![] });
+    assert_eq!(actions[11], actions[9]);
+    assert!(matches!(&actions[15], Action::SkewClock { offset_ms: -5000, drift_ppm: -200, .. }));
     assert_eq!(scenario.steps[2].expect.len(), 20);
     assert_eq!(
         scenario.steps[2].expect[4].condition,
@@ -261,7 +261,7 @@ fn what_operators_and_fate_do_is_read() {
         scenario.steps[5].actions,
         [Action::Restart(Target::Same(2)), Action::Stop(Target::Same(3))]
     );
-    assert_eq!(scenario.steps[5].expect.len(), 20);
+    assert_eq!(scenario.steps[5].expect.len(), 21);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! From a decision to an answer: records to the log and into the shard, and what waits for their commit.
 
+use std::collections::VecDeque;
+
 use klamm_node::{Context, EventKind, LeaderEpoch, Offset, Time, planted};
 use klamm_protocol::batch::BatchBuilder;
 use klamm_protocol::{Compression, ErrorCode};
 
 use super::{Active, Deferred, Lent, Phase, Runtime, TIMER_RETRY, Wake, replace_error, translate};
 use crate::shard::{Log, LogRefused, Op, Producer, Shard, Then};
-
-use std::collections::VecDeque;
 
 /// What an operation left behind.
 struct Left<S: Shard> {

@@ -99,6 +99,19 @@ fn answered_in(api: &ApiInfo, listener: Listener) -> String {
     if forwarded || name == "envelope" {
         return "engine/broker/src/process/running/forwarding.rs".to_owned();
     }
+    // What groups are asked goes to the coordinators, and most of it on to their own room.
+    let coordinators = "engine/broker/src/coordinators.rs";
+    let asked = format!("RequestKind::{}(body)", api.name);
+    if listener == Listener::Broker && read(coordinators).contains(&asked) {
+        let taken = format!("pub fn {name}(");
+        let mut files = rust_files().into_iter();
+        let room = files.find(|file| {
+            file.starts_with("engine/coordinator/src/")
+                && !file.contains("/tests")
+                && read(file).contains(&taken)
+        });
+        return room.unwrap_or_else(|| coordinators.to_owned());
+    }
     let (rooms, taken): (&[&str], _) = match listener {
         Listener::Broker => (&["engine/broker/src/replica/"], format!("pub fn {name}(")),
         Listener::Controller => (

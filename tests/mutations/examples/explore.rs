@@ -1,6 +1,6 @@
 //! A tool: what a scenario finds with and without a planted fault, and its transcript.
 //!
-//! `KLAMM_TRY="SCENARIO FAULT SEED..SEED" cargo test -p klamm-mutations --test explore -- --ignored --nocapture`; a fault of
+//! `KLAMM_TRY="SCENARIO FAULT SEED..SEED" cargo run -p klamm-mutations --example explore`; a fault of
 //! `none` plants nothing, `KLAMM_TELL=1` adds the transcript.
 
 use std::path::Path;
@@ -8,9 +8,7 @@ use std::path::Path;
 use klamm_trace::Keep;
 use klamm_world::{Options, World};
 
-#[test]
-#[ignore = "a tool, not a test"]
-fn explore() {
+fn main() {
     let Ok(wanted) = std::env::var("KLAMM_TRY") else { return };
     let tell = std::env::var_os("KLAMM_TELL").is_some();
     for wish in wanted.split(';') {
