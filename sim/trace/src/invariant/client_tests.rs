@@ -224,6 +224,9 @@ fn s24_a_consumer_that_reads_on_in_a_log_that_never_had_what_it_read() {
 #[test]
 fn s28_a_high_watermark_that_an_orderly_stop_did_not_keep() {
     let mut story = Story::committed();
+    let mut early = story.clone();
+    let (from, to) = ("recovery".into(), "running".into());
+    story.at(node(1), EventKind::BrokerStateChanged { from, to });
     story.at(node(1), EventKind::NodeStopped { reason: "shut down".to_owned(), orderly: true });
     story.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(2) });
     let recovered = |to| EventKind::LogRecovered {
@@ -239,6 +242,13 @@ fn s28_a_high_watermark_that_an_orderly_stop_did_not_keep() {
     kept.violates(&[]);
     story.at(node(1), recovered(0));
     story.violates(&[Id::CrashRecovery]);
+    // Who stops before it has opened its logs leaves the disk as it was.
+    early.at(node(1), EventKind::NodeCrashed {});
+    early.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(2) });
+    early.at(node(1), EventKind::NodeStopped { reason: "shut down".to_owned(), orderly: true });
+    early.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(3) });
+    early.at(node(1), recovered(0));
+    early.violates(&[]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!
 //! Broken, it looks like this: a restarted broker's log is shorter than it may be, and the replica silently forgets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::{BrokerId, EventKind, NodeId, Offset, TopicPartition};
 
@@ -27,6 +27,8 @@ fn check_log(cx: &mut Check<'_>) {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CrashRecovery {
     left: BTreeMap<NodeId, BTreeMap<TopicPartition, Offset>>,
+    /// Brokers that have opened their logs in the life that they are in. One that leaves before that leaves its disk as it was.
+    open: BTreeSet<NodeId>,
 }
 
 impl CrashRecovery {
@@ -38,7 +40,13 @@ impl CrashRecovery {
         check_log(cx);
         let node = cx.event.node;
         match &cx.event.kind {
-            EventKind::NodeStopped { orderly: true, .. } => {
+            EventKind::NodeStarted { .. } => {
+                self.open.remove(&node);
+            }
+            EventKind::BrokerStateChanged { to, .. } if to == "running" => {
+                self.open.insert(node);
+            }
+            EventKind::NodeStopped { orderly: true, .. } if self.open.contains(&node) => {
                 if let Some(broker) = cx.view.table.broker_of(node) {
                     self.left.insert(node, known(cx, broker));
                 }

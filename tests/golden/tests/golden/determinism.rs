@@ -1,8 +1,9 @@
 //! A scenario and a seed give one run: the same hash each time, on whatever thread, after whatever else ran before. And no
 //! seed breaks an invariant or an expectation.
 //!
-//! Lessons are tried under 200 seeds, the other scenarios under 50, because each run is made twice and the suite has to end
-//! while somebody waits for it; `KLAMM_SEEDS` sets how many seeds of every scenario are tried instead.
+//! Lessons are tried under 200 seeds, the other scenarios under 50, or fewer if their runs are long, because each run is made
+//! twice and the suite has to end while somebody waits for it; `KLAMM_SEEDS` sets how many seeds of every scenario are tried
+//! instead.
 
 use klamm_golden::{Lesson, env_count, lessons, on_fresh_thread, on_workers};
 use klamm_trace::{Keep, first_divergence};
@@ -12,6 +13,8 @@ use klamm_world::{Options, Outcome, World};
 const SEEDS: u64 = 200;
 /// How many of any other scenario.
 const FEWER_SEEDS: u64 = 50;
+/// How many events of any other scenario are worth looking at: a run of a quarter of a million is tried under ten seeds.
+const EVENTS: u64 = 2_500_000;
 /// How many runs that went wrong are told.
 const TOLD: usize = 12;
 
@@ -62,7 +65,12 @@ fn complaints(lesson: &Lesson, seed: u64) -> Vec<String> {
 fn every_seed_gives_one_run_that_holds() {
     let lessons = lessons();
     let seeds = |lesson: &Lesson| {
-        let usual = if lesson.chapter == "lessons" { SEEDS } else { FEWER_SEEDS };
+        let usual = if lesson.chapter == "lessons" {
+            SEEDS
+        } else {
+            let events = run(lesson, lesson.scenario.seed, Keep::HASH).events;
+            FEWER_SEEDS.min((EVENTS / events.max(1)).max(1))
+        };
         env_count("KLAMM_SEEDS", usual)
     };
     let jobs: Vec<(&Lesson, u64)> = lessons
