@@ -517,10 +517,17 @@ impl Sight<'_> {
     }
 
     fn held_group_replies(&self, dice: &mut Stream) -> Option<Plan> {
-        // OffsetCommit, JoinGroup, Heartbeat, SyncGroup, ConsumerGroupHeartbeat.
-        const APIS: [i16; 5] = [8, 11, 12, 14, 68];
+        const OFFSET_COMMIT: i16 = 8;
+        const HEARTBEAT: i16 = 12;
+        const CONSUMER_GROUP_HEARTBEAT: i16 = 68;
         let node = self.coordinator(dice)?;
-        let api = Some(APIS[dice.index(APIS.len())]);
+        let mut groups = self.view.nodes.get(&node)?.groups.values();
+        // What members of a group say all the time.
+        let heartbeat = match groups.any(|group| group.kind == "consumer") {
+            true => CONSUMER_GROUP_HEARTBEAT,
+            false => HEARTBEAT,
+        };
+        let api = Some([OFFSET_COMMIT, heartbeat][dice.index(2)]);
         let by = dice.span(Span::millis(200), Span::secs(8));
         let hold = |by| {
             let from = vec![self.host(node)];
