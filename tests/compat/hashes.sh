@@ -8,7 +8,8 @@ for scenario in scenarios/*/*.ron; do
     first=
     for binary in target/debug/klamm target/release/klamm; do
         for driver in plain host; do
-            hash=$("$binary" run "$scenario" --seed 7 --driver "$driver" --format hash)
+            # Whether everything held under this seed is the tests' matter.
+            hash=$("$binary" run "$scenario" --seed 7 --driver "$driver" --format hash) || [ $? -eq 1 ]
             first=${first:-$hash}
             if [ "$hash" != "$first" ]; then
                 echo "$scenario: $binary --driver $driver gives $hash, expected $first" >&2
