@@ -3,6 +3,8 @@
 //! `KLAMM_TRY="SCENARIO FAULT SEED..SEED" cargo run -p klamm-mutations --example explore`; a fault of
 //! `none` plants nothing, `KLAMM_TELL=1` adds the transcript.
 
+#![expect(clippy::print_stdout, reason = "a tool that prints")]
+
 use std::path::Path;
 
 use klamm_trace::Keep;
