@@ -687,6 +687,13 @@ pub const FAULTS: &[Fault] = &[
         ),
     },
     Fault {
+        id: "expire_offsets_of_active_group",
+        room: "coordinator",
+        does: "Offsets expire by the time of their commit, whether or not the group is in use.",
+        known: "KAFKA-4682; Z14",
+        noticed: nobody("tried in no scenario yet; `questions/offsets-expire` is the place."),
+    },
+    Fault {
         id: "group_accepts_old_generation_commit",
         room: "coordinator",
         does: "A commit of offsets is taken whatever member and generation it shows.",
