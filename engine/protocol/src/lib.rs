@@ -31,6 +31,7 @@ pub mod forward;
 pub mod frame;
 pub mod group_record;
 pub mod header;
+mod list;
 pub mod metadata;
 pub mod shape;
 

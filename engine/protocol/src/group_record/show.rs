@@ -5,31 +5,17 @@ use std::fmt::{self, Display, Formatter};
 use super::{
     AssignedTopic, ConsumerGroupMemberMetadataValue, CurrentTopic, GroupMetadataValue, GroupRecord,
 };
-
-struct List<'a, T>(&'a [T]);
-
-impl<T: Display> Display for List<'_, T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        for (i, element) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{element}")?;
-        }
-        f.write_str("]")
-    }
-}
+use crate::list::in_brackets;
 
 impl Display for AssignedTopic {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.topic_id, List(&self.partitions))
+        write!(f, "{}:{}", self.topic_id, in_brackets(&self.partitions))
     }
 }
 
 impl Display for CurrentTopic {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.topic_id, List(&self.partitions))
+        write!(f, "{}:{}", self.topic_id, in_brackets(&self.partitions))
     }
 }
 
@@ -84,7 +70,9 @@ impl Display for GroupRecord {
             }
             Self::ConsumerGroupTargetAssignmentMember { group, member, value } => {
                 write!(f, "group {group}, member {member}")?;
-                show(value.as_ref(), f, |value, f| write!(f, ", {}", List(&value.topic_partitions)))
+                show(value.as_ref(), f, |value, f| {
+                    write!(f, ", {}", in_brackets(&value.topic_partitions))
+                })
             }
             Self::ConsumerGroupCurrentMemberAssignment { group, member, value } => {
                 write!(f, "group {group}, member {member}")?;
@@ -94,16 +82,21 @@ impl Display for GroupRecord {
                         ", epoch {} after {}",
                         value.member_epoch, value.previous_member_epoch
                     )?;
-                    write!(f, ", state {}, {}", value.state, List(&value.assigned_partitions))?;
+                    write!(
+                        f,
+                        ", state {}, {}",
+                        value.state,
+                        in_brackets(&value.assigned_partitions)
+                    )?;
                     match value.partitions_pending_revocation.as_slice() {
                         [] => Ok(()),
-                        revoking => write!(f, ", revoking {}", List(revoking)),
+                        revoking => write!(f, ", revoking {}", in_brackets(revoking)),
                     }
                 })
             }
             Self::ConsumerGroupRegularExpression { group, expression, value } => {
                 write!(f, "group {group}, {expression:?}")?;
-                show(value.as_ref(), f, |value, f| write!(f, ", {}", List(&value.topics)))
+                show(value.as_ref(), f, |value, f| write!(f, ", {}", in_brackets(&value.topics)))
             }
             Self::Unknown { kind, key, value } => {
                 write!(f, "type {kind}, {} bytes of key", key.len())?;
@@ -134,7 +127,7 @@ fn show_classic_group(value: &GroupMetadataValue, f: &mut Formatter<'_>) -> fmt:
         write!(f, ", leader {leader}")?;
     }
     let members: Vec<&str> = value.members.iter().map(|member| member.member_id.as_str()).collect();
-    write!(f, ", members {}", List(&members))
+    write!(f, ", members {}", in_brackets(&members))
 }
 
 fn show_member(value: &ConsumerGroupMemberMetadataValue, f: &mut Formatter<'_>) -> fmt::Result {
@@ -144,7 +137,7 @@ fn show_member(value: &ConsumerGroupMemberMetadataValue, f: &mut Formatter<'_>) 
     if let Some(rack) = &value.rack_id {
         write!(f, ", rack {rack}")?;
     }
-    write!(f, ", topics {}", List(&value.subscribed_topic_names))?;
+    write!(f, ", topics {}", in_brackets(&value.subscribed_topic_names))?;
     if let Some(regex) = value.subscribed_topic_regex.as_deref().filter(|regex| !regex.is_empty()) {
         write!(f, ", expression {regex:?}")?;
     }

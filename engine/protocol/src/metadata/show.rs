@@ -3,21 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{MetadataRecord, Partition, PartitionChange, RegisterBroker};
-
-struct List<'a, T>(&'a [T]);
-
-impl<T: Display> Display for List<'_, T> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        for (i, element) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(",")?;
-            }
-            write!(f, "{element}")?;
-        }
-        f.write_str("]")
-    }
-}
+use crate::list::in_brackets;
 
 /// `PartitionChange(0 of <topic id>, isr [1,2], leader 2)`.
 impl Display for MetadataRecord {
@@ -106,8 +92,8 @@ fn show_partition(record: &Partition, f: &mut Formatter<'_>) -> fmt::Result {
         "{} of {}, replicas {}, isr {}, leader {}, leader epoch {}, partition epoch {}",
         record.partition_id,
         record.topic_id,
-        List(&record.replicas),
-        List(&record.isr),
+        in_brackets(&record.replicas),
+        in_brackets(&record.isr),
         record.leader,
         record.leader_epoch,
         record.partition_epoch
@@ -116,14 +102,14 @@ fn show_partition(record: &Partition, f: &mut Formatter<'_>) -> fmt::Result {
         [("removing", &record.removing_replicas), ("adding", &record.adding_replicas)]
     {
         if !list.is_empty() {
-            write!(f, ", {name} {}", List(list))?;
+            write!(f, ", {name} {}", in_brackets(list))?;
         }
     }
     if record.leader_recovery_state > 0 {
         f.write_str(", recovering")?;
     }
     if let Some(elr) = &record.eligible_leader_replicas {
-        write!(f, ", elr {}", List(elr))?;
+        write!(f, ", elr {}", in_brackets(elr))?;
     }
     Ok(())
 }
@@ -139,7 +125,7 @@ fn show_change(record: &PartitionChange, f: &mut Formatter<'_>) -> fmt::Result {
         ("last known elr", &record.last_known_elr),
     ] {
         if let Some(list) = list {
-            write!(f, ", {name} {}", List(list))?;
+            write!(f, ", {name} {}", in_brackets(list))?;
         }
     }
     if record.leader != PartitionChange::SAME_LEADER {
