@@ -61,6 +61,8 @@ pub fn duration(text: &str) -> Result<klamm_node::Span, String> {
 }
 
 #[cfg(test)]
+mod application_tests;
+#[cfg(test)]
 mod group_tests;
 #[cfg(test)]
 mod tests;

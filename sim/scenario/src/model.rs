@@ -7,9 +7,11 @@
 
 use std::collections::BTreeMap;
 
+mod application;
 mod groups;
 mod nemesis;
 
+pub use application::Application;
 pub use groups::{GroupCondition, Membership};
 pub use nemesis::{Budget, Mischief, Nemesis};
 
@@ -36,7 +38,7 @@ pub struct Scenario {
     pub cluster: Cluster,
     /// Topics that exist from the start (created through the admin client, with retries, before the clients start).
     pub topics: Vec<Topic>,
-    /// Producers and consumers.
+    /// Producers, consumers, applications.
     pub clients: Vec<Client>,
     /// What happens, in file order.
     pub steps: Vec<Step>,
@@ -138,6 +140,8 @@ pub enum Client {
     Producer(Producer),
     /// A consumer, by assignment or with a group.
     Consumer(Consumer),
+    /// A machine that runs a program written against the lab's client.
+    Application(Application),
 }
 
 impl Client {
@@ -146,6 +150,7 @@ impl Client {
         match self {
             Self::Producer(producer) => &producer.name,
             Self::Consumer(consumer) => &consumer.name,
+            Self::Application(application) => &application.name,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A mistake is reported where it is found and reading goes on with a stand-in value; stand-ins never leave, because a
 //! file with a mistake yields no scenario. What is broken already ([`Kind::Broken`]) is passed over silently.
 
+mod application;
 mod clients;
 mod cluster;
 mod conditions;
@@ -43,10 +44,21 @@ struct Names {
     groups: BTreeSet<String>,
     /// The consumers that read with a group.
     members: BTreeSet<String>,
+    applications: BTreeSet<String>,
+    /// The applications that read with a group.
+    application_members: BTreeSet<String>,
     /// Declarations were broken, so that an unknown name may be the fault of another mistake.
     brokers_unsure: bool,
     topics_unsure: bool,
     clients_unsure: bool,
+}
+
+impl Names {
+    fn is_client(&self, name: &str) -> bool {
+        [&self.producers, &self.consumers, &self.applications]
+            .iter()
+            .any(|names| names.contains(name))
+    }
 }
 
 /// Reads a scenario out of a tree.

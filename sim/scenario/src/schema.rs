@@ -75,7 +75,7 @@ pub(crate) const SCENARIO: Shape = record(
         must("duration", "duration", "How long the run lasts in virtual time."),
         may("cluster", "`Cluster`", "3 brokers, 3 controllers", "The machines."),
         may("topics", "list of `Topic`", "[]", "Topics that are created before the clients start."),
-        may("clients", "list of [client](#client)", "[]", "Producers and consumers."),
+        may("clients", "list of [client](#client)", "[]", "Producers, consumers, applications."),
         may("steps", "list of `Step`", "[]", "What happens."),
         may("nemesis", "`Nemesis`", "none", "Random faults, drawn by the seed."),
         may("expect", "list of [condition](#condition)", "[]", "What must hold when the run ends."),
@@ -185,7 +185,7 @@ pub(crate) const TOPIC: Shape = record("Topic", "A topic.", TOPIC_FIELDS);
 
 pub(crate) const CLIENT: Choice = Choice {
     name: "client",
-    doc: "A producer or a consumer. Its name is also its host name.",
+    doc: "A producer, a consumer, or an application. Its name is also its host name.",
     shapes: &[
         record(
             "Producer",
@@ -267,6 +267,37 @@ pub(crate) const CLIENT: Choice = Choice {
                     "[place](#place)",
                     "Earliest",
                     "Where it starts. With a group: `Earliest` or `Latest`, as `auto.offset.reset`, Kafka's default being `Latest`.",
+                ),
+                may("start", "time", "\"0s\"", "When it starts."),
+            ],
+        ),
+        record(
+            "Application",
+            "A machine that runs a program of one's own, written against the lab's client (see [Applications under the lab](../guide/applications.md)). It takes a binary that knows the program.",
+            &[
+                must("name", "text", "Its name."),
+                must(
+                    "program",
+                    "text",
+                    "The program, by the name under which the binary knows it.",
+                ),
+                may(
+                    "group",
+                    "text",
+                    "none",
+                    "The group that it reads with: the program's `group.id`. Conditions on the group and on this member may name them.",
+                ),
+                may(
+                    "config",
+                    "map of texts",
+                    "{}",
+                    "Settings of its clients by librdkafka's keys, which the program starts from. They are checked when the program creates a client.",
+                ),
+                may(
+                    "args",
+                    "map of texts",
+                    "{}",
+                    "What the program is told; it alone knows what that means.",
                 ),
                 may("start", "time", "\"0s\"", "When it starts."),
             ],

@@ -137,12 +137,12 @@ fn every_way_to_write_something_is_read() {
     assert_eq!(actions[9], Action::Heal { from: vec![], to: vec![] });
     assert_eq!(actions[11], actions[9]);
     assert!(matches!(&actions[15], Action::SkewClock { offset_ms: -5000, drift_ppm: -200, .. }));
-    assert_eq!(scenario.steps[2].expect.len(), 20);
+    assert_eq!(scenario.steps[2].expect.len(), 21);
     assert_eq!(
         scenario.steps[2].expect[4].condition,
         Condition::IsrIs(TopicPartition::new("x", 0), vec![BrokerId(7), BrokerId(9)])
     );
-    assert_eq!(scenario.steps[2].expect[19].within, Span::secs(1));
+    assert_eq!(scenario.steps[2].expect[20].within, Span::secs(1));
     assert_eq!(scenario.show.rooms, [Room::Log, Room::Network]);
 }
 

@@ -165,7 +165,7 @@ impl Runner {
         });
         let producers = scenario.clients.iter().filter_map(|client| match client {
             Client::Producer(producer) => Some(producer),
-            Client::Consumer(_) => None,
+            Client::Consumer(_) | Client::Application(_) => None,
         });
         let loads = (1..)
             .zip(producers)
@@ -530,6 +530,7 @@ impl Runner {
                     let at = match client {
                         Client::Producer(_) => now,
                         Client::Consumer(consumer) => consumer.start.max(now),
+                        Client::Application(application) => application.start.max(now),
                     };
                     self.starts.push((at, node));
                 }

@@ -1397,6 +1397,17 @@ vocabulary! {
             /// The position after them.
             to: Offset,
         }
+        /// An application is done with a record: what it does with it is visible outside.
+        RecordProcessed {
+            /// The group.
+            group: GroupId,
+            /// The record's partition.
+            partition: TopicPartition,
+            /// The record's offset.
+            offset: Offset,
+            /// The record's key, as text (lossy if it is not UTF-8).
+            key: Option<String>,
+        }
         /// A consumer asked its coordinator to keep offsets.
         CommitRequested {
             /// The group.

@@ -1,4 +1,4 @@
-//! Producers and consumers.
+//! Producers and consumers; applications are declared here too.
 
 use klamm_node::config::Scope;
 use klamm_node::{Offset, Time, TopicPartition};
@@ -23,7 +23,7 @@ impl Reader {
                 self.names.clients_unsure = true;
                 continue;
             };
-            if self.names.producers.contains(&name) || self.names.consumers.contains(&name) {
+            if self.names.is_client(&name) {
                 self.mistake(Mistake::new(&at.span, format!("there are two clients '{name}'")));
             }
             if name.starts_with("broker-") || name.starts_with("controller-") {
@@ -48,6 +48,13 @@ impl Reader {
                     }
                     self.names.consumers.insert(name)
                 }
+                "Application" => {
+                    if let Some(group) = group_of(node) {
+                        self.names.groups.insert(group);
+                        self.names.application_members.insert(name.clone());
+                    }
+                    self.names.applications.insert(name)
+                }
                 _ => {
                     self.names.clients_unsure = true;
                     false
@@ -61,6 +68,7 @@ impl Reader {
             let (kind, args) = reader.choice(node, &schema::CLIENT)?;
             Some(match kind {
                 "Producer" => Client::Producer(reader.producer(&args, node)),
+                "Application" => Client::Application(reader.application(&args, node)),
                 _ => Client::Consumer(reader.consumer(&args, node)),
             })
         })
@@ -303,6 +311,8 @@ impl Reader {
         if others.contains(name) {
             mistake = mistake
                 .help(format!("'{name}' is a {}", if producer { "consumer" } else { "producer" }));
+        } else if self.names.applications.contains(name) {
+            mistake = mistake.help(format!("'{name}' is an application: its program decides"));
         } else if self.names.clients_unsure {
             return None;
         } else {

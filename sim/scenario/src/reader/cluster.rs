@@ -164,40 +164,7 @@ impl Reader {
     /// Kafka's settings, checked against the table of their scope.
     pub(super) fn config(&mut self, node: Option<&Node>, scope: Scope) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();
-        let Some(node) = node else { return map };
-        let entries = match &node.kind {
-            Kind::Map(entries) => entries,
-            Kind::Bool(_)
-            | Kind::Integer(_)
-            | Kind::Float(_)
-            | Kind::Char(_)
-            | Kind::Text(_)
-            | Kind::Name(_)
-            | Kind::List(_)
-            | Kind::Group { .. }
-            | Kind::Broken => {
-                self.wrong(node, "a map in { }");
-                return map;
-            }
-        };
-        for (key_node, value_node) in entries {
-            let key = self.text(key_node);
-            let value = match &value_node.kind {
-                Kind::Text(text) => Some(text.clone()),
-                Kind::Integer(number) => Some(number.to_string()),
-                Kind::Bool(value) => Some(value.to_string()),
-                Kind::Float(_)
-                | Kind::Char(_)
-                | Kind::Name(_)
-                | Kind::List(_)
-                | Kind::Map(_)
-                | Kind::Group { .. }
-                | Kind::Broken => {
-                    self.wrong(value_node, "a text in double quotes");
-                    None
-                }
-            };
-            let (Some(key), Some(value)) = (key, value) else { continue };
+        for (key_node, key, value_node, value) in self.entries(node) {
             match set(scope, &key, &value) {
                 Ok(()) => {}
                 Err(ConfigError::UnknownKey { .. }) => {
@@ -216,6 +183,51 @@ impl Reader {
             }
         }
         map
+    }
+
+    /// The entries of a map of texts that could be read, each with its places; numbers and truth values need no quotes.
+    pub(super) fn entries<'n>(
+        &mut self,
+        node: Option<&'n Node>,
+    ) -> Vec<(&'n Node, String, &'n Node, String)> {
+        let Some(node) = node else { return Vec::new() };
+        let entries = match &node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Bool(_)
+            | Kind::Integer(_)
+            | Kind::Float(_)
+            | Kind::Char(_)
+            | Kind::Text(_)
+            | Kind::Name(_)
+            | Kind::List(_)
+            | Kind::Group { .. }
+            | Kind::Broken => {
+                self.wrong(node, "a map in { }");
+                return Vec::new();
+            }
+        };
+        let mut read = Vec::new();
+        for (key_node, value_node) in entries {
+            let key = self.text(key_node);
+            let value = match &value_node.kind {
+                Kind::Text(text) => Some(text.clone()),
+                Kind::Integer(number) => Some(number.to_string()),
+                Kind::Bool(value) => Some(value.to_string()),
+                Kind::Float(_)
+                | Kind::Char(_)
+                | Kind::Name(_)
+                | Kind::List(_)
+                | Kind::Map(_)
+                | Kind::Group { .. }
+                | Kind::Broken => {
+                    self.wrong(value_node, "a text in double quotes");
+                    None
+                }
+            };
+            let (Some(key), Some(value)) = (key, value) else { continue };
+            read.push((key_node, key, value_node, value));
+        }
+        read
     }
 
     /// Notes names and sizes of all topics before anything refers to them, also of those that steps create.

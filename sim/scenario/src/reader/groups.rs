@@ -250,12 +250,12 @@ impl Reader {
                     .map(|(group, n)| GroupCondition::Members(group, n))
             }
             "Owns" => {
-                let client = args.get("client").and_then(|node| self.group_consumer(node));
+                let client = args.get("client").and_then(|node| self.group_member(node));
                 let partitions = self.list_of(args.get("partitions"), Self::partition);
                 client.map(|client| GroupCondition::Owns(client, partitions))
             }
             "OwnsCount" => {
-                let client = args.get("client").and_then(|node| self.group_consumer(node));
+                let client = args.get("client").and_then(|node| self.group_member(node));
                 let count = args.get("count").and_then(|node| self.u32(node));
                 client.zip(count).map(|(client, count)| GroupCondition::OwnsCount(client, count))
             }
@@ -284,7 +284,7 @@ impl Reader {
                 })
             }
             "CommitRefused" | "LostPartitions" => {
-                let client = args.get("client").and_then(|node| self.group_consumer(node));
+                let client = args.get("client").and_then(|node| self.group_member(node));
                 client.map(|client| match name {
                     "CommitRefused" => GroupCondition::CommitRefused(client),
                     _ => GroupCondition::LostPartitions(client),
@@ -315,6 +315,28 @@ impl Reader {
         let mistake = mistake.names(&name, "groups", known);
         self.mistake(mistake);
         None
+    }
+
+    /// A consumer or an application that reads with a group.
+    fn group_member(&mut self, node: &Node) -> Option<String> {
+        match &node.kind {
+            Kind::Text(name) if self.names.application_members.contains(name) => Some(name.clone()),
+            Kind::Text(name) if self.names.applications.contains(name) => {
+                let mistake = Mistake::new(&node.span, format!("'{name}' is in no group"));
+                self.mistake(mistake.help("give it group: \"…\""));
+                None
+            }
+            Kind::Text(_)
+            | Kind::Bool(_)
+            | Kind::Integer(_)
+            | Kind::Float(_)
+            | Kind::Char(_)
+            | Kind::Name(_)
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Group { .. }
+            | Kind::Broken => self.group_consumer(node),
+        }
     }
 
     /// A consumer that reads with a group.

@@ -249,7 +249,7 @@ impl Reader {
 
     pub(super) fn check_has_disk(&mut self, args: &Args<'_>, target: &Target) {
         if let (Target::Node(name), Some(node)) = (target, args.get("target"))
-            && (self.names.producers.contains(name) || self.names.consumers.contains(name))
+            && self.names.is_client(name)
         {
             self.mistake(
                 Mistake::new(&node.span, format!("'{name}' has no disk"))
@@ -376,11 +376,7 @@ impl Reader {
         let all_controllers = names.controllers.saturating_add(names.spare_controllers);
         let is_controller =
             number("controller-").is_some_and(|id| (1..=i32::from(all_controllers)).contains(&id));
-        if is_broker
-            || is_controller
-            || names.producers.contains(name)
-            || names.consumers.contains(name)
-        {
+        if is_broker || is_controller || names.is_client(name) {
             return Some(Target::Node(name.to_owned()));
         }
         if names.clients_unsure || (names.brokers_unsure && name.starts_with("broker-")) {
@@ -388,7 +384,8 @@ impl Reader {
         }
         let brokers = names.brokers.iter().map(|id| format!("broker-{id}"));
         let controllers = (1..=all_controllers).map(|id| format!("controller-{id}"));
-        let clients = names.producers.iter().chain(&names.consumers).cloned();
+        let clients = names.producers.iter().chain(&names.consumers).chain(&names.applications);
+        let clients = clients.cloned();
         let known: Vec<String> = brokers.chain(controllers).chain(clients).collect();
         let what = if name.starts_with("broker-") { "broker" } else { "node" };
         let mistake = Mistake::new(&node.span, format!("there is no {what} '{name}'"))

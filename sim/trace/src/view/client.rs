@@ -82,6 +82,7 @@ impl View {
             | EventKind::CommitFailed { .. }
             | EventKind::RecordsPolled { .. }
             | EventKind::RecordsProcessed { .. }
+            | EventKind::RecordProcessed { .. }
             | EventKind::CommitAcknowledged { .. } => self.apply_membership(event),
             EventKind::AdminAnswered { request, error } => {
                 self.client(node).answers.push((request.clone(), error.clone()));

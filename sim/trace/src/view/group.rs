@@ -237,6 +237,10 @@ impl View {
                     *done = (*done).max(*to);
                 }
             }
+            EventKind::RecordProcessed { group, partition, offset, .. } => {
+                let done = self.processed.entry((group.clone(), partition.clone())).or_default();
+                *done = (*done).max(offset.plus(1));
+            }
             _ => {}
         }
         let client = &mut self.node(id).client;
@@ -275,6 +279,9 @@ impl View {
             }
             EventKind::RecordsProcessed { partition, to } => {
                 place.processed.insert(partition.clone(), *to);
+            }
+            EventKind::RecordProcessed { partition, offset, .. } => {
+                place.processed.insert(partition.clone(), offset.plus(1));
             }
             EventKind::CommitAcknowledged { offsets, .. } => {
                 place.committed.extend(offsets.iter().cloned());

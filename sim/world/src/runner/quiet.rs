@@ -39,7 +39,7 @@ pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
     }
     let producers = scenario.clients.iter().filter_map(|client| match client {
         Client::Producer(producer) => Some(producer),
-        Client::Consumer(_) => None,
+        Client::Consumer(_) | Client::Application(_) => None,
     });
     let delivery = producers.filter_map(|producer| {
         let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
@@ -52,7 +52,15 @@ pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
             let config = ConsumerConfig::from_map(&consumer.config).unwrap_or_default();
             Some(config.session_timeout + config.max_poll_interval.min(REBALANCE_MAX))
         }
-        Client::Consumer(_) | Client::Producer(_) => None,
+        Client::Application(application) if application.group.is_some() => {
+            // librdkafka's defaults are those of the Java client; its keys are the same.
+            let defaults = ConsumerConfig::default();
+            let millis = |key: &str| application.config.get(key)?.parse().ok().map(Span::millis);
+            let session = millis("session.timeout.ms").unwrap_or(defaults.session_timeout);
+            let poll = millis("max.poll.interval.ms").unwrap_or(defaults.max_poll_interval);
+            Some(session + poll.min(REBALANCE_MAX))
+        }
+        Client::Consumer(_) | Client::Producer(_) | Client::Application(_) => None,
     });
     let groups = members.max().unwrap_or_default();
     Quiescence { settle: notice + RECOVERY, groups, delivery: delivery.collect() }
