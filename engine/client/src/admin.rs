@@ -327,7 +327,8 @@ impl Node for Admin {
                 Command::Produce(_)
                 | Command::Flush
                 | Command::Assign { .. }
-                | Command::Group(_) => {}
+                | Command::Group(_)
+                | Command::Application(_) => {}
             }
         }
         self.drive(cx);

@@ -33,7 +33,7 @@ use klamm_node::config::ConsumerConfig;
 use klamm_node::event::Word;
 use klamm_node::{
     BrokerId, Command, Context, Endpoint, EventKind, GroupCommand, GroupId, Input, LeaderEpoch,
-    LeaveWhen, Node, Offset, StartFrom, Time, TopicId, TopicName, TopicPartition,
+    LeaveWhen, Node, Offset, ReadCall, StartFrom, Time, TopicId, TopicName, TopicPartition,
 };
 use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
 use klamm_protocol::{Call, Completed, ErrorCode, RpcError};
@@ -42,6 +42,7 @@ use self::fetch::{BrokerFetch, FetchAsk};
 use self::handout::Handout;
 pub(crate) use self::handout::Start;
 use self::position::{EARLIEST, LATEST};
+use crate::application::Delivered;
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
 use crate::group::Group;
@@ -118,6 +119,8 @@ pub struct Consumer {
     wake: Option<Time>,
     /// Its place in a group, if it has a `group.id`.
     group: Option<Box<Group>>,
+    /// A program reads the records themselves.
+    keeps_records: bool,
 }
 
 impl Consumer {
@@ -143,8 +146,31 @@ impl Consumer {
             fetches: BTreeMap::new(),
             read: 0,
             wake: None,
+            keeps_records: false,
             config,
         }
+    }
+
+    /// The same, for a program of one's own; `stores` is `enable.auto.offset.store`.
+    pub(crate) fn hosted(mut self, stores: bool) -> Self {
+        self.keeps_records = true;
+        if let Some(group) = self.group.as_deref_mut() {
+            group.host(stores);
+        }
+        self
+    }
+
+    /// The program calls.
+    pub(crate) fn call(&mut self, cx: &mut Context<'_>, call: ReadCall) {
+        if let Some(group) = self.group.as_deref_mut() {
+            group.program_calls(call);
+        }
+        self.drive(cx);
+    }
+
+    /// What there is for the program.
+    pub(crate) fn take_deliveries(&mut self) -> Vec<Delivered> {
+        self.group.as_deref_mut().map(Group::take_deliveries).unwrap_or_default()
     }
 
     /// What it believes and has done.
@@ -546,7 +572,8 @@ impl Node for Consumer {
                 Command::Produce(_)
                 | Command::Flush
                 | Command::CreateTopic { .. }
-                | Command::Admin(_) => {}
+                | Command::Admin(_)
+                | Command::Application(_) => {}
             }
         }
         self.drive(cx);

@@ -26,6 +26,7 @@
 mod application;
 mod classic;
 mod coordinator;
+mod hosted;
 mod modern;
 mod offsets;
 mod subscription;
@@ -37,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_node::config::ConsumerConfig;
 use klamm_node::event::Word;
 use klamm_node::{
-    Context, EventKind, GroupCommand, GroupId, Input, MemberId, Offset, Time, TopicName,
+    Context, EventKind, GroupCommand, GroupId, Input, MemberId, Offset, ReadCall, Time, TopicName,
     TopicPartition,
 };
 use klamm_protocol::channel::Software;
@@ -48,9 +49,11 @@ use self::application::Application;
 use self::classic::Classic;
 use self::coordinator::Coordinator;
 pub(crate) use self::coordinator::find_coordinator;
+use self::hosted::Hosted;
 use self::modern::Modern;
 use self::offsets::{Commits, Fetching};
 use self::subscription::Subscribed;
+use crate::application::Delivered;
 use crate::backoff::Backoff;
 use crate::consumer::Consumer;
 use crate::summary::GroupSummary;
@@ -110,6 +113,8 @@ pub(crate) struct Group {
     classic: Classic,
     modern: Modern,
     application: Application,
+    /// A program of one's own polls, rather than the model application.
+    hosted: Option<Box<Hosted>>,
     commits: Commits,
     fetching: Fetching,
     /// Where its polls have come.
@@ -153,6 +158,7 @@ impl Group {
             modern: Modern::new(),
             told: Identity::nobody(),
             application: Application::default(),
+            hosted: None,
             commits: Commits::default(),
             fetching: Fetching::default(),
             polled: BTreeMap::new(),
@@ -197,12 +203,47 @@ impl Group {
 
     /// The application's user wants something.
     pub(crate) fn call(&mut self, command: GroupCommand) {
-        self.application.call(command);
+        match (self.hosted.as_deref_mut(), command) {
+            (Some(hosted), GroupCommand::Close { .. }) => hosted.close(),
+            // A program of one's own is asked nothing.
+            (Some(_), _) => {}
+            (None, command) => self.application.call(command),
+        }
+    }
+
+    /// From now on a program of one's own polls.
+    pub(crate) fn host(&mut self, stores: bool) {
+        self.hosted = Some(Box::new(Hosted::new(stores)));
+    }
+
+    /// The program calls.
+    pub(crate) fn program_calls(&mut self, call: ReadCall) {
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.call(call);
+        }
+    }
+
+    /// What there is for the program.
+    pub(crate) fn take_deliveries(&mut self) -> Vec<Delivered> {
+        self.hosted.as_deref_mut().map(Hosted::take_deliveries).unwrap_or_default()
+    }
+
+    /// Since when whoever is on top has not polled; none while it polls.
+    fn busy_since(&self) -> Option<Time> {
+        match self.hosted.as_deref() {
+            Some(hosted) => hosted.busy_since(),
+            None => self.application.busy_since(),
+        }
+    }
+
+    /// Whether partitions come and go one by one.
+    fn is_incremental(&self) -> bool {
+        self.is_modern || self.classic.is_cooperative()
     }
 
     /// Whether an orderly shutdown is its business: an application that hangs is only killed.
     pub(crate) fn closes_itself(&self) -> bool {
-        self.application.closes_itself()
+        self.hosted.is_some() || self.application.closes_itself()
     }
 
     pub(crate) fn next_deadline(&self) -> Option<(Time, &'static str)> {
@@ -220,7 +261,11 @@ impl Group {
                 self.answered(cx, reader, done);
             }
             self.background(cx, reader);
-            self.step(cx, reader);
+            if self.hosted.is_some() {
+                self.step_hosted(cx, reader);
+            } else {
+                self.step(cx, reader);
+            }
             self.send_commits(cx, reader);
             // A request that can't be said has its outcome at once.
             let done = self.pool.next_completed();
@@ -338,6 +383,9 @@ impl Group {
         for partition in partitions {
             self.assigned.remove(partition);
             self.polled.remove(partition);
+            if let Some(hosted) = self.hosted.as_deref_mut() {
+                hosted.forget(partition);
+            }
             reader.end(partition);
         }
         self.again = true;

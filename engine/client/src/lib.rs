@@ -12,12 +12,16 @@
 //! A consumer with a `group.id` is a member of its group by either protocol (the crate's `group` module), with an
 //! application on top that polls; the assignors of the classic protocol are in [`assignor`].
 //!
-//! Deliberately absent, for later issues: idempotence and transactions (`enable.idempotence` is off, so that retries may
-//! duplicate and, with more than one request in flight, reorder), interceptors.
+//! A producer is idempotent by default, as Kafka's has been since 3.0 (KIP-679).
+//!
+//! A program of one's own drives the same clients from outside: [`Application`] is the node of its process.
+//!
+//! Deliberately absent, for later issues: transactions, interceptors.
 
 #![warn(clippy::float_arithmetic)]
 
 mod admin;
+mod application;
 pub mod assignor;
 mod backoff;
 mod consumer;
@@ -31,6 +35,7 @@ mod summary;
 mod testing;
 
 pub use admin::{Admin, AdminConfig};
+pub use application::{Application, Change, Delivered, Delivery};
 pub use consumer::Consumer;
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::Producer;

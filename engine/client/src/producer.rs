@@ -310,7 +310,8 @@ impl Node for Producer {
                 Command::Assign { .. }
                 | Command::CreateTopic { .. }
                 | Command::Admin(_)
-                | Command::Group(_) => {}
+                | Command::Group(_)
+                | Command::Application(_) => {}
             }
         }
         self.drive(cx);

@@ -9,9 +9,13 @@ use crate::id::{Offset, RecordId, TopicName};
 use crate::time::Timestamp;
 
 mod admin;
+mod application;
 mod group;
 
 pub use admin::{AdminRequest, ConfigTarget, Downgrade};
+pub use application::{
+    ApplicationCall, ApplicationCommand, NewClient, NewClientKind, ReadCall,
+};
 pub use group::{CommitWhen, GroupAdmin, GroupCommand, LeaveWhen, SeekTo};
 
 /// A request to a node from its user.
@@ -47,6 +51,8 @@ pub enum Command {
     Admin(AdminRequest),
     /// Group consumer: what its application does (needs `group.id`).
     Group(GroupCommand),
+    /// A process of one's own programs: a call of the program to one of its clients.
+    Application(Box<ApplicationCommand>),
     /// Any node: stop in an orderly way (controlled shutdown, flush and close).
     Shutdown,
 }

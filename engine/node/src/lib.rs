@@ -32,8 +32,9 @@ pub mod time;
 pub mod timer;
 
 pub use command::{
-    AdminRequest, Command, CommitWhen, ConfigTarget, Downgrade, GroupAdmin, GroupCommand,
-    LeaveWhen, ProduceRecord, SeekTo, StartFrom,
+    AdminRequest, ApplicationCall, ApplicationCommand, Command, CommitWhen, ConfigTarget,
+    Downgrade, GroupAdmin, GroupCommand, LeaveWhen, NewClient, NewClientKind, ProduceRecord,
+    ReadCall, SeekTo, StartFrom,
 };
 pub use disk::{Disk, DiskError, DiskResult, FileId, MemoryDisk};
 pub use effects::{

@@ -134,7 +134,8 @@ impl Node for Puppet {
                 Command::Assign { .. }
                 | Command::CreateTopic { .. }
                 | Command::Admin(_)
-                | Command::Group(_),
+                | Command::Group(_)
+                | Command::Application(_),
             ) => {}
         }
     }

@@ -296,7 +296,7 @@ fn read_batches(
         if header.last_offset() < position.offset {
             continue;
         }
-        let mut offsets = VecDeque::new();
+        let (mut offsets, mut contents) = (VecDeque::new(), VecDeque::new());
         if !header.is_control() {
             let Ok(records) = batch.records() else { return (position, read, true) };
             if handout.is_some() {
@@ -305,6 +305,10 @@ fn read_batches(
             }
             let fresh = records.iter().filter(|record| record.offset >= position.offset).count();
             read += fresh as u64;
+            if handout.as_deref().is_some_and(Handout::keeps) {
+                let wanted = records.iter().filter(|record| record.offset >= position.offset);
+                contents.extend(wanted.cloned());
+            }
             // A batch whose records were all compacted away moves the position and is not seen.
             if fresh > 0 {
                 cx.observe(EventKind::RecordsRead {
@@ -326,7 +330,7 @@ fn read_batches(
         position.epoch = header.leader_epoch;
         if let Some(handout) = handout.as_deref_mut() {
             let (next, epoch) = (position.offset, position.epoch);
-            handout.put(cx.now, Chunk { offsets, next, epoch });
+            handout.put(cx.now, Chunk { offsets, contents, next, epoch });
         }
     }
     (position, read, false)

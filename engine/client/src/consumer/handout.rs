@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use klamm_node::{Context, LeaderEpoch, Offset, Span, StartFrom, Time, TopicPartition, planted};
+use klamm_protocol::Record;
 
 use super::position::{EARLIEST, LATEST};
 use super::{Assigned, Consumer, Position, State, position_set};
@@ -16,6 +17,8 @@ use crate::metadata::Metadata;
 pub(super) struct Chunk {
     /// The records' offsets, ascending.
     pub offsets: VecDeque<Offset>,
+    /// The records themselves, where a program reads them; else none.
+    pub contents: VecDeque<Record>,
     /// The position behind the batch.
     pub next: Offset,
     /// The batch's leader epoch.
@@ -34,6 +37,8 @@ pub(super) struct Handout {
     turn: u64,
     /// Nothing is handed out: paused, or about to be given up.
     paused: bool,
+    /// A program reads the records themselves.
+    keeps: bool,
 }
 
 /// Records that a poll took.
@@ -42,6 +47,8 @@ pub(crate) struct Taken {
     pub from: Offset,
     pub to: Offset,
     pub records: u64,
+    /// The records themselves, where a program reads them.
+    pub contents: Vec<Record>,
 }
 
 /// Where a partition of a group starts.
@@ -57,7 +64,13 @@ pub(crate) enum Start {
 
 impl Handout {
     fn new(turn: u64) -> Self {
-        Self { chunks: VecDeque::new(), since: Time::ZERO, at: None, turn, paused: false }
+        let (chunks, since) = (VecDeque::new(), Time::ZERO);
+        Self { chunks, since, at: None, turn, paused: false, keeps: false }
+    }
+
+    /// Whether records themselves are wanted.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
     }
 
     /// Whether it is full: the partition is not fetched meanwhile.
@@ -80,13 +93,14 @@ impl Handout {
 
     fn take(&mut self, most: u64) -> Option<Taken> {
         let from = *self.chunks.front()?.offsets.front()?;
-        let mut taken = Taken { from, to: from, records: 0 };
+        let mut taken = Taken { from, to: from, records: 0, contents: Vec::new() };
         while taken.records < most {
             let Some(chunk) = self.chunks.front_mut() else { break };
             let (epoch, next) = (chunk.epoch, chunk.next);
             if let Some(offset) = chunk.offsets.pop_front() {
                 taken.to = offset.plus(1);
                 taken.records += 1;
+                taken.contents.extend(chunk.contents.pop_front());
             }
             if chunk.offsets.is_empty() {
                 taken.to = next;
@@ -162,7 +176,7 @@ impl Consumer {
                 if epoch.0 >= 0 { State::Validate(position) } else { State::Fetch(position) }
             }
         };
-        let handout = Some(Box::new(Handout { paused, ..Handout::new(turn) }));
+        let handout = Some(Box::new(Handout { paused, keeps: self.keeps_records, ..Handout::new(turn) }));
         let (preferred, busy, failures, retry_at) = (None, false, 0, cx.now);
         let assigned = Assigned { state, preferred, turn, busy, retry_at, failures, handout };
         self.partitions.insert(partition.clone(), assigned);
@@ -328,6 +342,7 @@ mod tests {
         let mut handout = Handout::new(0);
         let chunk = |offsets: &[i64], next| Chunk {
             offsets: offsets.iter().map(|at| Offset(*at)).collect(),
+            contents: VecDeque::new(),
             next: Offset(next),
             epoch: LeaderEpoch(0),
         };

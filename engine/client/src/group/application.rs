@@ -69,6 +69,8 @@ pub(super) struct Application {
     calls: VecDeque<GroupCommand>,
     last_poll: Time,
     error: Option<Word>,
+    /// The coordinator answered that it left.
+    has_left: bool,
 }
 
 impl Default for Application {
@@ -84,6 +86,7 @@ impl Default for Application {
             calls: VecDeque::new(),
             last_poll: Time::ZERO,
             error: None,
+            has_left: false,
         }
     }
 }
@@ -130,9 +133,22 @@ impl Application {
 
     /// The coordinator was told that it left.
     pub(super) fn left(&mut self) {
+        self.has_left = true;
         if let Doing::Closing(closing) = &mut self.doing {
             closing.deadline = Time::ZERO;
         }
+    }
+}
+
+impl Application {
+    /// What went wrong for good, once.
+    pub(super) fn take_error(&mut self) -> Option<Word> {
+        self.error.take()
+    }
+
+    /// Whether the coordinator has answered that it left, since this was asked last.
+    pub(super) fn take_left(&mut self) -> bool {
+        std::mem::take(&mut self.has_left)
     }
 }
 
@@ -311,7 +327,7 @@ impl Group {
     }
 
     /// Java's `seek` throws for a partition that was not assigned; here it is passed over.
-    fn seek(
+    pub(super) fn seek(
         &mut self,
         cx: &mut Context<'_>,
         reader: &mut Consumer,
@@ -331,7 +347,7 @@ impl Group {
         reader.pause(partition, paused);
     }
 
-    fn pause(&mut self, reader: &mut Consumer, partitions: &[TopicPartition], paused: bool) {
+    pub(super) fn pause(&mut self, reader: &mut Consumer, partitions: &[TopicPartition], paused: bool) {
         for (partition, holding) in &mut self.assigned {
             if partitions.is_empty() || partitions.contains(partition) {
                 holding.paused = paused;
@@ -341,7 +357,7 @@ impl Group {
     }
 
     /// Gives all partitions up: in good order if it still has them.
-    fn give_all_up(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
+    pub(super) fn give_all_up(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
         let all: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
         match self.still_has_them() {
             Ok(()) => self.revoke(cx, reader, all),
@@ -349,7 +365,7 @@ impl Group {
         }
     }
 
-    fn leave(&mut self, cx: &mut Context<'_>, leave: LeaveWhen, reason: &'static str) -> bool {
+    pub(super) fn leave(&mut self, cx: &mut Context<'_>, leave: LeaveWhen, reason: &'static str) -> bool {
         let leaves = match leave {
             LeaveWhen::Default => self.group_instance().is_none(),
             LeaveWhen::Leave => true,
@@ -363,7 +379,7 @@ impl Group {
         leaves && self.send_leave(cx, reason)
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.is_modern {
             self.end_modern();
         } else {

@@ -187,6 +187,11 @@ impl Classic {
         }
     }
 
+    /// Whether partitions come and go one by one (KIP-429).
+    pub(super) fn is_cooperative(&self) -> bool {
+        self.protocol == RebalanceProtocol::Cooperative
+    }
+
     fn is_member(&self) -> bool {
         matches!(self.state, State::Completing | State::Stable)
     }
@@ -249,6 +254,9 @@ impl Group {
             classic.state = State::Undead;
             (classic.rejoin, classic.join) = (None, Join::Idle);
             return;
+        }
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.call_off();
         }
         classic.state = State::Unjoined;
         let member =

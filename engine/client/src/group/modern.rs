@@ -45,7 +45,8 @@ enum State {
 /// What was polled is committed before partitions are given up.
 #[derive(Clone, Debug)]
 struct Reconciling {
-    commit: Option<u64>,
+    /// None before it was made, if a program has a say first.
+    commit: Option<Option<u64>>,
     deadline: Time,
     given_up: Vec<TopicPartition>,
     added: Vec<TopicPartition>,
@@ -162,6 +163,9 @@ impl Group {
         if self.zombie && modern.is_member() {
             modern.state = State::Undead;
             return;
+        }
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.call_off();
         }
         modern.epoch = 0;
         modern.state = state;

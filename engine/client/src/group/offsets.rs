@@ -86,6 +86,10 @@ pub(super) struct Fetching {
 impl Group {
     /// Where the application stands in all that it has.
     pub(super) fn consumed(&self, reader: &mut Consumer) -> Positions {
+        if self.hosted.is_some() {
+            // librdkafka's notion: what the program has stored.
+            return self.stored();
+        }
         let started = self.assigned.iter().filter(|(_, holding)| holding.started);
         started
             .filter_map(|(partition, _)| Some((partition.clone(), reader.consumed(partition)?)))
@@ -159,7 +163,24 @@ impl Group {
             if self.expired(cx, serial) || !self.find(cx, reader) || !self.connected(cx) {
                 continue;
             }
+            self.renew(serial, reader);
             self.send_commit(cx, serial, identity);
+        }
+    }
+
+    /// What is committed before partitions are given up is tried again with what was polled since, as Java does: what the
+    /// consumer keeps is read on meanwhile, and a later commit may have been written already.
+    fn renew(&mut self, serial: u64, reader: &mut Consumer) {
+        let found = self.commits.open.iter().position(|commit| commit.serial == serial);
+        let tried = found.and_then(|at| self.commits.open.get(at));
+        if tried.is_none_or(|commit| commit.reason != "revoke" || commit.failures == 0) {
+            return;
+        }
+        let now = self.consumed(reader);
+        let commit = found.and_then(|at| self.commits.open.get_mut(at));
+        if let Some(commit) = commit.filter(|commit| commit.offsets != now && !now.is_empty()) {
+            // It is told as a commit of its own.
+            (commit.offsets, commit.told) = (now, false);
         }
     }
 
@@ -237,6 +258,9 @@ impl Group {
                 let offsets = told(&commit.offsets);
                 self.committed.extend(offsets.iter().cloned());
                 let group = self.id.clone();
+                if let Some(hosted) = self.hosted.as_deref_mut() {
+                    hosted.commit_ended(serial, offsets.clone(), None);
+                }
                 cx.observe(EventKind::CommitAcknowledged { group, offsets });
             }
             // KIP-848: what it commits before it gives up is good in its newer epoch too.
@@ -304,6 +328,9 @@ impl Group {
             self.commits.overtaken = Some(serial);
         }
         let (group, offsets) = (self.id.clone(), told(&commit.offsets));
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.commit_ended(serial, offsets.clone(), Some(error.clone()));
+        }
         cx.observe(EventKind::CommitFailed { group, offsets, error });
         self.again = true;
     }

@@ -202,7 +202,9 @@ impl Process {
                     Command::Produce(record) => {
                         Origin::Record(record.id, TopicName::clone(&record.topic), cause)
                     }
-                    Command::Flush
+                    // No application runs in this mode, so that nobody calls.
+                    Command::Application(_)
+                    | Command::Flush
                     | Command::Assign { .. }
                     | Command::CreateTopic { .. }
                     | Command::Admin(_)

@@ -137,6 +137,11 @@ impl Lab {
                     Command::Produce(record) => {
                         Origin::Record(record.id, TopicName::clone(&record.topic), cause)
                     }
+                    // A program calls its clients all the time: what follows from a call tells it.
+                    Command::Application(_) => {
+                        let since = self.machine_mut(node).since;
+                        Origin::Lazy(EventKind::CommandGiven { text }, cause.or(since))
+                    }
                     // What a person asks is told though nothing should come of it for now.
                     Command::Flush
                     | Command::Assign { .. }

@@ -75,7 +75,7 @@ impl Group {
 
     /// When the application has to have polled; none while it polls.
     pub(in crate::group) fn poll_interval_ends(&self) -> Option<Time> {
-        let last = self.application.busy_since()?;
+        let last = self.busy_since()?;
         Some(last + self.config.max_poll_interval)
     }
 
@@ -87,6 +87,9 @@ impl Group {
         self.told.member = "".into();
         if self.group_instance().is_none() {
             self.send_leave(cx, "consumer poll timeout has expired.");
+        }
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.poll_interval_exceeded();
         }
         self.reset("poll-interval".into(), true);
     }

@@ -16,6 +16,7 @@ use super::{Asked, Generation, Join, Outcome, Preparing, State, members_of};
 use crate::assignor::{
     Assignor, RebalanceProtocol, assignment_bytes, read_assignment, subscription_bytes,
 };
+use crate::application::Change;
 use crate::consumer::Consumer;
 use crate::group::{Asked as GroupAsked, Group};
 
@@ -109,9 +110,15 @@ impl Group {
     fn prepare_join(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) -> bool {
         let eager = self.classic.protocol == RebalanceProtocol::Eager;
         if self.classic.preparing.is_none() {
+            let (change, going) = self.goes_before_join();
+            if !self.agreed_to_give_up(reader, change, &going) {
+                return false;
+            }
             let deadline = cx.now + self.config.max_poll_interval;
             let mut commit = None;
-            if self.config.enable_auto_commit {
+            // librdkafka commits nothing that is lost; Java tries.
+            let is_lost = self.hosted.is_some() && change == Change::Lost;
+            if self.config.enable_auto_commit && !is_lost {
                 if eager && !planted("fetch_while_revoking") {
                     // KAFKA-14196: what is fetched and polled until the commit is answered would not be committed.
                     for (partition, holding) in &mut self.assigned {
@@ -137,20 +144,28 @@ impl Group {
             self.commits.drop(commit);
         }
         self.classic.preparing = None;
-        let identity = self.identity();
-        if identity.epoch < 0 || identity.member.as_str().is_empty() {
-            let (was, lost) = (self.classic.was.clone(), self.classic.lost.clone());
-            self.lose(cx, reader, was, lost);
-        } else {
-            let given_up = self
-                .assigned
-                .keys()
-                .filter(|partition| eager || !self.topics.contains(&partition.topic));
-            let given_up: Vec<TopicPartition> = given_up.cloned().collect();
-            self.revoke(cx, reader, given_up);
+        match self.goes_before_join() {
+            (Change::Lost, _) => {
+                let (was, lost) = (self.classic.was.clone(), self.classic.lost.clone());
+                self.lose(cx, reader, was, lost);
+            }
+            (Change::Revoke | Change::Assign, given_up) => self.revoke(cx, reader, given_up),
         }
         (self.classic.snapshot, self.classic.group_topics) = (None, BTreeSet::new());
         true
+    }
+
+    /// What it has to give up before it joins, and how.
+    fn goes_before_join(&self) -> (Change, Vec<TopicPartition>) {
+        let eager = self.classic.protocol == RebalanceProtocol::Eager;
+        let identity = self.identity();
+        let lost = identity.epoch < 0 || identity.member.as_str().is_empty();
+        let change = if lost { Change::Lost } else { Change::Revoke };
+        let going = self
+            .assigned
+            .keys()
+            .filter(|partition| lost || eager || !self.topics.contains(&partition.topic));
+        (change, going.cloned().collect())
     }
 
     fn send_join(&mut self, cx: &mut Context<'_>) {
@@ -388,12 +403,17 @@ impl Group {
                 .classic
                 .want("received assignment does not match the current subscription");
         }
+        let mut waits = Vec::new();
         if self.classic.protocol == RebalanceProtocol::Cooperative {
             let owned = self.assigned.keys();
             let given_up: Vec<TopicPartition> =
                 owned.filter(|partition| !assigned.contains(*partition)).cloned().collect();
             if !given_up.is_empty() {
-                self.revoke(cx, reader, given_up);
+                if self.hosted.is_some() {
+                    waits = given_up;
+                } else {
+                    self.revoke(cx, reader, given_up);
+                }
                 self.classic.want("need to revoke partitions and re-join");
             }
         }
@@ -412,6 +432,10 @@ impl Group {
         let owned: BTreeSet<TopicPartition> = self.assigned.keys().cloned().collect();
         let added = assigned.into_iter().filter(|partition| !owned.contains(partition));
         let added: Vec<TopicPartition> = added.collect();
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            self.again = true;
+            return hosted.received(waits, added);
+        }
         self.take_in(cx, added);
     }
 

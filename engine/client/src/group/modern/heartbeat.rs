@@ -56,6 +56,9 @@ impl Group {
         cx.observe(EventKind::PollIntervalExceeded { group, member });
         self.told.member = "".into();
         self.send_leave_modern(cx, self.group_instance().is_some());
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.poll_interval_exceeded();
+        }
         self.fence("poll-interval".into(), State::Stale);
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use klamm_node::{Context, TopicName, TopicPartition};
+use klamm_node::{Context, Time, TopicName, TopicPartition};
 
 use super::{ById, Reconciling, State};
+use crate::application::Change;
 use crate::consumer::Consumer;
 use crate::group::Group;
 
@@ -17,6 +18,10 @@ impl Group {
     ) -> bool {
         match self.modern.state {
             State::Fenced | State::Stale => {
+                let all: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
+                if !self.agreed_to_give_up(reader, Change::Lost, &all) {
+                    return false;
+                }
                 let (was, lost) = (self.modern.was.clone(), self.modern.lost.clone());
                 self.lose(cx, reader, was, lost);
                 self.modern.state = State::Joining;
@@ -69,6 +74,9 @@ impl Group {
     /// It may keep what it was about to give up.
     pub(super) fn keep_after_all(&mut self, reader: &mut Consumer) {
         let Some(dropped) = self.modern.reconciling.take() else { return };
+        if let Some(hosted) = self.hosted.as_deref_mut() {
+            hosted.call_off();
+        }
         for partition in &dropped.given_up {
             if let Some(holding) = self.assigned.get_mut(partition) {
                 holding.revoking = false;
@@ -81,9 +89,17 @@ impl Group {
         if self.modern.reconciling.is_none() && !self.begin_reconciling(cx, reader) {
             return;
         }
-        let Some(going_on) = &self.modern.reconciling else { return };
+        let Some(mut going_on) = self.modern.reconciling.clone() else { return };
+        if going_on.commit.is_none() {
+            if !self.agreed_to_give_up(reader, Change::Revoke, &going_on.given_up) {
+                return;
+            }
+            going_on.deadline = cx.now + self.config.max_poll_interval;
+            going_on.commit = Some(self.commit_first(cx, reader, going_on.deadline));
+            self.modern.reconciling = Some(going_on.clone());
+        }
         let deadline = going_on.deadline;
-        if let Some(commit) = going_on.commit
+        if let Some(Some(commit)) = going_on.commit
             && self.commits.is_open(commit)
         {
             if cx.now < deadline {
@@ -94,13 +110,31 @@ impl Group {
             }
             self.commits.drop(commit);
         }
-        let Some(done) = self.modern.reconciling.take() else { return };
-        self.revoke(cx, reader, done.given_up);
+        let Some(mut done) = self.modern.reconciling.take() else { return };
+        self.revoke(cx, reader, std::mem::take(&mut done.given_up));
+        if !self.agreed_to_take_in(&done.added) {
+            self.modern.reconciling = Some(done);
+            return;
+        }
         self.take_in(cx, done.added);
         self.commits.restart_timer(cx.now, &self.config);
         // The coordinator is told at once what it has now.
         self.modern.state = State::Acknowledging;
         self.modern.due = cx.now;
+    }
+
+    /// With auto commit, what was polled is committed before anything is given up.
+    fn commit_first(
+        &mut self,
+        cx: &Context<'_>,
+        reader: &mut Consumer,
+        deadline: Time,
+    ) -> Option<u64> {
+        if !self.config.enable_auto_commit {
+            return None;
+        }
+        let offsets = self.consumed(reader);
+        self.commit(cx, offsets, "revoke", deadline)
     }
 
     /// Finds out what changes, and commits before that.
@@ -127,11 +161,11 @@ impl Group {
             }
         }
         let deadline = cx.now + self.config.max_poll_interval;
-        let mut commit = None;
-        if self.config.enable_auto_commit {
-            let offsets = self.consumed(reader);
-            commit = self.commit(cx, offsets, "revoke", deadline);
-        }
+        // A program is asked before anything is committed for it.
+        let commit = match self.hosted {
+            Some(_) => None,
+            None => Some(self.commit_first(cx, reader, deadline)),
+        };
         self.modern.reconciling = Some(Reconciling { commit, deadline, given_up, added });
         true
     }
