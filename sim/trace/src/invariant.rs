@@ -16,6 +16,7 @@ use crate::view::View;
 
 mod acked_durable;
 mod alteration;
+mod applications;
 mod candidate_completeness;
 mod client_history;
 mod commits;
@@ -41,10 +42,13 @@ mod quorum_service;
 mod raft;
 mod reconciled_prefix;
 mod repeatable_read;
+mod sequences;
 mod topic_identity;
 mod watermark;
 mod weak_isr;
 
+#[cfg(test)]
+mod application_tests;
 #[cfg(test)]
 mod client_tests;
 #[cfg(test)]
@@ -94,8 +98,10 @@ pub struct Invariants {
     eligible: eligible::Eligible,
     topic_identity: topic_identity::TopicIdentity,
     listed_offsets: listed_offsets::ListedOffsets,
+    sequences: sequences::Sequences,
     quorum_service: quorum_service::QuorumService,
     commits: commits::Commits,
+    applications: applications::Applications,
     finished: bool,
 }
 
@@ -128,12 +134,14 @@ impl Invariants {
         self.alteration.check(&mut cx);
         committed_only::check(&mut cx);
         self.client_history.check(&mut cx);
+        self.sequences.check(&mut cx);
         self.eligible.check(&mut cx);
         self.topic_identity.check(&mut cx);
         self.listed_offsets.check(&mut cx);
         self.quorum_service.check(&mut cx);
         ownership::check(&mut cx);
         self.commits.check(&mut cx);
+        self.applications.check(&mut cx);
         self.liveness.check(&cx);
     }
 
@@ -147,6 +155,7 @@ impl Invariants {
         let judged = self.liveness.judge(view, quiet, &mut self.reporter);
         if judged {
             self.client_history.unresolved(view, quiet, &mut self.reporter);
+            self.applications.at_quiescence(view, &mut self.reporter);
         }
         judged
     }
@@ -158,6 +167,7 @@ impl Invariants {
         }
         self.reporter.at(seq, time);
         acked_durable::finish(view, &mut self.observer, &mut self.reporter);
+        self.applications.finish(view, &mut self.reporter);
         let seen = std::mem::take(&mut self.epoch_cache);
         seen.finish(view, &mut self.reporter);
         for violation in crate::validation::validate(view) {

@@ -23,10 +23,10 @@ const RETENTION_MINUTES: u64 = 7 * 24 * 60;
 
 /// What was handed out or passed over of a partition: ranges of offsets that neither overlap nor touch.
 #[derive(Clone, Debug, Default)]
-struct Ranges(BTreeMap<Offset, Offset>);
+pub(super) struct Ranges(BTreeMap<Offset, Offset>);
 
 impl Ranges {
-    fn add(&mut self, mut from: Offset, mut to: Offset) {
+    pub(super) fn add(&mut self, mut from: Offset, mut to: Offset) {
         if to <= from {
             return;
         }
@@ -44,7 +44,7 @@ impl Ranges {
     }
 
     /// The first offset from `from` to `to` that is not in a range.
-    fn first_gap(&self, from: Offset, to: Offset) -> Option<Offset> {
+    pub(super) fn first_gap(&self, from: Offset, to: Offset) -> Option<Offset> {
         let covered =
             self.0.range(..=from).next_back().map(|(_, end)| *end).filter(|end| *end > from);
         let next = covered.unwrap_or(from);

@@ -83,7 +83,7 @@ invariants! {
     ElrValid = "S14";
     /// Offsets follow one another without overlap or gap, and a producer is told the offset that was stored.
     OffsetsDense = "S15";
-    /// Leaders store a batch no more often than a producer sent it.
+    /// Leaders store a batch no more often than a producer sent it, and what an idempotent producer numbered once and in order.
     NoDuplicates = "S16";
     /// A consumer is shown nothing that is not committed.
     NoDirtyRead = "S19";
@@ -103,6 +103,10 @@ invariants! {
     CrashRecovery = "S28";
     /// What a replica holds belongs to the topic that it serves, not to an older one of the same name.
     TopicIdentity = "S29";
+    /// A record that an application of a group was handed, and that the group's committed offset has passed, is processed.
+    CommittedMeansProcessed = "P1";
+    /// An application processes nothing of a partition that it gave up and that another member of its group owns.
+    ProcessOnlyOwned = "P2";
     /// Once a cluster has healed, every running broker is unfenced and each of its replicas is in the ISR.
     IsrHeals = "L1";
     /// Once a cluster has healed, every partition that can have a leader has one, and so has the metadata quorum.
