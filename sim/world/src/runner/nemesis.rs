@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 use klamm_node::rng::{Purpose, Stream};
 use klamm_node::{NodeId, Span, Time};
 use klamm_scenario::Scenario;
-use klamm_scenario::model::{Action, Mischief, Nemesis as Declared, Target};
-use klamm_trace::{NodeTable, View};
+use klamm_scenario::model::{Action, Client, Mischief, Nemesis as Declared, Target};
+use klamm_trace::{NodeTable, ProcessState, View};
 
 use crate::outcome::{FaultReport, MischiefReport};
 
@@ -118,7 +118,7 @@ impl Nemesis {
         }
         if now >= self.declared.stop {
             self.quiet = true;
-            let actions = self.heal_everything(table, view);
+            let actions = self.heal_everything(scenario, table, view);
             return Some(self.step_of(actions));
         }
         for active in &mut self.active {
@@ -221,16 +221,33 @@ impl Nemesis {
         self.deck = cards.into();
     }
 
-    /// The end of all that still lasts; and whoever is down for whatever reason starts again.
-    fn heal_everything(&mut self, table: &NodeTable, view: &View) -> Vec<Action> {
+    /// The end of all that still lasts; and whoever is down for whatever reason starts again. A consumer may be down because
+    /// its client failed for good, as that of KIP-848 does when its group was lost with the coordinators' logs
+    /// (GROUP_ID_NOT_FOUND): somebody starts such an application again. One that has not begun yet is left alone.
+    fn heal_everything(
+        &mut self,
+        scenario: &Scenario,
+        table: &NodeTable,
+        view: &View,
+    ) -> Vec<Action> {
         let mut actions: Vec<Action> = Vec::new();
         for active in std::mem::take(&mut self.active) {
             actions.extend(active.end);
         }
         actions.push(Action::Heal { from: Vec::new(), to: Vec::new() });
-        for (node, info) in table.iter().filter(|(_, info)| !info.kind.is_client()) {
+        for (node, info) in table.iter() {
             let start = Action::Restart(Target::Node(info.name.to_string()));
-            if !view.is_alive(node) && !actions.contains(&start) {
+            let has_begun =
+                || view.nodes.get(&node).is_some_and(|node| node.state != ProcessState::New);
+            let reads_in_a_group = |client: &Client| match client {
+                Client::Consumer(consumer) => {
+                    *consumer.name == *info.name && consumer.membership.is_some()
+                }
+                Client::Producer(_) | Client::Application(_) => false,
+            };
+            let awaited = !info.kind.is_client()
+                || (scenario.clients.iter().any(reads_in_a_group) && has_begun());
+            if awaited && !view.is_alive(node) && !actions.contains(&start) {
                 actions.push(start);
             }
         }
