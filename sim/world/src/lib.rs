@@ -52,4 +52,5 @@ pub use runner::{ADMIN, Facts, Order, Runner};
 pub use setup::{BROKER_PORT, CONTROLLER_PORT, FIRST_CONTROLLER, layout};
 pub use telling::transcript_options;
 pub use verb::Verb;
+pub use world::programs::ProgramState;
 pub use world::{Options, World};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klamm_broker::{Process, ProcessConfig};
-use klamm_client::{Admin, AdminConfig, Consumer, Producer};
+use klamm_client::{Admin, AdminConfig, Application, Consumer, Producer};
 use klamm_node::config::{ConsumerConfig, ProducerConfig};
 use klamm_node::{Context, Endpoint, Input, Node, Time};
 
@@ -29,6 +29,8 @@ pub enum Blueprint {
     Consumer(Arc<ClientBlueprint>, ConsumerConfig),
     /// An admin client.
     Admin(Arc<ClientBlueprint>, AdminConfig),
+    /// A process of somebody's program, which creates its clients itself.
+    Application,
     /// Bounces frames, for measuring the lab itself.
     Ping(Ping),
     /// A scripted node of the tests.
@@ -47,6 +49,8 @@ pub enum NodeKind {
     Consumer(Box<Consumer>),
     /// An admin client.
     Admin(Box<Admin>),
+    /// A process of somebody's program.
+    Application(Box<Application>),
     /// Bounces frames, for measuring the lab itself.
     Ping(Ping),
     /// A scripted node of the tests.
@@ -74,6 +78,7 @@ impl Blueprint {
                 client.bootstrap.clone(),
                 config.clone(),
             ))),
+            Self::Application => NodeKind::Application(Box::new(Application::new())),
             Self::Ping(ping) => NodeKind::Ping(ping.clone()),
             #[cfg(test)]
             Self::Test(puppet) => NodeKind::Test(puppet.clone()),
@@ -88,6 +93,7 @@ impl Node for NodeKind {
             Self::Producer(node) => node.handle(cx, input),
             Self::Consumer(node) => node.handle(cx, input),
             Self::Admin(node) => node.handle(cx, input),
+            Self::Application(node) => node.handle(cx, input),
             Self::Ping(node) => node.handle(cx, input),
             #[cfg(test)]
             Self::Test(node) => node.handle(cx, input),
@@ -100,6 +106,7 @@ impl Node for NodeKind {
             Self::Producer(node) => node.next_deadline(),
             Self::Consumer(node) => node.next_deadline(),
             Self::Admin(node) => node.next_deadline(),
+            Self::Application(node) => node.next_deadline(),
             Self::Ping(node) => node.next_deadline(),
             #[cfg(test)]
             Self::Test(node) => node.next_deadline(),

@@ -100,8 +100,8 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
         let name = described.name().to_owned();
         let common = client(&name);
         let (kind, blueprint) = match described {
-            // Its machine is made by whoever brings the program.
-            Client::Application(_) => continue,
+            // Whoever hosts its program keeps step with the world.
+            Client::Application(_) => (NodeKind::Application, Blueprint::Application),
             Client::Producer(producer) => {
                 let config = ProducerConfig::from_map(&producer.config).unwrap_or_default();
                 (NodeKind::Producer, Blueprint::Producer(common, config))

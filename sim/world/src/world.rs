@@ -13,6 +13,8 @@ use crate::runner::{Facts, Order, Runner};
 use crate::setup;
 use crate::verb::Verb;
 
+pub(crate) mod programs;
+
 /// How a world is run, besides what the scenario says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {

@@ -8,6 +8,7 @@ use super::Lab;
 use super::process::Ending;
 use crate::fault::{Bite, FaultId};
 use crate::machine::{Arrival, Life};
+use crate::node::NodeKind;
 use crate::verb::Verb;
 
 impl Lab {
@@ -52,6 +53,22 @@ impl Lab {
     pub fn command(&mut self, node: NodeId, command: Command, text: String, cause: Option<Seq>) {
         let command = Box::new(command);
         self.deliver(node, Arrival::Command { command, text, cause });
+    }
+
+    /// What there is for the program of a machine, once.
+    pub(crate) fn take_deliveries(&mut self, node: NodeId) -> Vec<klamm_client::Delivery> {
+        match &mut self.machine_mut(node).process {
+            Some(NodeKind::Application(process)) => process.take_deliveries(),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// The program of a machine panicked.
+    pub(crate) fn program_panicked(&mut self, node: NodeId, text: &str) {
+        if self.has_process(node) {
+            let since = self.machine_mut(node).since;
+            self.panicked(node, &text.to_owned(), since);
+        }
     }
 
     fn has_process(&mut self, node: NodeId) -> bool {
