@@ -128,6 +128,29 @@ fn what_moves_is_committed_given_up_and_then_acknowledged() {
     assert_eq!((place.epoch, place.assigned.len()), (2, 1));
 }
 
+/// The first try may have been written although its answer got lost, and a later commit after it: to write the same again
+/// would set the group back.
+#[test]
+fn the_commit_before_giving_up_is_tried_again_with_what_was_polled_since() {
+    let (mut lab, _) = modern(&[], &[0, 1]);
+    lab.advance(Span::secs(5));
+    beat(&mut lab, 2, Some(&[1]));
+    commit(&mut lab, ErrorCode::NONE);
+    let first = commit(&mut lab, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert_eq!(offsets(&first), [(0, 0), (1, 0)]);
+    // It keeps partition 1, and reads it meanwhile.
+    records(&mut lab, 1, 0, 3);
+    lab.told();
+    lab.advance(Span::millis(200));
+    assert_eq!(offsets(&commit(&mut lab, ErrorCode::NONE)), [(0, 0), (1, 3)]);
+    let told = lab.told();
+    let expected = [
+        "CommitRequested group=g offsets=[orders-0@0,orders-1@3] reason=revoke",
+        "CommitAcknowledged group=g offsets=[orders-0@0,orders-1@3]",
+    ];
+    assert_eq!(told[..2], expected, "{told:?}");
+}
+
 #[test]
 fn a_fenced_member_loses_all_and_joins_again_under_its_id() {
     for code in [ErrorCode::FENCED_MEMBER_EPOCH, ErrorCode::UNKNOWN_MEMBER_ID] {
