@@ -169,9 +169,16 @@ pub(crate) struct Replay {
 /// `klamm bench`.
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
-    /// Only these workloads: S0, S1, S3, S4, L.
+    /// Only these workloads: S0, S1, S3, S4, L; or groups, which is measured only when it is named: what it costs to take
+    /// one member more into a consumer group, by each protocol.
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
+    /// groups: how many members, the last of whom joins alone.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [10, 100, 1_000], value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub members: Vec<u32>,
+    /// groups: how many partitions the group reads.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
     /// What to print.
     #[arg(long, value_enum, default_value_t = TextOrJson::Text, value_name = "FORMAT")]
     pub format: TextOrJson,

@@ -3,6 +3,7 @@
 //! In: the names of workloads. Out: one table, or JSON. Every workload runs in a child process of its own, so that its
 //! peak memory is its own. Wall numbers differ from machine to machine; the quotients within one table tell more.
 
+mod groups;
 mod measure;
 mod table;
 
@@ -25,6 +26,9 @@ struct Measured {
     checked: Sample,
 }
 
+/// The workload that is measured in a way of its own, and only if it is asked for.
+const GROUPS: &str = "groups";
+
 /// Measures and tells.
 pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
     if let Some(name) = &args.alone {
@@ -32,15 +36,33 @@ pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
             measure::workload(known(name)?, args.checked, Duration::from_secs(args.seconds))?;
         return console.say(&format!("{}\n", sample.json()));
     }
+    let is_groups = |name: &&String| name.eq_ignore_ascii_case(GROUPS);
+    let with_groups = args.workloads.iter().any(|name| is_groups(&name));
     let workloads = if args.workloads.is_empty() {
         measure::WORKLOADS.iter().collect()
     } else {
-        args.workloads.iter().map(|name| known(name)).collect::<Result<Vec<_>, _>>()?
+        let others = args.workloads.iter().filter(|name| !is_groups(name));
+        others.map(|name| known(name)).collect::<Result<Vec<_>, _>>()?
     };
     let target =
         if console.watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(None, target);
     bar.enable_steady_tick(Duration::from_millis(100));
+    let costs = match with_groups {
+        true => groups::measure(&args.members, args.partitions, |protocol, members| {
+            bar.set_message(format!("measuring a group of {members} ({protocol})"));
+        })?,
+        false => Vec::new(),
+    };
+    if with_groups && workloads.is_empty() {
+        bar.finish_and_clear();
+        return match args.format {
+            TextOrJson::Text => console.say(&groups::text(&costs, console)),
+            TextOrJson::Json => {
+                console.say(&format!("{:#}\n", json!({ "groups": groups::json(&costs) })))
+            }
+        };
+    }
     let mut measured = Vec::new();
     for workload in workloads {
         bar.set_message(format!("measuring {} ({})", workload.name, workload.what));
@@ -53,8 +75,21 @@ pub(crate) fn bench(args: &Bench, console: &Console) -> Outcome {
     let floor = measure::floor(Duration::from_secs(args.seconds));
     bar.finish_and_clear();
     match args.format {
-        TextOrJson::Text => console.say(&table::text(&measured, &floor, console)),
-        TextOrJson::Json => console.say(&format!("{:#}\n", all_json(&measured, &floor))),
+        TextOrJson::Text => {
+            let mut text = table::text(&measured, &floor, console);
+            if with_groups {
+                text.push('\n');
+                text.push_str(&groups::text(&costs, console));
+            }
+            console.say(&text)
+        }
+        TextOrJson::Json => {
+            let mut all = all_json(&measured, &floor);
+            if with_groups {
+                all["groups"] = groups::json(&costs);
+            }
+            console.say(&format!("{all:#}\n"))
+        }
     }
 }
 
@@ -63,7 +98,7 @@ fn known(name: &str) -> Result<&'static Workload, Failure> {
         || {
             let names: Vec<_> = measure::WORKLOADS.iter().map(|workload| workload.name).collect();
             Failure::Input(format!(
-                "there is no workload '{name}'; the workloads are {}",
+                "there is no workload '{name}'; the workloads are {} and {GROUPS}",
                 names.join(", ")
             ))
         },

@@ -221,17 +221,17 @@ fn once(scenario: &Scenario, options: &Options, until: Option<Span>) -> (Duratio
 
 /// A stop watch that stands still while other programs have the core, where the system tells.
 #[derive(Debug)]
-struct Watch {
+pub(super) struct Watch {
     wall: Instant,
     core: Option<Duration>,
 }
 
 impl Watch {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self { wall: Instant::now(), core: on_core() }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         match (self.core, on_core()) {
             (Some(before), Some(now)) if now > before => now - before,
             (Some(_) | None, Some(_) | None) => self.wall.elapsed(),

@@ -122,12 +122,12 @@ pub(super) fn text(measured: &[Measured], floor: &Floor, console: &Console) -> S
     text
 }
 
-fn real_count(count: u64) -> f64 {
+pub(super) fn real_count(count: u64) -> f64 {
     super::measure::real(count)
 }
 
 /// 1234567 as `1 234 567`.
-fn grouped(number: f64) -> String {
+pub(super) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
