@@ -37,6 +37,7 @@ mod testing;
 pub use admin::{Admin, AdminConfig};
 pub use application::{Application, Change, Delivered, Delivery};
 pub use consumer::Consumer;
+pub use klamm_protocol::Record as FetchedRecord;
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::Producer;
 pub use summary::{ClientSummary, ConsumerPosition, GroupSummary};

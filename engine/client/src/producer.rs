@@ -7,15 +7,18 @@
 //!                     └─► given up ◄────────┴───────────────┘ or an error that is final
 //! ```
 //!
-//! Order is Kafka's without idempotence: a batch that is retried goes back to the front of its partition's queue while
-//! later ones may be under way, so that with `max.in.flight.requests.per.connection` above 1 a retry can overtake.
+//! With idempotence, which is on by default (KIP-679), a leader takes the batches of a partition in the order of their numbers,
+//! each once. Without, order is Kafka's too: a batch that is retried goes back to the front of its partition's queue while later
+//! ones may be under way, so that with `max.in.flight.requests.per.connection` above 1 a retry can be overtaken, and a retry of
+//! what a leader had taken doubles it.
 //!
 //! Simplified: `buffer.memory` is unbounded, `max.block.ms` is 60 s and `max.request.size` 1 MiB, Kafka's defaults.
-//!
-//! Simplified: there is no idempotence, which Kafka's producer has had by default since 3.0 (KIP-679): a retry may double or
-//! reorder records, as with `enable.idempotence=false`.
 
 mod accumulator;
+mod idempotence;
+#[cfg(test)]
+mod idempotence_tests;
+mod identity;
 mod sender;
 #[cfg(test)]
 mod tests;
@@ -35,6 +38,7 @@ use crate::metadata::Metadata;
 use crate::partitioner::{Sticky, partition_for_key};
 use crate::summary::ClientSummary;
 use accumulator::{Accumulator, ProducerBatch};
+use idempotence::Idempotence;
 use sender::Sent;
 
 pub(crate) use sender::shows_stale_metadata;
@@ -58,6 +62,8 @@ pub struct Producer {
     /// The state of the metadata that they were last tried with.
     tried_with: u64,
     accumulator: Accumulator,
+    /// Who it is and how its batches are numbered, with `enable.idempotence`.
+    idempotence: Option<Idempotence>,
     /// Batches that were sent, by their serial.
     in_flight: BTreeMap<u64, (TopicPartition, ProducerBatch)>,
     closing: bool,
@@ -97,6 +103,7 @@ impl Producer {
             waiting_topics: BTreeMap::new(),
             tried_with: 0,
             accumulator: Accumulator::new(batch_size, config.linger, compression),
+            idempotence: config.enable_idempotence.then(Idempotence::new),
             in_flight: BTreeMap::new(),
             closing: false,
             wake: None,
@@ -117,6 +124,7 @@ impl Producer {
             acknowledged: self.acknowledged,
             failed: self.failed,
             waiting: waiting as u64,
+            producer_id: self.idempotence.as_ref().and_then(Idempotence::identity),
             ..ClientSummary::default()
         }
     }
@@ -229,12 +237,15 @@ impl Producer {
         base_offset: Offset,
     ) {
         self.accumulator.decided(&batch);
+        if let (Some(idempotence), Some(numbered)) = (&mut self.idempotence, batch.numbered()) {
+            idempotence.completed(&partition, numbered);
+        }
         self.acknowledged += batch.records.len() as u64;
         cx.observe(EventKind::RecordsAcknowledged {
             partition,
             base_offset,
             acks: self.config.acks.0,
-            crc: batch.crc(),
+            crc: batch.crc,
             latency: cx.now.since(batch.created),
             records: batch.records,
         });
@@ -269,6 +280,13 @@ impl Producer {
         given_up.extend(self.accumulator.remove(is_late));
         for (partition, batch) in given_up {
             self.accumulator.decided(&batch);
+            if let (Some(idempotence), Some(numbered)) = (&mut self.idempotence, batch.numbered()) {
+                idempotence.forget(&partition, numbered.sequence);
+                // As in Kafka: of a batch whose only try is under way, the next one will tell.
+                if batch.retried {
+                    idempotence.mark_unresolved(&partition, numbered);
+                }
+            }
             self.give_up(cx, partition, batch.records, ErrorCode::REQUEST_TIMED_OUT);
         }
     }

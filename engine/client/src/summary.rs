@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{BrokerId, GroupId, LeaderEpoch, MemberId, Offset, TopicPartition};
+use klamm_node::{
+    BrokerId, GroupId, LeaderEpoch, MemberId, Offset, ProducerEpoch, ProducerId, TopicPartition,
+};
 
 /// What a client believes and has done.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct ClientSummary {
     pub answered: u64,
     /// Requests of the user that are not done yet: records, or admin requests.
     pub waiting: u64,
+    /// Producer: its id and epoch, with idempotence.
+    pub producer_id: Option<(ProducerId, ProducerEpoch)>,
     /// Consumer: its place in its group, if it has a `group.id`.
     pub group: Option<GroupSummary>,
 }

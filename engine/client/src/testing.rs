@@ -1,7 +1,7 @@
 //! A scripted cluster for one client: brokers that speak the real protocol and answer as the test says.
 //!
-//! ApiVersions and Metadata are answered at once, from [`Lab::leaders`]; every other request waits in
-//! [`Lab::next_request`] until the test answers it.
+//! ApiVersions and Metadata are answered at once, from [`Lab::leaders`], and so is InitProducerId, from [`Lab::ids`]; every other
+//! request waits in [`Lab::next_request`] until the test answers it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,10 +15,10 @@ use klamm_protocol::kafka::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use klamm_protocol::kafka::messages::{
-    ApiVersionsResponse, BrokerId as WireBrokerId, MetadataRequest, MetadataResponse, RequestKind,
-    ResponseKind,
+    ApiVersionsResponse, BrokerId as WireBrokerId, InitProducerIdResponse, MetadataRequest,
+    MetadataResponse, ProducerId, RequestKind, ResponseKind,
 };
-use klamm_protocol::{Listener, RequestToken, Server, ServerSettings, api, convert};
+use klamm_protocol::{ErrorCode, Listener, RequestToken, Server, ServerSettings, api, convert};
 use uuid::Uuid;
 
 /// A request that waits for the test's answer.
@@ -40,6 +40,8 @@ pub(crate) struct Lab<N> {
     pub unreachable: BTreeSet<i32>,
     /// APIs that the brokers do not know.
     pub unknown: BTreeSet<i16>,
+    /// What InitProducerId is answered with: an error, or the next producer id.
+    pub ids: Result<i64, ErrorCode>,
     pub events: Vec<EventKind>,
     pub halted: bool,
     pub out: Effects,
@@ -73,6 +75,7 @@ impl<N: Node> Lab<N> {
             down: BTreeSet::new(),
             unreachable: BTreeSet::new(),
             unknown: BTreeSet::new(),
+            ids: Ok(1000),
             events: Vec::new(),
             halted: false,
             out: Effects::default(),
@@ -189,6 +192,8 @@ impl<N: Node> Lab<N> {
         {
             let response = if let RequestKind::Metadata(asked) = &request.body {
                 Some(self.metadata(asked))
+            } else if let RequestKind::InitProducerId(_) = &request.body {
+                Some(self.producer_id())
             } else {
                 matches!(request.body, RequestKind::ApiVersions(_)).then(|| versions(&self.unknown))
             };
@@ -199,6 +204,20 @@ impl<N: Node> Lab<N> {
                 None => self.requests.push_back(Request { broker, token, body: request.body }),
             }
         }
+    }
+
+    fn producer_id(&mut self) -> ResponseKind {
+        let answer = InitProducerIdResponse::default();
+        ResponseKind::InitProducerId(match &mut self.ids {
+            Ok(next) => {
+                *next += 1;
+                answer.with_producer_id(ProducerId(*next - 1)).with_producer_epoch(0)
+            }
+            Err(error) => answer
+                .with_error_code(error.0)
+                .with_producer_id(ProducerId(-1))
+                .with_producer_epoch(-1),
+        })
     }
 
     fn metadata(&self, asked: &MetadataRequest) -> ResponseKind {

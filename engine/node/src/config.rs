@@ -151,6 +151,61 @@ impl Value for Acks {
     }
 }
 
+/// What the keys of a scope mean together.
+trait Settle {
+    /// Looks at all keys, of which those in `given` were set by somebody.
+    fn settle(&mut self, given: &BTreeMap<String, String>) -> Result<(), ConfigError>;
+}
+
+impl Settle for ServerConfig {
+    fn settle(&mut self, _: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+impl Settle for TopicConfig {
+    fn settle(&mut self, _: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+impl Settle for ConsumerConfig {
+    fn settle(&mut self, _: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        Ok(())
+    }
+}
+
+/// The most requests in flight with which an idempotent producer's batches are all remembered by a broker.
+const MAX_IN_FLIGHT_FOR_IDEMPOTENCE: i32 = 5;
+
+impl Settle for ProducerConfig {
+    /// Idempotence is on unless it is turned off, or acks or retries rule it out (KIP-679). Who asks for it with settings that rule
+    /// it out is refused; and so is who asks for too many requests in flight without turning it off.
+    fn settle(&mut self, given: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        if !self.enable_idempotence {
+            return Ok(());
+        }
+        let refuse = |key: &str, value: String, expected: &str| {
+            let key = key.to_owned();
+            Err(ConfigError::BadValue { key, value, expected: expected.to_owned() })
+        };
+        let asked_for = given.contains_key("enable.idempotence");
+        let ruled_out = self.retries == 0 || self.acks != Acks(-1);
+        if asked_for && self.retries == 0 {
+            return refuse("retries", "0".to_owned(), "more than 0 with enable.idempotence");
+        }
+        if asked_for && self.acks != Acks(-1) {
+            return refuse("acks", self.acks.show(), "all with enable.idempotence");
+        }
+        if self.max_in_flight > MAX_IN_FLIGHT_FOR_IDEMPOTENCE {
+            let (key, value) = ("max.in.flight.requests.per.connection", self.max_in_flight.show());
+            return refuse(key, value, "at most 5 unless enable.idempotence is false");
+        }
+        self.enable_idempotence = !ruled_out;
+        Ok(())
+    }
+}
+
 macro_rules! settings {
     ($(
         $(#[doc = $doc:literal])+
@@ -213,15 +268,16 @@ macro_rules! settings {
                     changed
                 }
 
-                /// The defaults with these keys set.
+                /// The defaults with these keys set, and what follows from them for the others.
                 ///
                 /// # Errors
-                /// The first unknown key or wrong value, in key order.
+                /// The first unknown key or wrong value, in key order; or values that don't go together.
                 pub fn from_map(map: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
                     let mut config = Self::default();
                     for (key, value) in map {
                         config.set(key, value)?;
                     }
+                    config.settle(map)?;
                     Ok(config)
                 }
             }
@@ -460,6 +516,11 @@ settings! {
         retry_backoff_max: Span = "retry.backoff.max.ms", "1000";
         /// How many requests may be unanswered on one connection.
         max_in_flight: i32 = "max.in.flight.requests.per.connection", "5";
+        /// Whether retries neither double nor reorder records (KIP-98). Without a word about it, `retries` of 0 and `acks`
+        /// other than `all` turn it off (KIP-679).
+        enable_idempotence: bool = "enable.idempotence", "true";
+        /// How often a batch is tried again, within `delivery.timeout.ms`.
+        retries: i32 = "retries", "2147483647";
         /// How long metadata is trusted.
         metadata_max_age: Span = "metadata.max.age.ms", "300000";
         /// none, gzip, snappy, lz4 or zstd.
@@ -548,6 +609,7 @@ mod tests {
         assert_eq!(server.broker_session_timeout, Span::secs(9));
         assert_eq!(TopicConfig::default().max_message_bytes, 1_048_588);
         assert_eq!(ProducerConfig::default().acks, Acks(-1));
+        assert!(ProducerConfig::default().enable_idempotence);
         assert_eq!(ConsumerConfig::default().auto_offset_reset, "latest");
     }
 
@@ -563,6 +625,38 @@ mod tests {
         for key in keys(Scope::Server) {
             let shown = ServerConfig::default().get(key.name);
             assert_eq!(shown.as_deref(), Some(key.default), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn idempotence_is_on_where_it_can_be_and_refused_where_it_is_asked_for_in_vain() {
+        let producer = |keys: &[(&str, &str)]| {
+            let map =
+                keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let config = ProducerConfig::from_map(&map);
+            config.map(|config| config.enable_idempotence).map_err(|error| error.to_string())
+        };
+        const ON: (&str, &str) = ("enable.idempotence", "true");
+        const OFF: (&str, &str) = ("enable.idempotence", "false");
+        const IN_FLIGHT: (&str, &str) = ("max.in.flight.requests.per.connection", "6");
+        assert_eq!(producer(&[]), Ok(true));
+        assert_eq!(producer(&[("acks", "-1"), ON]), Ok(true));
+        assert_eq!(producer(&[("acks", "1")]), Ok(false));
+        assert_eq!(producer(&[("retries", "0")]), Ok(false));
+        assert_eq!(producer(&[OFF, IN_FLIGHT, ("acks", "0")]), Ok(false));
+        assert_eq!(
+            producer(&[ON, ("acks", "1")]),
+            Err("config 'acks' can't be '1': expected all with enable.idempotence".to_owned())
+        );
+        assert_eq!(
+            producer(&[ON, ("retries", "0")]),
+            Err("config 'retries' can't be '0': expected more than 0 with enable.idempotence"
+                .to_owned())
+        );
+        // An error in Kafka 4, asked for or not.
+        for keys in [&[IN_FLIGHT][..], &[IN_FLIGHT, ON], &[IN_FLIGHT, ("acks", "1")]] {
+            let error = producer(keys).expect_err("too many");
+            assert!(error.ends_with("expected at most 5 unless enable.idempotence is false"));
         }
     }
 

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::effects::{CloseReason, FrameRole};
 use crate::id::{
     BrokerEpoch, BrokerId, ConnectionId, CorrelationId, GroupId, Incarnation, IncarnationId,
-    LeaderEpoch, MemberId, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, TopicId,
-    TopicName, TopicPartition,
+    LeaderEpoch, MemberId, NodeId, Offset, PartitionEpoch, ProducerEpoch, ProducerId, RecordId,
+    ReplicaKey, Seq, TopicId, TopicName, TopicPartition,
 };
 use crate::time::{Span, Time};
 
@@ -183,6 +183,24 @@ impl Field for Awaits {
     }
 }
 
+/// The number that an idempotent producer gave a batch of a partition (KIP-98).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ProducerSequence {
+    /// The producer.
+    pub producer_id: ProducerId,
+    /// Its epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The sequence number of the first record.
+    pub base: i32,
+}
+
+/// Producer and epoch, and the number: `1000/0@17`.
+impl Display for ProducerSequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}@{}", self.producer_id, self.producer_epoch, self.base)
+    }
+}
+
 /// A list that the text form leaves out while it is empty: most partitions have no eligible leaders beside their ISR, and
 /// are not being reassigned.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -251,6 +269,7 @@ shown_as_displayed!(
     NodeId,
     Offset,
     PartitionEpoch,
+    ProducerSequence,
     RecordId,
     ReplicaKey,
     Span,

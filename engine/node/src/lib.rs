@@ -41,7 +41,7 @@ pub use effects::{
     Because, CloseReason, Context, Effect, Effects, Endpoint, FrameNote, FrameRole, Input, Node,
     Output,
 };
-pub use event::{Awaits, Event, EventKind, Field, IfAny, IfSome, Quiet, Room};
+pub use event::{Awaits, Event, EventKind, Field, IfAny, IfSome, ProducerSequence, Quiet, Room};
 pub use id::*;
 pub use planted::{PlantedFaults, planted};
 pub use rng::{Purpose, Stream, Streams};

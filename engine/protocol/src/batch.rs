@@ -47,7 +47,7 @@ pub use record::{Record, RecordError};
 pub use validate::{InvalidBatch, ProduceRules, ValidBatch, validate_from_client};
 
 use bytes::Bytes;
-use klamm_node::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+use klamm_node::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, ProducerSequence, Timestamp};
 use thiserror::Error;
 
 use crate::compression::{Compression, CompressionError};
@@ -255,6 +255,13 @@ impl BatchHeader {
     /// Until when the log cleaner keeps the tombstones of this batch (KIP-534).
     pub fn delete_horizon(&self) -> Option<Timestamp> {
         (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp)
+    }
+
+    /// The number that an idempotent producer gave it.
+    pub fn sequence(&self) -> Option<ProducerSequence> {
+        let (producer_id, producer_epoch) = (self.producer_id, self.producer_epoch);
+        let base = self.base_sequence;
+        self.has_producer_id().then_some(ProducerSequence { producer_id, producer_epoch, base })
     }
 
     /// Whether a producer with idempotence made it.

@@ -2,9 +2,9 @@
 
 use klamm_node::effects::FrameRole;
 use klamm_node::{
-    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, Incarnation,
-    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, Seq, Span, Time, TopicId,
-    TopicPartition,
+    BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, IfAny, IfSome, Incarnation,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, Quiet, RecordId, Seq, Span, Time,
+    TopicId, TopicPartition,
 };
 
 use crate::header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};
@@ -230,7 +230,14 @@ impl Story {
         let broker = BrokerId(1);
         self.at(
             PRODUCER,
-            EventKind::BatchSent { partition: orders(), records, attempt: 1, broker, crc },
+            EventKind::BatchSent {
+                partition: orders(),
+                records,
+                attempt: 1,
+                broker,
+                crc,
+                sequence: IfSome(None),
+            },
         );
     }
 
@@ -339,6 +346,7 @@ pub(crate) fn batch(base: i64, last: i64, epoch: i32, crc: u32, as_leader: bool)
         crc,
         size: 100,
         as_leader,
+        sequence: Quiet(None),
     }
 }
 

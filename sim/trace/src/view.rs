@@ -32,9 +32,9 @@ pub use log::{Batch, Difference, LogModel};
 pub use ownership::{Downtime, OwnershipView};
 pub use state::{
     AckedBatch, BrokerView, ClientCounts, ClientView, ConnectionState, ConnectionView, EpochEntry,
-    FrameView, FramesView, Loss, LossKind, NodeView, PartitionState, PartitionView, ProcessState,
-    QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView,
-    TopicView, Written,
+    FrameView, FramesView, LinkView, Loss, LossKind, NodeView, PartitionState, PartitionView,
+    ProcessState, QuorumMember, QuorumView, ReadSpan, RecordView, Recovery, ReplicaRole,
+    ReplicaView, StepView, TopicView, Written,
 };
 
 /// The state of everything after an event.
@@ -66,6 +66,8 @@ pub struct View {
     pub frames: FramesView,
     /// Links over which nothing passes, and since which event.
     pub cuts: BTreeMap<(NodeId, NodeId), Seq>,
+    /// Ways between nodes whose speed or quality was changed, be it back to what it was.
+    pub links: BTreeMap<(NodeId, NodeId), LinkView>,
     /// Records that producers accepted.
     pub records: BTreeMap<RecordId, RecordView>,
     /// Records with one key that a consumer got in another order than they were sent: consumer, key, event.

@@ -96,7 +96,7 @@ impl Partition {
             match self.log.append_as_follower(cx.disk, &known) {
                 Ok(appended) => {
                     for batch in &appended {
-                        self.observe_appended(cx, batch, false);
+                        self.observe_appended(cx, batch, false, None);
                     }
                     self.flush_if_due(cx);
                 }

@@ -113,7 +113,7 @@ impl Partition {
             .log
             .append_as_leader(cx.disk, batch, self.leader_epoch, None)
             .map_err(|error| self.append_failed(cx, &error).code)?;
-        self.observe_appended(cx, &appended, true);
+        self.observe_appended(cx, &appended, true, None);
         if !self.flush_if_due(cx) {
             return Err(ErrorCode::KAFKA_STORAGE_ERROR);
         }

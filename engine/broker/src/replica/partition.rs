@@ -9,8 +9,8 @@
 use klamm_node::config::TopicConfig;
 use klamm_node::event::Word;
 use klamm_node::{
-    Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch, Span,
-    TopicPartition, planted,
+    Because, BrokerId, Context, DiskError, EventKind, LeaderEpoch, Offset, PartitionEpoch,
+    ProducerSequence, Quiet, Span, TopicPartition, planted,
 };
 use klamm_protocol::ErrorCode;
 use klamm_protocol::batch::TimestampType;
@@ -263,6 +263,7 @@ impl Partition {
         cx: &mut Context<'_>,
         appended: &Appended,
         as_leader: bool,
+        sequence: Option<ProducerSequence>,
     ) {
         if let Some(base_offset) = appended.rolled {
             let partition = self.name.clone();
@@ -282,6 +283,7 @@ impl Partition {
             crc: appended.crc,
             size: appended.size,
             as_leader,
+            sequence: Quiet(sequence),
         });
     }
 

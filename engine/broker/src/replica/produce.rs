@@ -436,7 +436,10 @@ impl Partition {
         };
         let valid = validate_from_client(records, &rules)?;
         let header = *valid.batch.header();
-        if let Sequence::Duplicate(known) = self.judge_sequence(cx, &header)? {
+        let judged = self.judge_sequence(cx, &header)?;
+        if let Sequence::Duplicate(known) = judged
+            && !planted("produce_appended_twice")
+        {
             // Nothing is appended; the producer learns where the batch lies since the first time (KIP-98).
             cx.observe(EventKind::DuplicateBatchFound {
                 partition: self.name.clone(),
@@ -459,7 +462,7 @@ impl Partition {
             .append_as_leader(cx.disk, batch, self.leader_epoch, append_time)
             .map_err(|error| self.append_failed(cx, &error))?;
         self.remember_batch(&header, appended.base_offset);
-        self.observe_appended(cx, &appended, true);
+        self.observe_appended(cx, &appended, true, header.sequence());
         if !self.flush_if_due(cx) {
             return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
         }

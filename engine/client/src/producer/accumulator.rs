@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use klamm_node::{
-    Because, LeaderEpoch, ProduceRecord, RecordId, Span, Time, Timestamp, TopicPartition, planted,
+    Because, LeaderEpoch, ProduceRecord, ProducerSequence, RecordId, Span, Time, Timestamp,
+    TopicPartition, planted,
 };
+use klamm_protocol::batch::BatchHeader;
 use klamm_protocol::{Batch, BatchBuilder, Compression};
+
+use super::idempotence::{Numbered, after};
 
 /// A batch of one partition, from its first record until its fate is known.
 #[derive(Clone, Debug)]
@@ -28,6 +32,14 @@ pub(super) struct ProducerBatch {
     pub split: bool,
     /// It need not linger.
     pub urgent: bool,
+    /// It was tried again at least once.
+    pub retried: bool,
+    /// The number that an idempotent producer gave it when it was sent first.
+    pub sequence: Option<ProducerSequence>,
+    /// It has got another number since it was last sent.
+    pub renumbered: bool,
+    /// The CRC-32C of what was last sent; 0 before.
+    pub crc: u32,
     pub builder: BatchBuilder,
     pub bytes: Option<Bytes>,
 }
@@ -35,13 +47,31 @@ pub(super) struct ProducerBatch {
 impl ProducerBatch {
     /// The encoded batch; no record is added after the first call.
     pub(super) fn close(&mut self) -> Bytes {
-        self.bytes.get_or_insert_with(|| self.builder.build()).clone()
+        self.renumbered = false;
+        if let Some(bytes) = &self.bytes {
+            return bytes.clone();
+        }
+        let bytes = self.builder.build();
+        self.crc = BatchHeader::parse(&bytes).map_or(0, |header| header.crc);
+        self.bytes.insert(bytes).clone()
     }
 
-    /// The CRC-32C of the encoded batch, 0 before it was encoded.
-    pub(super) fn crc(&self) -> u32 {
-        let batch = self.bytes.as_ref().and_then(|bytes| Batch::parse(bytes).ok());
-        batch.map_or(0, |batch| batch.header().crc)
+    /// The batch and its number, if it has one.
+    pub(super) fn numbered(&self) -> Option<Numbered> {
+        Some(Numbered { sequence: self.sequence?, records: self.builder.len() })
+    }
+
+    /// Gives it its number.
+    pub(super) fn number(&mut self, sequence: ProducerSequence) {
+        self.sequence = Some(sequence);
+        self.builder.number(sequence);
+    }
+
+    /// Gives it another number, for its next try.
+    pub(super) fn renumber(&mut self, sequence: ProducerSequence) {
+        self.number(sequence);
+        self.bytes = None;
+        self.renumbered = true;
     }
 
     pub(super) fn size(&self) -> usize {
@@ -101,7 +131,8 @@ impl Accumulator {
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         let needs = BatchBuilder::size_of_next(key, value, &record.headers);
         self.queues.get(partition).and_then(VecDeque::back).is_some_and(|batch| {
-            batch.bytes.is_none() && batch.builder.size() + needs <= self.batch_size
+            let open = batch.bytes.is_none() && batch.sequence.is_none();
+            open && batch.builder.size() + needs <= self.batch_size
         })
     }
 
@@ -118,6 +149,10 @@ impl Accumulator {
             because,
             split: false,
             urgent: false,
+            retried: false,
+            sequence: None,
+            renumbered: false,
+            crc: 0,
             builder: BatchBuilder::new(self.compression),
             bytes: None,
         }
@@ -150,6 +185,11 @@ impl Accumulator {
         Some(if full { now } else { first.created + self.linger })
     }
 
+    /// The number of the first batch of a partition, if it has one already.
+    pub(super) fn first_sequence(&self, partition: &TopicPartition) -> Option<ProducerSequence> {
+        self.queues.get(partition).and_then(VecDeque::front)?.sequence
+    }
+
     /// The size of the first batch of a partition.
     pub(super) fn first_size(&self, partition: &TopicPartition) -> usize {
         self.queues.get(partition).and_then(VecDeque::front).map_or(0, ProducerBatch::size)
@@ -165,22 +205,46 @@ impl Accumulator {
         batch
     }
 
-    /// Puts a batch back to the front of its queue, as Kafka does without idempotence, whatever else failed with it.
+    /// Puts a batch back to the front of its queue, behind those of smaller numbers if it has a number; without one it goes
+    /// first, whatever else failed with it, as in Kafka.
     pub(super) fn put_back(&mut self, partition: TopicPartition, batch: ProducerBatch) {
         let queue = self.queues.entry(partition).or_default();
         if planted("producer_reorders_on_retry") {
             return queue.push_back(batch);
         }
-        queue.push_front(batch);
+        let place = batch.sequence.map_or(0, |sequence| {
+            let before = |other: &&ProducerBatch| {
+                other.sequence.is_some_and(|other| other.base < sequence.base)
+            };
+            queue.iter().take_while(before).count()
+        });
+        queue.insert(place, batch);
     }
 
-    /// Splits a batch that a broker found too large and puts the pieces back to the front, in order; false if it has
-    /// but one record.
-    pub(super) fn split(&mut self, partition: &TopicPartition, batch: &mut ProducerBatch) -> bool {
-        let records = Batch::parse(&batch.close()).and_then(|whole| whole.records());
-        let Ok(records) = records else { return false };
+    /// Gives waiting batches other numbers, by their serials.
+    pub(super) fn renumber(
+        &mut self,
+        partition: &TopicPartition,
+        numbers: &BTreeMap<u64, ProducerSequence>,
+    ) {
+        for batch in self.queues.get_mut(partition).into_iter().flatten() {
+            if let Some(sequence) = numbers.get(&batch.serial) {
+                batch.renumber(*sequence);
+            }
+        }
+    }
+
+    /// Splits a batch that a broker found too large and puts the pieces back to the front, in order; they share its numbers.
+    /// Returns their serials and numbers, or nothing if it has but one record.
+    pub(super) fn split(
+        &mut self,
+        partition: &TopicPartition,
+        batch: &mut ProducerBatch,
+    ) -> Option<Vec<(u64, Option<Numbered>)>> {
+        let whole = batch.close();
+        let records = Batch::parse(&whole).and_then(|whole| whole.records()).ok()?;
         if records.len() < 2 || records.len() != batch.records.len() {
-            return false;
+            return None;
         }
         // As Kafka: first into batches of batch.size, then into halves.
         let target =
@@ -201,11 +265,19 @@ impl Accumulator {
             piece.records.push(*id);
         }
         self.decided(batch);
-        for mut piece in pieces.into_iter().rev() {
+        let mut next = batch.sequence;
+        for piece in &mut pieces {
+            if let Some(sequence) = &mut next {
+                piece.number(*sequence);
+                sequence.base = after(sequence.base, piece.builder.len());
+            }
             piece.close();
+        }
+        let told = pieces.iter().map(|piece| (piece.serial, piece.numbered())).collect();
+        for piece in pieces.into_iter().rev() {
             self.put_back(partition.clone(), piece);
         }
-        true
+        Some(told)
     }
 
     /// Removes the batches that `which` picks.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_node::event::Word;
 use klamm_node::{
-    BrokerId, Context, Endpoint, EventKind, LeaderEpoch, Offset, Time, TopicId, TopicName,
+    BrokerId, Context, Endpoint, EventKind, IfSome, LeaderEpoch, Offset, Time, TopicId, TopicName,
     TopicPartition, planted,
 };
 use klamm_protocol::kafka::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -15,20 +15,33 @@ use klamm_protocol::kafka::messages::{
 use klamm_protocol::{Call, Completed, ErrorCode, RpcError, convert};
 
 use super::accumulator::ProducerBatch;
+use super::idempotence::Numbered;
 use super::{MAX_REQUEST_SIZE, Producer};
 use crate::metadata::{Leader, endpoint};
 
-/// What a Produce request carried.
+/// What a request was.
 #[derive(Clone, Debug)]
-pub(super) struct Sent {
-    /// The batches' partitions and serials.
-    batches: Vec<(TopicPartition, u64)>,
+pub(super) enum Sent {
+    /// Produce, with these batches.
+    Produce(Vec<SentBatch>),
+    /// InitProducerId.
+    InitProducerId,
+}
+
+/// A batch in a Produce request.
+#[derive(Clone, Debug)]
+pub(super) struct SentBatch {
+    partition: TopicPartition,
+    serial: u64,
+    /// Its number at that time.
+    numbered: Option<Numbered>,
 }
 
 impl Producer {
     /// Sends every batch that may leave; true if something was sent. Notes when the next one may.
     pub(super) fn send_ready(&mut self, cx: &mut Context<'_>) -> bool {
         let mut wake: BTreeSet<Time> = BTreeSet::new();
+        wake.extend(self.keep_identity(cx));
         let mut by_leader: BTreeMap<BrokerId, (Endpoint, Vec<(TopicPartition, LeaderEpoch)>)> =
             BTreeMap::new();
         let mut leaderless = false;
@@ -39,6 +52,12 @@ impl Producer {
             };
             match self.accumulator.ready_at(partition, leader.epoch, cx.now) {
                 Some(ready) if ready <= cx.now => {
+                    let first = || self.accumulator.first_sequence(partition);
+                    let idempotence = self.idempotence.as_ref();
+                    // What it waits for is an answer, which comes as an input.
+                    if idempotence.is_some_and(|one| !one.may_drain(partition, first())) {
+                        continue;
+                    }
                     let ready = by_leader.entry(leader.id);
                     let (_, ready) = ready.or_insert_with(|| (at.clone(), Vec::new()));
                     ready.push((partition.clone(), leader.epoch));
@@ -90,6 +109,13 @@ impl Producer {
             }
             let Some(mut batch) = self.accumulator.take(partition) else { continue };
             size += next;
+            if let Some(idempotence) = &mut self.idempotence
+                && batch.sequence.is_none()
+                && let Some(sequence) =
+                    idempotence.number(partition, batch.serial, batch.builder.len())
+            {
+                batch.number(sequence);
+            }
             let bytes = batch.close();
             batch.attempts += 1;
             batch.tried_epoch = *epoch;
@@ -99,7 +125,8 @@ impl Producer {
                     records: batch.records.clone(),
                     attempt: batch.attempts,
                     broker,
-                    crc: batch.crc(),
+                    crc: batch.crc,
+                    sequence: IfSome(batch.sequence),
                 },
                 batch.because,
             );
@@ -108,7 +135,8 @@ impl Producer {
                     .with_index(partition.partition)
                     .with_records(Some(bytes)),
             );
-            batches.push((partition.clone(), batch.serial));
+            let (serial, numbered) = (batch.serial, batch.numbered());
+            batches.push(SentBatch { partition: partition.clone(), serial, numbered });
             self.in_flight.insert(batch.serial, (partition.clone(), batch));
         }
         if batches.is_empty() {
@@ -134,24 +162,26 @@ impl Producer {
         if self.config.acks.0 == 0 {
             call = call.without_response();
         }
-        self.core.send(cx, to, call, Sent { batches });
+        self.core.send(cx, to, call, Sent::Produce(batches));
         true
     }
 
-    /// Takes the outcome of a Produce request.
+    /// Takes the outcome of a request.
     pub(super) fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<Sent>) {
+        let sent = match done.tag {
+            Sent::Produce(sent) => sent,
+            Sent::InitProducerId => return self.identity_answered(cx, &done.outcome),
+        };
         match done.outcome {
-            Ok(ResponseKind::Produce(response)) => {
-                self.handle_response(cx, done.tag, &response);
-            }
-            Ok(_) => self.all_failed(cx, done.tag, ErrorCode::UNKNOWN_SERVER_ERROR, None),
+            Ok(ResponseKind::Produce(response)) => self.handle_response(cx, sent, &response),
+            Ok(_) => self.all_failed(cx, sent, ErrorCode::UNKNOWN_SERVER_ERROR, None),
             Err(RpcError::UnsupportedVersion) => {
-                self.all_failed(cx, done.tag, ErrorCode::UNSUPPORTED_VERSION, None);
+                self.all_failed(cx, sent, ErrorCode::UNSUPPORTED_VERSION, None);
             }
             Err(error) => {
                 self.core.metadata.refresh();
                 let word = Some(error.word());
-                self.all_failed(cx, done.tag, ErrorCode::NETWORK_EXCEPTION, word);
+                self.all_failed(cx, sent, ErrorCode::NETWORK_EXCEPTION, word);
             }
         }
     }
@@ -159,19 +189,25 @@ impl Producer {
     fn all_failed(
         &mut self,
         cx: &mut Context<'_>,
-        sent: Sent,
+        sent: Vec<SentBatch>,
         error: ErrorCode,
         word: Option<Word>,
     ) {
-        for (_, serial) in sent.batches {
+        for SentBatch { serial, .. } in sent {
             // Batches that ran into their delivery timeout meanwhile are gone.
             if let Some((partition, batch)) = self.in_flight.remove(&serial) {
-                self.batch_failed(cx, partition, batch, error, word.clone());
+                let error = Failure { error, word: word.clone(), log_start: Offset(-1) };
+                self.batch_failed(cx, partition, batch, error);
             }
         }
     }
 
-    fn handle_response(&mut self, cx: &mut Context<'_>, sent: Sent, response: &ProduceResponse) {
+    fn handle_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        sent: Vec<SentBatch>,
+        response: &ProduceResponse,
+    ) {
         let mut answers: BTreeMap<TopicPartition, &PartitionProduceResponse> = BTreeMap::new();
         for topic in &response.responses {
             let id = convert::topic_id(topic.topic_id);
@@ -181,13 +217,21 @@ impl Producer {
                 answers.insert(partition, answer);
             }
         }
-        for (partition, serial) in sent.batches {
+        for SentBatch { partition, serial, numbered } in sent {
             let answer = answers.get(&partition);
             if let Some(answer) = answer {
                 self.learn_leader(cx, &partition, answer, response);
             }
-            let Some((_, batch)) = self.in_flight.remove(&serial) else { continue };
             let code = answer.map(|answer| ErrorCode(answer.error_code));
+            let Some((_, batch)) = self.in_flight.remove(&serial) else {
+                // It was given up for the lack of time; but now its number is known to be in the log.
+                if let (Some(ErrorCode::NONE), Some(idempotence), Some(numbered)) =
+                    (code, &mut self.idempotence, numbered)
+                {
+                    idempotence.completed(&partition, numbered);
+                }
+                continue;
+            };
             match (code, answer) {
                 (None, _) if self.config.acks.0 == 0 => {
                     self.acknowledge(cx, partition, batch, Offset(-1));
@@ -198,10 +242,15 @@ impl Producer {
                 (Some(_), _) if planted("producer_acks_on_error") => {
                     self.acknowledge(cx, partition, batch, Offset(-1));
                 }
-                (Some(code), _) => self.batch_failed(cx, partition, batch, code, None),
+                (Some(error), answer) => {
+                    let log_start = answer.map_or(-1, |answer| answer.log_start_offset);
+                    let failure = Failure { error, word: None, log_start: Offset(log_start) };
+                    self.batch_failed(cx, partition, batch, failure);
+                }
                 (None, _) => {
-                    let code = ErrorCode::UNKNOWN_SERVER_ERROR;
-                    self.batch_failed(cx, partition, batch, code, None);
+                    let error = ErrorCode::UNKNOWN_SERVER_ERROR;
+                    let failure = Failure { error, word: None, log_start: Offset(-1) };
+                    self.batch_failed(cx, partition, batch, failure);
                 }
             }
         }
@@ -233,9 +282,9 @@ impl Producer {
         cx: &mut Context<'_>,
         partition: TopicPartition,
         mut batch: ProducerBatch,
-        error: ErrorCode,
-        word: Option<Word>,
+        failure: Failure,
     ) {
+        let Failure { error, word, log_start } = failure;
         let word = word.unwrap_or_else(|| error.word());
         let retried = EventKind::RequestRetried {
             partition: partition.clone(),
@@ -244,7 +293,16 @@ impl Producer {
         };
         if error == ErrorCode::MESSAGE_TOO_LARGE {
             batch.because = cx.cause();
-            if self.accumulator.split(&partition, &mut batch) {
+            if let Some(pieces) = self.accumulator.split(&partition, &mut batch) {
+                if let (Some(idempotence), Some(sequence)) = (&mut self.idempotence, batch.sequence)
+                {
+                    idempotence.forget(&partition, sequence);
+                    for (serial, piece) in pieces {
+                        if let Some(piece) = piece {
+                            idempotence.track(&partition, serial, piece);
+                        }
+                    }
+                }
                 return cx.observe(retried);
             }
         }
@@ -252,11 +310,21 @@ impl Producer {
             self.core.metadata.refresh();
         }
         let in_time = batch.created + self.config.delivery_timeout > cx.now;
-        if !error.retriable() || !in_time {
+        let tries = u32::try_from(self.config.retries).unwrap_or(0);
+        let may_try = in_time && batch.attempts <= tries;
+        if !(may_try && self.is_retriable(&partition, &batch, error, log_start)) {
+            if error == ErrorCode::DUPLICATE_SEQUENCE_NUMBER {
+                // The log has had it for long, and the broker does not know any more where.
+                return self.acknowledge(cx, partition, batch, Offset(-1));
+            }
             self.accumulator.decided(&batch);
+            if let (Some(idempotence), Some(sequence)) = (&mut self.idempotence, batch.sequence) {
+                idempotence.failed(&partition, sequence, error, batch.attempts <= tries);
+            }
             return self.give_up(cx, partition, batch.records, error);
         }
         cx.observe(retried);
+        batch.retried = true;
         batch.because = cx.cause();
         batch.not_before = self.backoff.until(cx, batch.attempts.saturating_sub(1));
         if planted("producer_drops_retry") {
@@ -264,6 +332,30 @@ impl Producer {
         }
         self.accumulator.put_back(partition, batch);
     }
+
+    fn is_retriable(
+        &mut self,
+        partition: &TopicPartition,
+        batch: &ProducerBatch,
+        error: ErrorCode,
+        log_start: Offset,
+    ) -> bool {
+        match (&mut self.idempotence, batch.sequence) {
+            (Some(idempotence), Some(sequence)) => {
+                idempotence.can_retry(partition, sequence, batch.renumbered, error, log_start)
+            }
+            (Some(_), None) | (None, _) => error.retriable(),
+        }
+    }
+}
+
+/// Why a batch was not taken.
+struct Failure {
+    error: ErrorCode,
+    /// What happened to the connection instead.
+    word: Option<Word>,
+    /// Where the partition's log starts, if the answer says so.
+    log_start: Offset,
 }
 
 /// Errors after which Kafka's clients ask for metadata (`InvalidMetadataException`).

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use klamm_node::config::{Acks, ProducerConfig};
-use klamm_node::{BrokerId, Command, EventKind, Input, LeaderEpoch, ProduceRecord, RecordId, Span};
+use klamm_node::{
+    BrokerId, Command, EventKind, Incarnation, Input, LeaderEpoch, ProduceRecord, RecordId, Span,
+};
 use klamm_protocol::kafka::messages::produce_response::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
@@ -18,7 +20,7 @@ use proptest::prelude::*;
 use super::Producer;
 use crate::testing::{Lab, Request, bootstrap};
 
-fn lab(config: &[(&str, &str)]) -> Lab<Producer> {
+pub(super) fn lab(config: &[(&str, &str)]) -> Lab<Producer> {
     let keys: BTreeMap<String, String> =
         config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let config = ProducerConfig::from_map(&keys).expect("known keys");
@@ -26,10 +28,20 @@ fn lab(config: &[(&str, &str)]) -> Lab<Producer> {
     for partition in 0..3 {
         lab.lead("orders", partition, partition + 1, 0);
     }
+    let incarnation = Incarnation(1);
+    lab.input(Input::Start { incarnation });
+    let identity = lab.node.summary().producer_id;
+    assert_eq!(identity.is_some(), lab.node.config.enable_idempotence, "it asks at once");
+    lab.told();
     lab
 }
 
-fn record(id: u64, partition: Option<i32>, key: Option<&'static str>, size: usize) -> Command {
+pub(super) fn record(
+    id: u64,
+    partition: Option<i32>,
+    key: Option<&'static str>,
+    size: usize,
+) -> Command {
     Command::Produce(ProduceRecord {
         id: RecordId(id),
         topic: "orders".into(),
@@ -54,7 +66,7 @@ fn batches(request: &Request) -> Vec<(i32, usize)> {
 }
 
 /// Answers every partition of a Produce request alike.
-fn answer(request: &Request, code: ErrorCode, base_offset: i64) -> ResponseKind {
+pub(super) fn answer(request: &Request, code: ErrorCode, base_offset: i64) -> ResponseKind {
     let RequestKind::Produce(produce) = &request.body else { panic!("{request:?}") };
     let topics = produce.topic_data.iter().map(|topic| {
         let partitions = topic.partition_data.iter().map(|data| {
@@ -261,7 +273,11 @@ fn acks_0_is_done_when_it_is_sent() {
 #[test]
 fn one_request_in_flight_keeps_the_order_and_more_may_not() {
     for (limit, expected) in [("1", vec![vec![1, 2, 3, 4]]), ("5", vec![vec![2], vec![1]])] {
-        let mut lab = lab(&[("linger.ms", "0"), ("max.in.flight.requests.per.connection", limit)]);
+        let mut lab = lab(&[
+            ("linger.ms", "0"),
+            ("max.in.flight.requests.per.connection", limit),
+            ("enable.idempotence", "false"),
+        ]);
         lab.command(record(9, Some(1), None, 1));
         let warm = lab.next_request().expect("sent");
         lab.reply(&warm, Some(&answer(&warm, ErrorCode::NONE, 0)));
@@ -407,7 +423,8 @@ fn op() -> impl Strategy<Value = Op> {
     let code = prop_oneof![
         6 => Just(0_i16),
         2 => prop_oneof![Just(6_i16), Just(3), Just(19), Just(20), Just(7), Just(74), Just(56)],
-        1 => prop_oneof![Just(87_i16), Just(10), Just(2), Just(-1), Just(999)],
+        1 => prop_oneof![Just(87_i16), Just(10), Just(2), Just(-1), Just(999), Just(45), Just(46),
+            Just(47), Just(59)],
     ];
     prop_oneof![
         8 => (prop::option::of(0..3_i32), 0..600_usize)
@@ -446,9 +463,11 @@ proptest! {
     fn every_record_is_acknowledged_or_given_up_exactly_once(
         ops in prop::collection::vec(op(), 1..80),
         in_flight in 1..4_i32,
+        idempotent in any::<bool>(),
     ) {
-        let in_flight = in_flight.to_string();
+        let (in_flight, idempotent) = (in_flight.to_string(), idempotent.to_string());
         let mut lab = lab(&[
+            ("enable.idempotence", &idempotent),
             ("batch.size", "1000"),
             ("max.in.flight.requests.per.connection", &in_flight),
             ("request.timeout.ms", "2000"),

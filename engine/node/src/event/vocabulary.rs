@@ -3,7 +3,8 @@
 use super::{
     Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
     EventInfo, Field, FrameRole, GroupId, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch,
-    MemberId, NodeId, Offset, PartitionEpoch, Quiet, RecordId, ReplicaKey, Room, Seq, Serialize,
+    MemberId, NodeId, Offset, PartitionEpoch, ProducerSequence, Quiet, RecordId, ReplicaKey, Room,
+    Seq, Serialize,
     Span, TopicId, TopicName, TopicPartition, Word,
 };
 
@@ -942,6 +943,8 @@ vocabulary! {
             size: u32,
             /// True if this broker assigned the offsets.
             as_leader: bool,
+            /// At the leader: the sequence number that an idempotent producer gave it.
+            sequence: Quiet<Option<ProducerSequence>>,
         }
         /// The end of a log was cut off; or all of it was, and it starts over, which may be behind its old end.
         LogTruncated {
@@ -1232,6 +1235,8 @@ vocabulary! {
             broker: BrokerId,
             /// The batch's CRC-32C.
             crc: u32,
+            /// Its sequence number, from an idempotent producer.
+            sequence: IfSome<ProducerSequence>,
         }
         /// A producer was promised its records.
         RecordsAcknowledged {
@@ -1256,6 +1261,24 @@ vocabulary! {
             records: Vec<RecordId>,
             /// Kafka's error name.
             error: Word,
+        }
+        /// An idempotent producer got an id from a broker (KIP-98).
+        ProducerIdAssigned {
+            /// The producer id.
+            producer_id: i64,
+            /// The producer epoch.
+            producer_epoch: i16,
+        }
+        /// An idempotent producer goes on in the next epoch, because it can't tell any more which of its batches are in a log
+        /// (KIP-360).
+        ProducerEpochBumped {
+            /// The producer id.
+            producer_id: i64,
+            /// The producer epoch from now on.
+            producer_epoch: i16,
+            /// The partitions whose batches are numbered anew for that; in others the new epoch begins when nothing is in
+            /// flight.
+            partitions: Vec<TopicPartition>,
         }
         /// A client will try again.
         RequestRetried {
@@ -1319,6 +1342,12 @@ vocabulary! {
             /// `assigned`, `committed`, `reset`, `seek`, `out-of-range` or `truncation`.
             reason: Word,
         }
+        /// No broker that a client knew answers it any more: it begins anew with the servers that it was given at its start
+        /// (KIP-899).
+        Rebootstrapped {
+            /// The servers.
+            servers: Vec<String>,
+        }
         /// A consumer subscribed with a group.
         Subscribed {
             /// The group.
@@ -1345,6 +1374,16 @@ vocabulary! {
             epoch: i32,
             /// The partitions that came; none if there were none for it.
             partitions: Vec<TopicPartition>,
+        }
+        /// A consumer (KIP-848) learnt that its member epoch is another, and that it keeps exactly what it has: its application is
+        /// not told.
+        MemberEpochMoved {
+            /// The group.
+            group: GroupId,
+            /// The member that it is.
+            member: MemberId,
+            /// The member epoch from now on.
+            epoch: i32,
         }
         /// A consumer gave partitions up in good order: it has committed what it wanted to, and reads them no more.
         PartitionsRevoked {

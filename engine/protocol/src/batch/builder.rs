@@ -1,7 +1,7 @@
 //! Building batches: what a producer's accumulator, the quorum leader and tests do.
 
 use bytes::Bytes;
-use klamm_node::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+use klamm_node::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, ProducerSequence, Timestamp};
 
 use super::record::put;
 use super::{
@@ -55,10 +55,19 @@ impl BatchBuilder {
     /// The batch of an idempotent producer.
     #[must_use]
     pub fn by_producer(mut self, id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) -> Self {
-        self.producer_id = id;
-        self.producer_epoch = epoch;
-        self.base_sequence = base_sequence;
+        self.number(ProducerSequence {
+            producer_id: id,
+            producer_epoch: epoch,
+            base: base_sequence,
+        });
         self
+    }
+
+    /// Makes it an idempotent producer's, with this number; with another one if it had one (KIP-360).
+    pub fn number(&mut self, sequence: ProducerSequence) {
+        self.producer_id = sequence.producer_id;
+        self.producer_epoch = sequence.producer_epoch;
+        self.base_sequence = sequence.base;
     }
 
     /// Marks the batch as part of a transaction.

@@ -164,7 +164,9 @@ impl Reader {
     /// Kafka's settings, checked against the table of their scope.
     pub(super) fn config(&mut self, node: Option<&Node>, scope: Scope) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();
+        let mut places = BTreeMap::new();
         for (key_node, key, value_node, value) in self.entries(node) {
+            places.insert(key.clone(), value_node);
             match set(scope, &key, &value) {
                 Ok(()) => {}
                 Err(ConfigError::UnknownKey { .. }) => {
@@ -182,7 +184,23 @@ impl Reader {
                 ));
             }
         }
+        if scope == Scope::Producer {
+            self.together(&map, &places);
+        }
         map
+    }
+
+    /// Values that are each right and don't go together.
+    fn together(&mut self, map: &BTreeMap<String, String>, places: &BTreeMap<String, &Node>) {
+        // What is wrong by itself has been told.
+        if !map.iter().all(|(key, value)| set(Scope::Producer, key, value).is_ok()) {
+            return;
+        }
+        let Err(error) = ProducerConfig::from_map(map) else { return };
+        let (ConfigError::BadValue { key, .. } | ConfigError::UnknownKey { key }) = &error;
+        if let Some(place) = places.get(key) {
+            self.mistake(Mistake::new(&place.span, error.to_string()));
+        }
     }
 
     /// The entries of a map of texts that could be read, each with its places; numbers and truth values need no quotes.

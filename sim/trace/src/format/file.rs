@@ -16,14 +16,15 @@ use crate::store::EventStore;
 use klamm_node::Seq;
 use klamm_node::event::Event;
 
-const MAGIC: &[u8; 8] = b"KLAMMTRC";
-
 impl Trace {
+    /// How a trace file begins.
+    pub const MAGIC: &[u8; 8] = b"KLAMMTRC";
+
     /// The bytes of a trace file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let header = postcard::to_stdvec(&self.header).expect("a header is plain data");
         let mut bytes = Vec::with_capacity(self.events.bytes() + header.len() + 64);
-        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(Self::MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         let length = u32::try_from(header.len()).expect("a header is below 4 GiB");
         bytes.extend_from_slice(&length.to_le_bytes());
@@ -40,11 +41,11 @@ impl Trace {
     /// Reads a trace file, and checks that its events have the hash that it states.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TraceError> {
         let mut input = Input { bytes, at: 0 };
-        let is_magic = bytes.get(..MAGIC.len()).is_some_and(|start| start == MAGIC);
+        let is_magic = bytes.get(..Self::MAGIC.len()).is_some_and(|start| start == Self::MAGIC);
         if !is_magic {
             return Err(TraceError::NotATrace);
         }
-        input.at = MAGIC.len();
+        input.at = Self::MAGIC.len();
         let version = u16::from_le_bytes(input.array("the format version")?);
         if version > FORMAT_VERSION {
             return Err(TraceError::Newer { found: version, newest: FORMAT_VERSION });

@@ -11,7 +11,10 @@ use crate::testing::{CONSUMER, PRODUCER, Story, batch, node, orders};
 fn send(story: &mut Story, records: &[u64], attempt: u32, crc: u32) {
     let records = records.iter().copied().map(RecordId).collect();
     let (partition, broker) = (orders(), BrokerId(1));
-    story.at(PRODUCER, EventKind::BatchSent { partition, records, attempt, broker, crc });
+    story.at(
+        PRODUCER,
+        EventKind::BatchSent { partition, records, attempt, broker, crc, sequence: IfSome(None) },
+    );
 }
 
 fn accept(story: &mut Story, record: u64) {

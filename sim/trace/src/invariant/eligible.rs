@@ -28,7 +28,8 @@ type Steps = Vec<PartitionState>;
 pub(super) struct Eligible {
     known: BTreeMap<TopicPartition, PartitionState>,
     changed: BTreeMap<TopicPartition, Steps>,
-    /// Brokers whose last process ended in an orderly way.
+    /// Brokers that ended in an orderly way and have not been registered since: a process that dies before that has opened
+    /// no log, and leaves the marker of the stop before as it found it.
     orderly: BTreeSet<NodeId>,
     /// Brokers whose process began after such an end.
     claims: BTreeSet<NodeId>,
@@ -62,10 +63,7 @@ impl Eligible {
             EventKind::NodeStopped { orderly: true, .. } if self.here.contains(&node) => {
                 self.orderly.insert(node);
             }
-            EventKind::NodeCrashed {}
-            | EventKind::PowerFailed { .. }
-            | EventKind::NodeStopped { .. }
-            | EventKind::DiskWiped {} => {
+            EventKind::DiskWiped {} => {
                 self.orderly.remove(&node);
             }
             EventKind::TopicDeleted { topic, .. } if !cx.view.topics.contains_key(topic) => {
@@ -88,6 +86,9 @@ impl Eligible {
                 }
                 if news && let Some(node) = cx.view.table.node_of(*broker) {
                     self.here.insert(node);
+                    // The marker names the epoch before this one: it is worth nothing at the next registration.
+                    self.orderly.remove(&node);
+                    self.claims.remove(&node);
                 }
             }
             EventKind::PartitionChanged { partition, .. } => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use klamm_node::{
-    EventKind, GroupId, IfAny, Incarnation, LeaderEpoch, MemberId, NodeId, Offset, Span,
+    EventKind, GroupId, IfAny, Incarnation, LeaderEpoch, MemberId, NodeId, Offset, Quiet, Span,
     TopicPartition,
 };
 
@@ -57,6 +57,7 @@ fn load(story: &mut Story, broker: i32, epoch: i32, offset: Option<i64>, kind: &
         crc: 1,
         size: 100,
         as_leader: broker == 1,
+        sequence: Quiet(None),
     };
     story.at(node(broker), batch);
     let (from, to) = (Offset(0), Offset(100));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use klamm_node::event::{Event, EventKind};
-use klamm_node::{NodeId, Offset, RecordId, Seq, TopicPartition};
+use klamm_node::{NodeId, Offset, ProducerEpoch, ProducerId, RecordId, Seq, TopicPartition};
 
 use super::state::{AckedBatch, PartitionView, ReadSpan, RecordView};
 use super::{ClientView, View};
@@ -46,6 +46,11 @@ impl View {
                 self.client(node).failed += count(records.len());
             }
             EventKind::RequestRetried { .. } => self.client(node).retried += 1,
+            EventKind::ProducerIdAssigned { producer_id, producer_epoch }
+            | EventKind::ProducerEpochBumped { producer_id, producer_epoch, .. } => {
+                let identity = (ProducerId(*producer_id), ProducerEpoch(*producer_epoch));
+                self.client(node).producer_id = Some(identity);
+            }
             EventKind::ReadReplicaChanged { partition, replica, .. } => {
                 let read = &mut self.client(node).read_replicas;
                 if replica.0 < 0 {
@@ -76,6 +81,7 @@ impl View {
             EventKind::Subscribed { .. }
             | EventKind::CoordinatorFound { .. }
             | EventKind::PartitionsAssigned { .. }
+            | EventKind::MemberEpochMoved { .. }
             | EventKind::PartitionsRevoked { .. }
             | EventKind::PartitionsLost { .. }
             | EventKind::PollIntervalExceeded { .. }

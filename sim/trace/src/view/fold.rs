@@ -88,6 +88,15 @@ impl View {
             EventKind::LinkHealed { from, to } => {
                 self.cuts.remove(&(*from, *to));
             }
+            EventKind::LinkChanged { from, to, latency_low, latency_high, bandwidth } => {
+                let link = self.links.entry((*from, *to)).or_default();
+                link.latency = Some((*latency_low, *latency_high));
+                (link.bandwidth, link.seq) = (*bandwidth, seq);
+            }
+            EventKind::LinkFlaky { from, to, loss, duplicate, reorder } => {
+                let link = self.links.entry((*from, *to)).or_default();
+                (link.flaws, link.seq) = ([*loss, *duplicate, *reorder], seq);
+            }
             _ => {}
         }
     }
@@ -620,13 +629,15 @@ impl View {
                 leader_epoch,
                 crc,
                 as_leader,
+                sequence,
                 ..
             } => {
                 let (base, last, epoch) = (*base_offset, *last_offset, *leader_epoch);
                 let stale = *as_leader && self.is_stale(node, partition);
                 let view = self.partition(partition);
                 if *as_leader && !stale {
-                    let written = Written { last, crc: *crc, seq, by: broker };
+                    let written =
+                        Written { last, crc: *crc, sequence: sequence.0, seq, by: broker };
                     view.written.entry((epoch, base)).or_insert(written);
                 }
                 let replica = view.replicas.entry(broker).or_default();

@@ -257,6 +257,9 @@ impl View {
                 place.takes_part = true;
                 place.assigned.extend(partitions.iter().cloned());
             }
+            EventKind::MemberEpochMoved { member, epoch, .. } => {
+                (place.member, place.epoch) = (Some(member.clone()), *epoch);
+            }
             EventKind::CommitFailed { .. } => place.commit_failed = Some(event.seq),
             EventKind::PartitionsRevoked { partitions, .. }
             | EventKind::PartitionsLost { partitions, .. } => {

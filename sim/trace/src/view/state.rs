@@ -7,8 +7,8 @@ use klamm_node::effects::FrameRole;
 use klamm_node::event::Word;
 use klamm_node::{
     Awaits, BrokerEpoch, BrokerId, ConnectionId, CorrelationId, EventKind, GroupId, Incarnation,
-    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, RecordId, ReplicaKey, Seq, Span,
-    Time, TopicId, TopicPartition,
+    IncarnationId, LeaderEpoch, NodeId, Offset, PartitionEpoch, ProducerEpoch, ProducerId,
+    ProducerSequence, RecordId, ReplicaKey, Seq, Span, Time, TopicId, TopicPartition,
 };
 
 use super::group::{CoordinatorView, GroupView, MembershipView};
@@ -131,6 +131,19 @@ pub struct ConnectionView {
     pub state: ConnectionState,
 }
 
+/// A way from one node to another that was changed: slower, or one that loses, doubles or overtakes packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LinkView {
+    /// The latency range, if it was changed.
+    pub latency: Option<(Span, Span)>,
+    /// Bytes a second; 0 is unlimited.
+    pub bandwidth: u64,
+    /// Of a thousand packets: lost, doubled, overtaken.
+    pub flaws: [u32; 3],
+    /// The event that changed it last.
+    pub seq: Seq,
+}
+
 /// A node's part in the metadata quorum; brokers take part as observers.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct QuorumMember {
@@ -244,6 +257,8 @@ pub struct Written {
     pub last: Offset,
     /// Its CRC-32C.
     pub crc: u32,
+    /// The number that an idempotent producer gave it.
+    pub sequence: Option<ProducerSequence>,
     /// The first append of it.
     pub seq: Seq,
     /// Where that was.
@@ -494,6 +509,8 @@ pub struct ClientView {
     pub leaders: BTreeMap<TopicPartition, (BrokerId, LeaderEpoch)>,
     /// Consumer: the replicas that it reads from instead of leaders (KIP-392).
     pub read_replicas: BTreeMap<TopicPartition, BrokerId>,
+    /// Producer: its id and epoch, if it is idempotent and has them (KIP-98).
+    pub producer_id: Option<(ProducerId, ProducerEpoch)>,
     /// Records accepted.
     pub accepted: u64,
     /// Records acknowledged.
@@ -556,6 +573,7 @@ impl ClientView {
     /// A new process starts: it counts from zero and knows nothing.
     pub(super) fn starts(&mut self) {
         self.at_start = self.counts();
+        self.producer_id = None;
         self.leaders.clear();
         self.positions.clear();
         self.read_replicas.clear();

@@ -1,6 +1,8 @@
 //! The View's corners: laggards, crashes, order of reading, state lines.
 
-use klamm_node::{BrokerEpoch, BrokerId, EventKind, LeaderEpoch, Offset, RecordId, TopicPartition};
+use klamm_node::{
+    BrokerEpoch, BrokerId, EventKind, IfSome, LeaderEpoch, Offset, RecordId, TopicPartition,
+};
 
 use super::{LossKind, ProcessState, ReplicaRole, View};
 use crate::testing::{CONSUMER, PRODUCER, Story, header, node, orders};
@@ -120,7 +122,17 @@ fn a_key_that_is_read_out_of_order_or_in_two_partitions_is_noticed() {
     let send = |story: &mut Story, record, crc| {
         let records = vec![RecordId(record)];
         let (partition, attempt, broker) = (orders(), 1, BrokerId(1));
-        story.at(PRODUCER, EventKind::BatchSent { partition, records, attempt, broker, crc });
+        story.at(
+            PRODUCER,
+            EventKind::BatchSent {
+                partition,
+                records,
+                attempt,
+                broker,
+                crc,
+                sequence: IfSome(None),
+            },
+        );
     };
     send(&mut story, 1, 71);
     send(&mut story, 2, 72);

@@ -162,6 +162,7 @@ fn compare_client(found: &mut Comparison, seen: &NodeView, held: &ClientSummary)
     found.same("accepted", &(all.accepted - before.accepted), &held.accepted);
     found.same("acknowledged", &(all.acknowledged - before.acknowledged), &held.acknowledged);
     found.same("failed", &(all.failed - before.failed), &held.failed);
+    found.same("producer id", &seen.producer_id, &held.producer_id);
     found.same("read", &(all.read - before.read), &held.read);
     found.same("leaders", &seen.leaders, &held.leaders);
     found.same("answers", &(all.answered - before.answered), &held.answered);
