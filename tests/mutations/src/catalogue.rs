@@ -355,6 +355,21 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S16"], "calm", 1),
     },
     Fault {
+        id: "dedup_window_zero",
+        room: "storage",
+        does: "A leader remembers a producer's last number and none of its batches: a retry of what it has is out of order.",
+        known: "Z24",
+        // The producer takes the refusal for a gap, begins a new epoch, and its batch is stored a second time.
+        noticed: by(&["expectation"], "questions/retry-without-idempotence", 1),
+    },
+    Fault {
+        id: "producer_state_not_from_log",
+        room: "replica",
+        does: "A new leader knows nothing of the producers in its log.",
+        known: "KAFKA-5793; Z25",
+        noticed: by(&["S16"], "questions/retry-without-idempotence", 1),
+    },
+    Fault {
         id: "apply_stale_fetch_response",
         room: "replica",
         does: "A follower takes an answer to a question of an older epoch.",
@@ -508,6 +523,13 @@ pub const FAULTS: &[Fault] = &[
         does: "A broker's image stands still after a while.",
         known: "",
         noticed: by(&["L7"], "crash", 1),
+    },
+    Fault {
+        id: "snapshot_takes_all_for_in_sync",
+        room: "controller",
+        does: "A snapshot of the metadata says that every replica is in sync.",
+        known: "KIP-630",
+        noticed: by(&["S26"], "shrunk", 1),
     },
     Fault {
         id: "elect_outside_isr",
@@ -682,52 +704,42 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "What a coordinator has written is answered before its replicas have it.",
         known: "",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`runtime/tests`).",
-        ),
+        noticed: by(&["S22"], "commits", 1),
     },
     Fault {
         id: "expire_offsets_of_active_group",
         room: "coordinator",
         does: "Offsets expire by the time of their commit, whether or not the group is in use.",
         known: "KAFKA-4682; Z14",
-        noticed: nobody("tried in no scenario yet; `questions/offsets-expire` is the place."),
+        noticed: by(&["S23"], "active", 1),
     },
     Fault {
         id: "group_accepts_old_generation_commit",
         room: "coordinator",
         does: "A commit of offsets is taken whatever member and generation it shows.",
         known: "KAFKA-2596; Z13",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["S22", "S24"], "lessons/zombie-commits", 1),
     },
     Fault {
         id: "group_keeps_old_subscription",
         room: "coordinator",
         does: "A member that joins again is shown to the leader with what it said the first time.",
         known: "KAFKA-14639, the server's half; Z27",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "questions/pattern-sees-topic", 1),
     },
     Fault {
         id: "group_static_member_not_persisted",
         room: "coordinator",
         does: "A static member's new id is told and never written.",
         known: "KAFKA-10284; Z52",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "instances", 1),
     },
     Fault {
         id: "group_no_instance_fencing",
         room: "coordinator",
         does: "Whoever knows a `group.instance.id` is taken for its member.",
         known: "KAFKA-8225; Z52",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["S22"], "instances", 1),
     },
     Fault {
         id: "group_no_sync_expiration",
@@ -735,7 +747,7 @@ pub const FAULTS: &[Fault] = &[
         does: "Nobody is dropped for not syncing.",
         known: "KAFKA-12890; Z53",
         noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
         ),
     },
     Fault {
@@ -744,7 +756,7 @@ pub const FAULTS: &[Fault] = &[
         does: "A client that joined for the first time and is gone counts as waiting for ever.",
         known: "KAFKA-9752; Z53",
         noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
         ),
     },
     Fault {
@@ -752,18 +764,14 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "A partition that a member was to give up and keeps after all has no owner.",
         known: "KAFKA-16147; Z26",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`consumer/tests`).",
-        ),
+        noticed: by(&["S21"], "nemesis/groups-consumer", 13),
     },
     Fault {
         id: "group_assigns_before_revocation",
         room: "coordinator",
         does: "A member is given partitions that another has yet to give up.",
         known: "KIP-848; Z26",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`consumer/tests`).",
-        ),
+        noticed: by(&["S21"], "questions/fourth-joins", 1),
     },
     Fault {
         id: "group_unbounded_anonymous_joins",
@@ -771,7 +779,7 @@ pub const FAULTS: &[Fault] = &[
         does: "A client without an id is a member at once.",
         known: "KIP-394, KAFKA-7610; Z54",
         noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
+            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
         ),
     },
     Fault {
@@ -779,9 +787,7 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "An empty group does not wait for more members.",
         known: "KIP-134; Z54",
-        noticed: nobody(
-            "no scenario with groups yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "questions/rebalance-storm", 1),
     },
     Fault {
         id: "producer_drops_retry",
@@ -830,9 +836,7 @@ pub const FAULTS: &[Fault] = &[
         room: "client",
         does: "A consumer commits how far it has fetched, not how far it has handed out.",
         known: "KAFKA-2942, KAFKA-18641; Z56",
-        noticed: nobody(
-            "no scenario with groups yet; the room's own situations fail with it (`engine/client`).",
-        ),
+        noticed: by(&["S24"], "lessons/two-groups", 1),
     },
     Fault {
         id: "fetch_while_revoking",

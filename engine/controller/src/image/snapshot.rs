@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerId, Offset, Span, Time};
+use klamm_node::{BrokerId, Offset, Span, Time, planted};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::metadata::{
     Config, FeatureLevel, Partition, ProducerIds, RegisterBroker, Topic, resource_type,
@@ -181,6 +181,7 @@ fn partition_record(partition: &PartitionImage) -> Partition {
         last_known_elr,
     } = partition;
     let some = |list: &Vec<BrokerId>| (!list.is_empty()).then(|| list.clone());
+    let isr = if planted("snapshot_takes_all_for_in_sync") { replicas } else { isr };
     Partition {
         replicas: replicas.clone(),
         isr: isr.clone(),
