@@ -309,6 +309,37 @@ fn s14_a_broker_that_came_back_from_a_crash_is_not_eligible_and_one_from_an_orde
 }
 
 #[test]
+fn s14_a_life_that_opened_no_log_leaves_the_marker_of_the_orderly_stop_before_it_and_another_does_not() {
+    let stopped = || {
+        let mut story = eligible();
+        let (reason, orderly) = ("shut down".to_owned(), true);
+        story.at(node(2), EventKind::NodeStopped { reason, orderly });
+        story.at(node(2), EventKind::NodeStarted { incarnation: Incarnation(2) });
+        story
+    };
+    let register = |story: &mut Story, incarnation| {
+        story.at(node(2), EventKind::NodeStarted { incarnation: Incarnation(incarnation) });
+        story.metadata(|offset| EventKind::BrokerRegistered {
+            offset,
+            broker: BrokerId(2),
+            broker_epoch: BrokerEpoch(offset.0),
+            incarnation: IncarnationId(u128::from(incarnation)),
+            rack: None,
+            fenced: true,
+        });
+    };
+    let mut story = stopped();
+    story.crash(2);
+    register(&mut story, 3);
+    story.violates(&[]);
+    let mut story = stopped();
+    register(&mut story, 3);
+    story.crash(2);
+    register(&mut story, 4);
+    assert!(story.violates(&[Id::ElrValid]).contains("without an orderly end"));
+}
+
+#[test]
 fn s29_a_replica_that_serves_a_deleted_topics_records() {
     let recreated = |end: i64| {
         let mut story = Story::committed();
