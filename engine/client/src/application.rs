@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use klamm_node::event::Word;
 use klamm_node::{
-    ApplicationCall, ApplicationCommand, Command, ConnectionId, Context, Effect, EventKind, Input,
-    NewClient, NewClientKind, Node, Offset, Output, RecordId, Time, TopicPartition,
+    ApplicationCall, ApplicationCommand, CloseReason, Command, ConnectionId, Context, Effect,
+    EventKind, Input, NewClient, NewClientKind, Node, Offset, Output, RecordId, Time,
+    TopicPartition,
 };
 use klamm_protocol::Record;
 
@@ -280,8 +281,23 @@ impl Application {
                     consumer.call(cx, call);
                 }
             }),
-            ApplicationCall::Close => self.tell(cx, number, Command::Shutdown),
+            ApplicationCall::Close => self.close(cx, number),
         }
+    }
+
+    /// A consumer and an admin client close in good order; a producer drops what has no outcome yet, as librdkafka's.
+    fn close(&mut self, cx: &mut Context<'_>, number: u32) {
+        if !matches!(self.clients.get(&number), Some(Client::Producer(_))) {
+            return self.tell(cx, number, Command::Shutdown);
+        }
+        self.clients.remove(&number);
+        let mine = self.connections.iter().filter(|(_, owner)| **owner == number);
+        let mine: Vec<ConnectionId> = mine.map(|(connection, _)| *connection).collect();
+        for connection in mine {
+            self.connections.remove(&connection);
+            cx.out.close(connection, CloseReason::Local);
+        }
+        self.deliveries.push_back(Delivery { client: number, what: Delivered::Closed });
     }
 
     fn tell(&mut self, cx: &mut Context<'_>, number: u32, command: Command) {
@@ -301,7 +317,9 @@ impl Node for Application {
                 let due: Vec<u32> = self
                     .clients
                     .iter()
-                    .filter(|(_, client)| client.next_deadline().is_some_and(|(at, _)| at <= cx.now))
+                    .filter(|(_, client)| {
+                        client.next_deadline().is_some_and(|(at, _)| at <= cx.now)
+                    })
                     .map(|(number, _)| *number)
                     .collect();
                 for number in due {
@@ -319,7 +337,7 @@ impl Node for Application {
                 }
             }
             Input::Accepted { connection, .. } => {
-                cx.out.close(connection, klamm_node::CloseReason::Refused);
+                cx.out.close(connection, CloseReason::Refused);
             }
             Input::Command(Command::Application(command)) => self.call(cx, *command),
             // A signal that the program does not handle ends it as it is.

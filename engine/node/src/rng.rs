@@ -47,6 +47,8 @@ pub enum Purpose {
     DirectoryNames = 15,
     /// Ids of group members.
     MemberIds = 16,
+    /// What a program of one's own draws, and which of its tasks is next.
+    Program = 17,
 }
 
 /// One stream of draws. Cheap to clone; a clone continues independently from the same point.

@@ -106,7 +106,7 @@ pub(crate) fn now() -> Time {
 }
 
 /// Moves madsim's clock to an instant. To an absolute one: it also moves by itself, 50 to 100 ns a poll.
-fn advance_to(time: Time) {
+pub(crate) fn advance_to(time: Time) {
     let ahead = time.since(now());
     if ahead.0 > 0 {
         madsim::time::advance(Duration::from_nanos(ahead.0));

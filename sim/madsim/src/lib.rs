@@ -16,19 +16,27 @@
 //! madsim exists on Linux and macOS. Elsewhere this crate has the same functions, and each says
 //! [`SandboxError::NoMadsim`].
 //!
-//! Deliberately not here: ordinary async applications as nodes of a scenario; their door is the task in `host` that moves
-//! the clock and yields.
+//! *Applications* ([`app`]): ordinary async programs as processes of a scenario, written against [`rdkafka`] and [`tokio`].
 
 use klamm_trace::Recorder;
 use klamm_world::Outcome;
 use thiserror::Error;
 
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+pub mod app;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod bench;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod host;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 mod nodes;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+pub mod rdkafka;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+pub mod tokio;
+#[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+#[doc(hidden)]
+pub use ::tokio as __tokio;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
 pub use bench::stream_message_cost;
 #[cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
