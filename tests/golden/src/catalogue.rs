@@ -20,11 +20,26 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every scenario under `scenarios/`, by path.
+/// The chapter whose scenarios run programs of a person's own: only a binary that knows the programs can run them.
+const APPLICATIONS: &str = "apps";
+
+/// Every scenario under `scenarios/` that needs nothing but the lab, by path.
 ///
 /// # Panics
 /// A file can't be read, or is no scenario.
 pub fn lessons() -> Vec<Lesson> {
+    all().into_iter().filter(|lesson| lesson.chapter != APPLICATIONS).collect()
+}
+
+/// Every scenario that runs a program of a person's own.
+///
+/// # Panics
+/// A file can't be read, or is no scenario.
+pub fn applications() -> Vec<Lesson> {
+    all().into_iter().filter(|lesson| lesson.chapter == APPLICATIONS).collect()
+}
+
+fn all() -> Vec<Lesson> {
     let top = root().join("scenarios");
     let mut files = Vec::new();
     collect(&top, &mut files);

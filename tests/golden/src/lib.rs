@@ -9,6 +9,6 @@ mod catalogue;
 mod telling;
 mod work;
 
-pub use catalogue::{Lesson, lesson, lessons, root};
+pub use catalogue::{Lesson, applications, lesson, lessons, root};
 pub use telling::{told_from_trace, verdict};
 pub use work::{env_count, on_fresh_thread, on_workers};

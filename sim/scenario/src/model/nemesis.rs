@@ -102,13 +102,13 @@ mischief! {
     FullDisk, false;
     /// A broker's disk only says that it synced, and then the power fails.
     LyingDisk, false;
-    /// A consumer's process dies without leaving its group, and comes back.
+    /// The process of a consumer or an application dies without leaving its group, and comes back.
     ConsumerCrash, false;
-    /// A consumer is frozen for a while: a zombie when it goes on.
+    /// A consumer or an application is frozen for a while: a zombie when it goes on.
     ConsumerFreeze, false;
-    /// A consumer closes in good order and comes back.
+    /// A consumer or an application closes in good order and comes back.
     ConsumerStop, false;
-    /// A consumer hears no broker any more, and none hears it.
+    /// A consumer or an application hears no broker any more, and none hears it.
     ConsumerCut, false;
     /// What coordinators answer to consumers is held back.
     HeldGroupReplies, false;

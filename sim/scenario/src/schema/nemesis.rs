@@ -99,12 +99,24 @@ pub(crate) const MISCHIEF: Choice = Choice {
         ),
         verb(
             "ConsumerCrash",
-            "A consumer's process dies without leaving its group, and comes back.",
+            "The process of a consumer or an application dies without leaving its group, and comes back.",
             WEIGHT,
         ),
-        verb("ConsumerFreeze", "A consumer is frozen: a zombie when it goes on.", WEIGHT),
-        verb("ConsumerStop", "A consumer closes in good order and comes back.", WEIGHT),
-        verb("ConsumerCut", "A consumer hears no broker any more, and none hears it.", WEIGHT),
+        verb(
+            "ConsumerFreeze",
+            "A consumer or an application is frozen: a zombie when it goes on.",
+            WEIGHT,
+        ),
+        verb(
+            "ConsumerStop",
+            "A consumer or an application closes in good order and comes back.",
+            WEIGHT,
+        ),
+        verb(
+            "ConsumerCut",
+            "A consumer or an application hears no broker any more, and none hears it.",
+            WEIGHT,
+        ),
         verb("HeldGroupReplies", "What a coordinator answers is held back.", WEIGHT),
         verb("CoordinatorCrash", "A broker that coordinates a group dies and comes back.", WEIGHT),
     ],

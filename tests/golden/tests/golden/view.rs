@@ -222,6 +222,8 @@ fn compare(world: &World, batches: bool) -> Vec<String> {
                 let held = ClientSummary { leaders, ..admin.summary() };
                 compare_client(&mut found, seen, &held);
             }
+            // A program has several clients on one node, and its scenarios are not among these.
+            Some(NodeKind::Application(_)) => unreachable!("applications run in their own tests"),
             Some(NodeKind::Ping(_)) => unreachable!("no scenario has one"),
         }
     }

@@ -489,9 +489,12 @@ impl Sight<'_> {
         Some(Plan { onset: to(Some(brokers)), end, ..Plan::default() })
     }
 
-    /// Consumers that run, left alone by other faults.
+    /// Consumers that run, and applications, which mostly consume; left alone by other faults.
     fn consumers(&self) -> Vec<NodeId> {
-        let consumers = self.table.iter().filter(|(_, info)| info.kind == NodeKind::Consumer);
+        let consumers = self
+            .table
+            .iter()
+            .filter(|(_, info)| matches!(info.kind, NodeKind::Consumer | NodeKind::Application));
         consumers.map(|(node, _)| node).filter(|node| self.is_free(*node)).collect()
     }
 
