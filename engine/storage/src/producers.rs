@@ -5,11 +5,12 @@
 //! that holds the same log, after recovery, truncation and elections.
 //!
 //! Simplified: nothing is forgotten after `producer.id.expiration.ms`, and there are no `.snapshot` files: a leader folds its
-//! log when the first idempotent producer comes to it.
+//! log when the first idempotent producer comes to it. What was deleted from the log's beginning the next leader does not know,
+//! while Kafka's replicas remember a producer longer than its records (KIP-360).
 
 use std::collections::{BTreeMap, VecDeque};
 
-use klamm_node::{Offset, ProducerEpoch, ProducerId, Timestamp};
+use klamm_node::{Offset, ProducerEpoch, ProducerId, Timestamp, planted};
 use klamm_protocol::batch::BatchHeader;
 
 /// How many batches of a producer are remembered: as many as it may have in flight.
@@ -106,7 +107,9 @@ impl Producers {
             known.first_sequence == header.base_sequence
                 && known.last_sequence == header.last_sequence()
         };
-        if let Some(known) = state.batches.iter().find(same) {
+        if let Some(known) =
+            state.batches.iter().find(same).filter(|_| !planted("dedup_window_zero"))
+        {
             return Sequence::Duplicate(*known);
         }
         let last = state.batches.back().map_or(-1, |batch| batch.last_sequence);

@@ -110,7 +110,8 @@ fn retries_go_one_by_one_in_the_order_of_their_numbers_and_new_batches_wait() {
         let request = next(&mut lab);
         assert_eq!(numbers(&request), [(0, 1000, 0, number, 1)]);
         let told = lab.told();
-        assert!(sent(&told) <= 1, "one at a time: {told:?}");
+        // Behind the last retry new batches may leave again.
+        assert!(sent(&told) <= if number == 3 { 2 } else { 1 }, "one at a time: {told:?}");
         succeed(&mut lab, &request);
     }
     assert_eq!(lab.node.summary().acknowledged, 5);

@@ -3,7 +3,7 @@
 //!
 //! Lessons are tried under 200 seeds, the other scenarios under 50, or fewer if their runs are long, because each run is made
 //! twice and the suite has to end while somebody waits for it; `KLAMM_SEEDS` sets how many seeds of every scenario are tried
-//! instead.
+//! instead, and `KLAMM_SCENARIO` which one alone.
 
 use klamm_golden::{Lesson, env_count, lessons, on_fresh_thread, on_workers};
 use klamm_trace::{Keep, first_divergence};
@@ -63,7 +63,11 @@ fn complaints(lesson: &Lesson, seed: u64) -> Vec<String> {
 
 #[test]
 fn every_seed_gives_one_run_that_holds() {
-    let lessons = lessons();
+    let mut lessons = lessons();
+    if let Ok(name) = std::env::var("KLAMM_SCENARIO") {
+        lessons.retain(|lesson| lesson.name == name);
+        assert!(!lessons.is_empty(), "there is no scenario '{name}'");
+    }
     let seeds = |lesson: &Lesson| {
         let usual = if lesson.chapter == "lessons" {
             SEEDS
