@@ -3,6 +3,7 @@
 use klamm_madsim::{NodeRun, SandboxError};
 use klamm_node::{Span, Time};
 use klamm_scenario::Scenario;
+use klamm_scenario::model::{Application, Client};
 use klamm_trace::Recorder;
 use klamm_world::{Options, Outcome, Progress, World};
 use tracing::info;
@@ -40,6 +41,7 @@ pub(crate) fn drive(
     mut watch: impl FnMut(&World, Progress) + Send,
 ) -> Result<Done, Failure> {
     info!(?driver, seed, scenario = scenario.file, "running");
+    refuse_applications(driver, scenario)?;
     let until = until.map(|until| Time::ZERO + until);
     match driver {
         Driver::Plain => {
@@ -67,6 +69,23 @@ pub(crate) fn drive(
             Ok(Done { recorder, outcome })
         }
     }
+}
+
+/// An application runs where its program is built in, which is never here.
+fn refuse_applications(driver: Driver, scenario: &Scenario) -> Result<(), Failure> {
+    let application = scenario.clients.iter().find_map(|client| match client {
+        Client::Application(application) => Some(application),
+        Client::Producer(_) | Client::Consumer(_) => None,
+    });
+    let Some(Application { name, program, line, .. }) = application else { return Ok(()) };
+    let file = &scenario.file;
+    let why = match driver {
+        Driver::Plain | Driver::Node => "applications need the host driver".to_owned(),
+        Driver::Host => format!(
+            "this binary has no programs, and no '{program}': a scenario with applications is run by the binary that has them, such as one of the examples: cargo run --example NAME -p klamm-madsim -- run {file}"
+        ),
+    };
+    Err(Failure::Input(format!("{file}:{line}: application '{name}': {why}")))
 }
 
 fn refused(error: &SandboxError) -> Failure {

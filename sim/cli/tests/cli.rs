@@ -155,6 +155,31 @@ fn four_mistakes_give_four_diagnostics_with_places_and_status_two() {
 }
 
 #[test]
+fn a_scenario_with_applications_is_checked_and_not_run() {
+    let scenario = r#"Scenario(
+    version: 1,
+    title: "an application",
+    question: "who runs it?",
+    duration: "10s",
+    cluster: (brokers: 3, controllers: 1),
+    topics: [(name: "t", partitions: 1, replication_factor: 3)],
+    clients: [
+        Application(name: "billing-1", program: "billing"),
+    ],
+)
+"#;
+    let (_folder, path) = scratch("application.ron", scenario.as_bytes());
+    assert_eq!(run(&["check", &path]).status.code(), Some(0));
+    for driver in ["plain", "node", "host"] {
+        let ran = run(&["run", "--driver", driver, &path]);
+        assert_eq!(ran.status.code(), Some(2), "{driver}");
+        let said = text(&ran.stderr);
+        let piece = if driver == "host" { "--example NAME" } else { "need the host driver" };
+        assert!(said.contains(piece) && said.contains(":9:"), "{driver}: {said}");
+    }
+}
+
+#[test]
 fn wrong_usage_and_wrong_files_exit_with_two_and_a_sentence() {
     let (_folder, not_a_trace) = scratch("x.klamm", b"hello");
     let (_other, latin) = scratch("latin.ron", b"Scenario(title: \"caf\xe9\")");

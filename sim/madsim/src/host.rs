@@ -86,7 +86,7 @@ pub(crate) fn isolate<T: Send, F: Future<Output = T>>(
 
 /// How std puts it when madsim refuses a thread: `pthread_attr_init` returned -1 and not 0. A panic carries no more than
 /// its text; our own assertions say what they are about, so that none of them reads like this.
-const REFUSAL: &str = "assertion `left == right` failed\n  left: -1\n right: 0";
+pub(crate) const REFUSAL: &str = "assertion `left == right` failed\n  left: -1\n right: 0";
 
 fn explain(panic: &(dyn Any + Send)) -> SandboxError {
     let text = panic

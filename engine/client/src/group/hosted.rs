@@ -230,7 +230,8 @@ impl Hosted {
 impl Group {
     /// Lets what the program has asked, and what it may be told, go on as far as it can.
     pub(super) fn step_hosted(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
-        while let Some(call) = self.hosted.as_deref_mut().and_then(|hosted| hosted.calls.pop_front())
+        while let Some(call) =
+            self.hosted.as_deref_mut().and_then(|hosted| hosted.calls.pop_front())
         {
             self.carry_out_call(cx, reader, call);
             self.again = true;
@@ -478,9 +479,8 @@ impl Group {
                 leaving.step = LeaveStep::AwaitLeft;
             }
             LeaveStep::AwaitLeft => {
-                let over = !leaving.closes
-                    || leaving.deadline <= cx.now
-                    || self.application.take_left();
+                let over =
+                    !leaving.closes || leaving.deadline <= cx.now || self.application.take_left();
                 if over {
                     if leaving.closes {
                         self.pool.close_all(cx);
@@ -522,6 +522,10 @@ impl Group {
         if let Some((error, fatal)) = hosted.errors.pop_front() {
             hosted.deliveries.push(Delivered::Failed { error, fatal });
             (hosted.polling, hosted.last_poll) = (false, cx.now);
+            return;
+        }
+        if hosted.leaving.is_some() {
+            // Nobody is there to do anything with a record.
             return;
         }
         for (partition, taken) in reader.take(1) {

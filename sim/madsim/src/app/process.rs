@@ -243,8 +243,12 @@ impl Process {
         awake.into_iter().for_each(Waker::wake);
     }
 
-    /// Blocks the process until a future has come to its end.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+    /// Blocks the process until a future has come to its end; none if the process is going down, so that what is dropped on
+    /// that way does not wait.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        if self.is_dying() {
+            return None;
+        }
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         let waker = Waker::from(flag.clone());
         let mut cx = Context::from_waker(&waker);
@@ -252,7 +256,7 @@ impl Process {
         loop {
             while flag.0.swap(false, Ordering::Relaxed) {
                 if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
-                    return value;
+                    return Some(value);
                 }
             }
             self.hand_over(None);
@@ -331,5 +335,8 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> Option<String> {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    Some(text.unwrap_or("a panic without a message").to_owned())
+    let text = text.unwrap_or("a panic without a message");
+    let refused = text == host::REFUSAL;
+    let said = if refused { "it wanted a thread of the operating system" } else { text };
+    Some(said.to_owned())
 }

@@ -90,9 +90,9 @@ impl<C: ConsumerContext> BaseConsumer<C> {
         if timeout.is_zero() {
             let next = self.next();
             let within = Timeout::After(std::time::Duration::from_nanos(EMPTY_POLL.0));
-            return process.block_on(within.bound(next));
+            return process.block_on(within.bound(next)).flatten();
         }
-        process.block_on(timeout.bound(self.next()))
+        process.block_on(timeout.bound(self.next())).flatten()
     }
 
     /// The next message or error.
@@ -222,9 +222,8 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                 }
                 outcome.map_or(Poll::Pending, Poll::Ready)
             });
-            process
-                .block_on(outcome)
-                .map_err(|error| KafkaError::ConsumerCommit(RDKafkaErrorCode::of(&error)))
+            let outcome = process.block_on(outcome).ok_or(KafkaError::Canceled)?;
+            outcome.map_err(|error| KafkaError::ConsumerCommit(RDKafkaErrorCode::of(&error)))
         })?
     }
 

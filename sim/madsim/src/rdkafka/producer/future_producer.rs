@@ -277,7 +277,7 @@ impl<C: ClientContext> Producer<C> for FutureProducer<C> {
                 process.wake_for(number, cx.waker());
                 Poll::Pending
             });
-            let done = process.block_on(timeout.bound(done));
+            let done = process.block_on(timeout.bound(done)).ok_or(KafkaError::Canceled)?;
             done.ok_or(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
         })?
     }
