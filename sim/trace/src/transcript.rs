@@ -17,12 +17,13 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::{Event, Room};
-use klamm_node::{EventKind, NodeId, TopicPartition};
+use klamm_node::{BrokerId, EventKind, NodeId, TopicPartition};
 
 use crate::format::{Trace, write_fields_with};
 use crate::header::NodeTable;
 use crate::invariant::{PermittedLoss, Severity, Violation};
 use crate::view::View;
+use crate::why::api_name;
 
 /// What a transcript shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,9 +102,7 @@ impl Transcript {
     )]
     pub fn event(&mut self, event: &Event, view: &View, out: &mut String) {
         let time = event.time.to_string();
-        if let EventKind::MemberJoined { member, client_id, .. } = &event.kind {
-            self.members.insert(member.to_string(), client_id.clone());
-        }
+        self.note_member(event, &view.table);
         match &event.kind {
             EventKind::StepStarted { step, line, text } => {
                 self.end_step(view, out);
@@ -190,12 +189,15 @@ impl Transcript {
         let shown = std::mem::take(&mut self.shown);
         let limit = self.options.repeats;
         for ((node, verb, partition), count) in shown {
+            let limit = if node == ANYWHERE { limit.min(1) } else { limit };
             if limit > 0 && count > limit {
-                let name = view.table.name(node);
+                let at = match node {
+                    ANYWHERE => String::new(),
+                    node => format!(" at {}", view.table.name(node)),
+                };
                 let about =
                     partition.map_or_else(String::new, |partition| format!(" of {partition}"));
-                let line =
-                    format!("  {:>12} … {} more {verb}{about} at {name}\n", "", count - limit);
+                let line = format!("  {:>12} … {} more {verb}{about}{at}\n", "", count - limit);
                 out.push_str(&self.paint(DIM, &line));
             }
         }
@@ -237,7 +239,10 @@ impl Transcript {
         if is_change_of_state(&event.kind) {
             return true;
         }
-        let what = (event.node, event.kind.name(), partition_of(&event.kind));
+        // Answers are held from many to many, which is one thing to a reader.
+        let many = matches!(event.kind, EventKind::RepliesHeld { .. });
+        let (node, limit) = if many { (ANYWHERE, 1) } else { (event.node, limit) };
+        let what = (node, event.kind.name(), partition_of(&event.kind));
         let count = self.shown.entry(what).or_insert(0);
         *count += 1;
         *count <= limit
@@ -247,7 +252,10 @@ impl Transcript {
         let (time, name, verb) =
             (event.time.to_string(), nodes.name(event.node), event.kind.name());
         let mut fields = String::new();
-        write_fields_with(&mut fields, &event.kind, nodes, &|key, text| self.member(key, text));
+        write_fields_with(&mut fields, &event.kind, nodes, &|key, text| {
+            in_words(&event.kind, nodes, key, text)
+                .or_else(|| Some(format!("{key}={}", self.member(key, text)?)))
+        });
         if !self.options.color {
             return format!("  {time:>12} {name:<13} {verb}{fields}\n");
         }
@@ -255,6 +263,21 @@ impl Transcript {
         let name = self.paint(CYAN, &format!("{name:<13}"));
         let verb = self.paint(color_of(event.kind.room()), verb);
         format!("  {time} {name} {verb}{fields}\n")
+    }
+
+    /// Keeps whose member ids are: a coordinator says it of those that have joined, a consumer is known before.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other event says whose a member id is")]
+    fn note_member(&mut self, event: &Event, nodes: &NodeTable) {
+        match &event.kind {
+            EventKind::MemberJoined { member, client_id, .. } => {
+                self.members.insert(member.to_string(), client_id.clone());
+            }
+            EventKind::GroupRequestFailed { member, .. } if !member.as_str().is_empty() => {
+                let name = || nodes.name(event.node).to_owned();
+                self.members.entry(member.to_string()).or_insert_with(name);
+            }
+            _ => {}
+        }
     }
 
     /// A member's id in fewer words: its client id and the end of the id, which tells it from others of that client.
@@ -324,10 +347,52 @@ fn is_change_of_state(kind: &EventKind) -> bool {
             | EventKind::PartitionChangeDecided { .. }
             | EventKind::GroupStateChanged { .. }
             | EventKind::GenerationStarted { .. }
+            | EventKind::RebalanceStarted { .. }
+            | EventKind::GroupEpochBumped { .. }
+            | EventKind::TargetAssigned { .. }
+            | EventKind::MemberJoined { .. }
+            | EventKind::MemberRemoved { .. }
+            | EventKind::MemberAssigned { .. }
             | EventKind::PartitionsAssigned { .. }
             | EventKind::PartitionsRevoked { .. }
             | EventKind::PartitionsLost { .. }
     )
+}
+
+/// The node of what is counted over all nodes.
+const ANYWHERE: NodeId = NodeId(u16::MAX);
+
+/// A field in words instead of numbers: APIs by their names, and in the metadata quorum nodes by theirs.
+fn in_words(kind: &EventKind, nodes: &NodeTable, key: &str, text: &str) -> Option<String> {
+    if key == "api_key" {
+        let api = text.parse().ok()?;
+        // Below 0 it is any.
+        return Some(if api < 0 { "api=any".to_owned() } else { format!("api={}", api_name(api)) });
+    }
+    let names_nodes = matches!(
+        key,
+        "leader" | "voted" | "candidate" | "votes" | "voters" | "before" | "voter" | "replica"
+    );
+    if kind.room() != Room::Raft || !names_nodes {
+        return None;
+    }
+    // A node's id, and behind a dash the directory that it speaks for (KIP-853).
+    let one = |id: &str| {
+        let (number, rest) = id.split_once('-').map_or((id, None), |(id, rest)| (id, Some(rest)));
+        let node = number.parse().ok().and_then(|id| nodes.node_of(BrokerId(id)));
+        match (node, rest) {
+            (Some(node), None) => nodes.name(node).to_owned(),
+            (Some(node), Some(rest)) => format!("{}/{rest}", nodes.name(node)),
+            (None, _) => id.to_owned(),
+        }
+    };
+    let said = match text.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+        Some("") => text.to_owned(),
+        Some(list) => format!("[{}]", list.split(',').map(one).collect::<Vec<_>>().join(",")),
+        None if text == "-1" => "none".to_owned(),
+        None => one(text),
+    };
+    Some(format!("{key}={said}"))
 }
 
 /// How long a UUID is in text.

@@ -227,7 +227,7 @@ impl Chain {
 }
 
 /// Kafka's name of an API key, for people; the number if it is none that the lab speaks.
-fn api_name(key: i16) -> String {
+pub(crate) fn api_name(key: i16) -> String {
     let name = match key {
         0 => "Produce",
         1 => "Fetch",
@@ -240,11 +240,24 @@ fn api_name(key: i16) -> String {
         12 => "Heartbeat",
         13 => "LeaveGroup",
         14 => "SyncGroup",
+        15 => "DescribeGroups",
+        16 => "ListGroups",
         18 => "ApiVersions",
         19 => "CreateTopics",
         20 => "DeleteTopics",
+        21 => "DeleteRecords",
         22 => "InitProducerId",
         23 => "OffsetForLeaderEpoch",
+        32 => "DescribeConfigs",
+        37 => "CreatePartitions",
+        42 => "DeleteGroups",
+        43 => "ElectLeaders",
+        44 => "IncrementalAlterConfigs",
+        45 => "AlterPartitionReassignments",
+        46 => "ListPartitionReassignments",
+        47 => "OffsetDelete",
+        48 => "DescribeClientQuotas",
+        49 => "AlterClientQuotas",
         52 => "Vote",
         53 => "BeginQuorumEpoch",
         54 => "EndQuorumEpoch",
@@ -254,6 +267,13 @@ fn api_name(key: i16) -> String {
         60 => "DescribeCluster",
         62 => "BrokerRegistration",
         63 => "BrokerHeartbeat",
+        67 => "AllocateProducerIds",
+        68 => "ConsumerGroupHeartbeat",
+        69 => "ConsumerGroupDescribe",
+        75 => "DescribeTopicPartitions",
+        80 => "AddRaftVoter",
+        81 => "RemoveRaftVoter",
+        82 => "UpdateRaftVoter",
         _ => return format!("API {key}"),
     };
     name.to_owned()

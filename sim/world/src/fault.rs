@@ -40,28 +40,28 @@ pub(crate) enum Bite {
 const BITES: usize = 21;
 
 impl Bite {
-    const ALL: [(Self, &'static str); BITES] = [
-        (Self::ProcessesStopped, "processes stopped"),
-        (Self::ProcessesStarted, "processes started"),
-        (Self::ProcessesFrozen, "processes frozen"),
-        (Self::FramesLost, "frames lost"),
-        (Self::PacketsStopped, "packets stopped"),
-        (Self::PacketsSlowed, "packets slowed"),
-        (Self::PacketsUnanswered, "packets unanswered"),
-        (Self::BytesLost, "bytes lost"),
-        (Self::InputsDelayed, "inputs delayed"),
-        (Self::CallsSlowed, "calls slowed"),
-        (Self::CallsSkewed, "calls with a wrong clock"),
-        (Self::LinksHealed, "links healed"),
-        (Self::RequestsGiven, "requests given"),
-        (Self::PacketsLost, "packets lost"),
-        (Self::PacketsDoubled, "packets doubled"),
-        (Self::PacketsOvertaken, "packets overtaken"),
-        (Self::RepliesHeld, "replies held"),
-        (Self::ConnectionsReset, "connections reset"),
-        (Self::DiskCallsFailed, "disk calls failed"),
-        (Self::SyncsFaked, "syncs faked"),
-        (Self::BytesRotted, "bytes rotted"),
+    const ALL: [(Self, &'static str, &'static str); BITES] = [
+        (Self::ProcessesStopped, "process stopped", "processes stopped"),
+        (Self::ProcessesStarted, "process started", "processes started"),
+        (Self::ProcessesFrozen, "process frozen", "processes frozen"),
+        (Self::FramesLost, "frame lost", "frames lost"),
+        (Self::PacketsStopped, "packet stopped", "packets stopped"),
+        (Self::PacketsSlowed, "packet slowed", "packets slowed"),
+        (Self::PacketsUnanswered, "packet unanswered", "packets unanswered"),
+        (Self::BytesLost, "byte lost", "bytes lost"),
+        (Self::InputsDelayed, "input delayed", "inputs delayed"),
+        (Self::CallsSlowed, "call slowed", "calls slowed"),
+        (Self::CallsSkewed, "call with a wrong clock", "calls with a wrong clock"),
+        (Self::LinksHealed, "link healed", "links healed"),
+        (Self::RequestsGiven, "request given", "requests given"),
+        (Self::PacketsLost, "packet lost", "packets lost"),
+        (Self::PacketsDoubled, "packet doubled", "packets doubled"),
+        (Self::PacketsOvertaken, "packet overtaken", "packets overtaken"),
+        (Self::RepliesHeld, "reply held", "replies held"),
+        (Self::ConnectionsReset, "connection reset", "connections reset"),
+        (Self::DiskCallsFailed, "disk call failed", "disk calls failed"),
+        (Self::SyncsFaked, "sync faked", "syncs faked"),
+        (Self::BytesRotted, "byte rotted", "bytes rotted"),
     ];
 }
 
@@ -102,7 +102,10 @@ impl Ledger {
             at: line.at,
             effects: Bite::ALL
                 .iter()
-                .map(|(bite, name)| (*name, line.bites[*bite as usize]))
+                .map(|(bite, one, many)| match line.bites[*bite as usize] {
+                    1 => (*one, 1),
+                    count => (*many, count),
+                })
                 .filter(|(_, count)| *count > 0)
                 .collect(),
         };
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_table_of_bites_is_in_the_order_of_the_enum() {
-        for (index, (bite, _)) in Bite::ALL.iter().enumerate() {
+        for (index, (bite, ..)) in Bite::ALL.iter().enumerate() {
             assert_eq!(*bite as usize, index);
         }
     }

@@ -185,6 +185,14 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["L2", "L7"], "quorum", 1),
     },
     Fault {
+        id: "dedup_window_zero",
+        room: "storage",
+        does: "A leader remembers a producer's last number and none of its batches: a retry of what it has is out of order.",
+        known: "Z24",
+        // The producer takes the refusal for a gap, begins a new epoch, and its batch is stored a second time.
+        noticed: by(&["expectation"], "questions/retry-without-idempotence", 1),
+    },
+    Fault {
         id: "recovery_drops_valid_tail",
         room: "storage",
         does: "Opening a log cuts off its last batch.",
@@ -353,14 +361,6 @@ pub const FAULTS: &[Fault] = &[
         does: "A batch is stored twice.",
         known: "",
         noticed: by(&["S16"], "calm", 1),
-    },
-    Fault {
-        id: "dedup_window_zero",
-        room: "storage",
-        does: "A leader remembers a producer's last number and none of its batches: a retry of what it has is out of order.",
-        known: "Z24",
-        // The producer takes the refusal for a gap, begins a new epoch, and its batch is stored a second time.
-        noticed: by(&["expectation"], "questions/retry-without-idempotence", 1),
     },
     Fault {
         id: "producer_state_not_from_log",

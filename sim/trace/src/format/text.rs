@@ -31,7 +31,7 @@ pub(crate) fn write_fields(line: &mut String, kind: &EventKind, nodes: &NodeTabl
     write_fields_with(line, kind, nodes, &|_, _| None);
 }
 
-/// As [`write_fields`], with other words for the values that `words` has some for: by the field's name and its text.
+/// As [`write_fields`], with other words for the fields that `words` has some for: by the field's name and its text.
 pub(crate) fn write_fields_with(
     line: &mut String,
     kind: &EventKind,
@@ -45,14 +45,20 @@ pub(crate) fn write_fields_with(
             return;
         }
         line.push(' ');
-        line.push_str(key);
-        line.push('=');
-        match named.iter().find(|(field, _)| *field == key) {
-            Some((_, node)) => line.push_str(nodes.name(*node)),
+        if let Some((_, node)) = named.iter().find(|(field, _)| *field == key) {
+            line.push_str(key);
+            line.push('=');
+            line.push_str(nodes.name(*node));
+            return;
+        }
+        text.clear();
+        value.show(&mut text).expect("writing to a String can't fail");
+        match words(key, &text) {
+            Some(said) => line.push_str(&said),
             None => {
-                text.clear();
-                value.show(&mut text).expect("writing to a String can't fail");
-                line.push_str(words(key, &text).as_deref().unwrap_or(&text));
+                line.push_str(key);
+                line.push('=');
+                line.push_str(&text);
             }
         }
     });

@@ -50,7 +50,7 @@ fn a_power_failure_is_silence_loses_what_was_not_synced_and_answers_with_a_reset
     let report = &lab.ledger().reports()[0];
     assert_eq!(
         report.effects,
-        [("processes stopped", 1), ("packets unanswered", 2), ("bytes lost", 4)]
+        [("process stopped", 1), ("packets unanswered", 2), ("bytes lost", 4)]
     );
     let dropped = |kind: &EventKind| matches!(kind, EventKind::FrameDropped { reason, .. } if reason == "reset");
     assert_eq!(count(&lab, dropped), 1);
