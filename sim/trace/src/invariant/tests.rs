@@ -72,6 +72,26 @@ fn s1_and_s2_an_elected_replica_that_lacks_acknowledged_records() {
     );
 }
 
+/// The tries of an idempotent producer's batch end up in the logs of two leaders at the same offset, in two epochs. The third
+/// leader knows the batch from the first one and says so.
+#[test]
+fn s1_takes_a_retry_that_two_leaders_have_for_one_promise() {
+    let mut story = Story::committed();
+    story.sent(3, 1, 71);
+    story.append(1, 2, 2, 0, 71);
+    story.append(2, 2, 2, 0, 71);
+    story.crash(1);
+    story.partition(3, 1, 1, &[2, 3]);
+    story.lead(3, 1, 2);
+    story.append(3, 2, 2, 1, 71);
+    story.crash(3);
+    story.partition(2, 2, 2, &[2]);
+    story.lead(2, 2, 3);
+    story.high_watermark(2, 2, 3);
+    story.acked(2, 3, 1, -1, 71);
+    story.violates(&[]);
+}
+
 #[test]
 fn s1_explains_a_loss_that_acks_1_permits() {
     let mut story = Story::begun();

@@ -233,13 +233,14 @@ impl PartitionView {
 }
 
 impl ReplicaView {
-    /// True if the log holds a promised batch, or has grown out of its offsets at the front.
+    /// True if the log holds a promised batch, or has grown out of its offsets at the front. In which epoch it was written
+    /// does not matter: when two leaders took the tries of one batch at the same offset, either is what was promised.
     pub fn holds(&self, acked: &AckedBatch) -> bool {
         if acked.end() <= self.log.start() {
             return true;
         }
         let first = acked.base.max(self.log.start());
-        self.log.at(first).is_some_and(|b| Some(b.epoch) == acked.epoch && b.crc == acked.crc)
+        self.log.at(first).is_some_and(|batch| batch.crc == acked.crc)
     }
 
     /// The newest epoch in the cache, or -1.
