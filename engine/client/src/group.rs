@@ -260,13 +260,21 @@ impl Group {
             while let Some(done) = self.pool.next_completed() {
                 self.answered(cx, reader, done);
             }
-            self.background(cx, reader);
+            // The classic consumer's heartbeats have a thread of their own, which waits for nobody.
+            if !self.is_modern {
+                self.heartbeat_classic(cx, reader);
+            }
             if self.hosted.is_some() {
                 self.step_hosted(cx, reader);
             } else {
                 self.step(cx, reader);
             }
             self.send_commits(cx, reader);
+            // The one of KIP-848 has a single thread in the background, which commits first
+            // (`RequestManagers`): what is due at the same instant goes in the epoch that still holds.
+            if self.is_modern {
+                self.heartbeat_modern(cx, reader);
+            }
             // A request that can't be said has its outcome at once.
             let done = self.pool.next_completed();
             if let Some(done) = done {
@@ -276,15 +284,6 @@ impl Group {
             if !self.again {
                 return;
             }
-        }
-    }
-
-    /// What does not wait for the application: heartbeats and their timeouts.
-    fn background(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
-        if self.is_modern {
-            self.heartbeat_modern(cx, reader);
-        } else {
-            self.heartbeat_classic(cx, reader);
         }
     }
 
@@ -348,6 +347,14 @@ impl Group {
         let Identity { member, epoch } = self.told.clone();
         let group = self.id.clone();
         cx.observe(EventKind::PartitionsAssigned { group, member, epoch, partitions });
+        self.again = true;
+    }
+
+    /// Keeps what it has, in another epoch (KIP-848): only epochs are news, no listener is called.
+    fn epoch_moved(&mut self, cx: &mut Context<'_>) {
+        self.told = self.identity();
+        let Identity { member, epoch } = self.told.clone();
+        cx.observe(EventKind::MemberEpochMoved { group: self.id.clone(), member, epoch });
         self.again = true;
     }
 

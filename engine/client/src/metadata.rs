@@ -204,9 +204,11 @@ impl Metadata {
         cx: &mut Context<'_>,
         load: impl Fn(&Endpoint) -> (bool, usize),
     ) -> Option<Endpoint> {
-        let lost = self.brokers.values().all(|endpoint| self.silent.contains(endpoint));
-        let mut candidates: Vec<&Endpoint> =
-            if lost { self.bootstrap.iter().collect() } else { self.brokers.values().collect() };
+        let mut candidates: Vec<&Endpoint> = if self.is_lost() {
+            self.bootstrap.iter().collect()
+        } else {
+            self.brokers.values().collect()
+        };
         if candidates.len() > 1 {
             candidates.retain(|endpoint| Some(*endpoint) != self.avoid.as_ref());
         }
@@ -221,11 +223,21 @@ impl Metadata {
             .cloned()
     }
 
+    /// Whether no broker that it knows, if any, has answered since it failed.
+    fn is_lost(&self) -> bool {
+        self.brokers.values().all(|endpoint| self.silent.contains(endpoint))
+    }
+
     /// The request failed.
     pub(crate) fn failed(&mut self, cx: &mut Context<'_>, to: &Endpoint) {
         self.asking = false;
         self.avoid = Some(to.clone());
+        let was_lost = self.is_lost();
         self.silent.insert(to.clone());
+        if self.is_lost() && !was_lost {
+            let servers = self.bootstrap.iter().map(ToString::to_string).collect();
+            cx.observe(EventKind::Rebootstrapped { servers });
+        }
         self.not_before = self.backoff.until(cx, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.due = Some(self.not_before);

@@ -13,13 +13,15 @@ use klamm_node::config::ServerConfig;
 use klamm_node::{
     BrokerEpoch, BrokerId, Context, EventKind, LeaderEpoch, Offset, Span, Time, planted,
 };
-use klamm_protocol::kafka::messages::{BrokerHeartbeatRequest, RequestKind, ResponseKind};
+use klamm_protocol::kafka::messages::{
+    BrokerHeartbeatRequest, RequestKind, ResponseKind, UpdateFeaturesResponse,
+};
 use klamm_protocol::metadata::{FeatureLevel, NoOp};
-use klamm_protocol::{MetadataRecord, RequestToken};
+use klamm_protocol::{ErrorCode, MetadataRecord, RequestToken};
 
 use crate::decide::brokers::{Heartbeat, reported_offset};
 use crate::decide::life::BrokerState;
-use crate::decide::{Decider, Decision};
+use crate::decide::{Decider, Decision, features};
 use crate::features::{ELR_FEATURE, METADATA_VERSION, METADATA_VERSION_FEATURE};
 use crate::image::MetadataImage;
 use crate::sessions::Sessions;
@@ -49,7 +51,8 @@ pub enum ControllerOutput {
         /// The records, never none.
         records: Vec<MetadataRecord>,
     },
-    /// The quorum is to move its feature kraft.version (KIP-853).
+    /// The quorum is to move its feature kraft.version (KIP-853); whether it will is for
+    /// [`Controller::kraft_upgrade`].
     UpgradeKRaftVersion {
         /// To this level.
         level: i16,
@@ -98,6 +101,18 @@ struct Active {
     /// When a NoOp record is due; none if `metadata.max.idle.interval.ms` is 0.
     next_no_op: Option<Time>,
     periodic: Periodic,
+    /// An update of features that waits for the quorum to move its own.
+    upgrading: Option<Upgrading>,
+}
+
+/// An update of features with a new level of kraft.version: its own records come behind those that the quorum writes of that,
+/// so that whoever is answered when the last one is committed was answered after all of them.
+#[derive(Clone, Debug)]
+struct Upgrading {
+    token: RequestToken,
+    decision: Decision<UpdateFeaturesResponse>,
+    /// The quorum has agreed, and is about to write.
+    agreed: bool,
 }
 
 /// A reply that waits for records to be committed: its own, or those that its decision was based on.
@@ -171,6 +186,7 @@ impl Controller {
             waiting: VecDeque::new(),
             next_no_op: None,
             periodic: Periodic::from(&self.config.settings, cx.now),
+            upgrading: None,
         });
         if self.image.is_empty() {
             // The first controller of a cluster says which records there are (KIP-584).
@@ -194,7 +210,11 @@ impl Controller {
     pub fn deactivate(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
         let Some(active) = self.active.take() else { return };
         cx.observe(EventKind::ControllerDeactivated { epoch: active.epoch });
-        for Waiting { token, response, .. } in active.waiting {
+        let waiting = active.waiting.into_iter().map(|waiting| (waiting.token, waiting.response));
+        let upgrading = active.upgrading.map(|upgrading| {
+            (upgrading.token, ResponseKind::UpdateFeatures(upgrading.decision.reply))
+        });
+        for (token, response) in waiting.chain(upgrading) {
             out.push(ControllerOutput::Reply { token, response: reply::lost_leadership(response) });
         }
     }
@@ -289,10 +309,18 @@ impl Controller {
                     events: decision.events,
                     reply: decision.reply.0,
                 };
-                if let Some(level) = upgrade {
-                    out.push(ControllerOutput::UpgradeKRaftVersion { level });
+                let Some(level) = upgrade else {
+                    return self.execute(cx, token, decision, ResponseKind::UpdateFeatures, out);
+                };
+                let Some(active) = &mut self.active else { return };
+                if active.upgrading.is_some() {
+                    let why = "Another change of kraft.version is under way.";
+                    let response = features::refused(ErrorCode::INVALID_UPDATE_VERSION, why);
+                    let response = ResponseKind::UpdateFeatures(response);
+                    return out.push(ControllerOutput::Reply { token, response });
                 }
-                self.execute(cx, token, decision, ResponseKind::UpdateFeatures, out);
+                active.upgrading = Some(Upgrading { token, decision, agreed: false });
+                out.push(ControllerOutput::UpgradeKRaftVersion { level });
             }
             RequestKind::AllocateProducerIds(request) => {
                 let Some(decider) = self.decider(cx.now) else { return };
@@ -344,11 +372,46 @@ impl Controller {
         self.active.as_ref().is_some_and(|active| !active.unconfirmed.is_empty())
     }
 
+    /// What the quorum says to [`ControllerOutput::UpgradeKRaftVersion`]: whether it is about to write of that, or why not.
+    pub fn kraft_upgrade(
+        &mut self,
+        cx: &mut Context<'_>,
+        verdict: Result<bool, String>,
+        out: &mut Vec<ControllerOutput>,
+    ) {
+        let Some(active) = &mut self.active else { return };
+        let Some(upgrading) = &mut active.upgrading else { return };
+        match verdict {
+            Ok(true) => upgrading.agreed = true,
+            Ok(false) => self.end_upgrade(cx, out),
+            Err(why) => {
+                let token = upgrading.token;
+                let response = features::refused(ErrorCode::INVALID_UPDATE_VERSION, &why);
+                active.upgrading = None;
+                let response = ResponseKind::UpdateFeatures(response);
+                out.push(ControllerOutput::Reply { token, response });
+            }
+        }
+    }
+
+    fn end_upgrade(&mut self, cx: &mut Context<'_>, out: &mut Vec<ControllerOutput>) {
+        let upgrading = self.active.as_mut().and_then(|active| active.upgrading.take());
+        let Some(Upgrading { token, decision, .. }) = upgrading else { return };
+        self.execute(cx, token, decision, ResponseKind::UpdateFeatures, out);
+    }
+
     /// The quorum itself wrote to the log, of its voters (KIP-853): the next record comes behind that.
-    pub fn log_moved(&mut self, log_end: Offset) {
+    pub fn log_moved(
+        &mut self,
+        cx: &mut Context<'_>,
+        log_end: Offset,
+        out: &mut Vec<ControllerOutput>,
+    ) {
         debug_assert!(!self.awaits_append(), "what was decided has its offsets");
-        if let Some(active) = &mut self.active {
-            active.next_offset = active.next_offset.max(log_end);
+        let Some(active) = &mut self.active else { return };
+        active.next_offset = active.next_offset.max(log_end);
+        if active.upgrading.as_ref().is_some_and(|upgrading| upgrading.agreed) {
+            self.end_upgrade(cx, out);
         }
     }
 

@@ -133,9 +133,11 @@ impl Shard for GroupShard {
         base: Offset,
         records: &[GroupRecord],
     ) {
+        // As in the log: where a group goes with its offsets, their tombstones come first.
+        self.offsets_written(cx, at, base, records);
         self.classic_written(cx, records);
         self.consumer_written(cx, topics, at, records);
-        self.offsets_written(cx, at, base, records);
+        self.behind = None;
     }
 
     fn observe_loaded(&self, cx: &mut Context<'_>, topics: &dyn Topics, at: i32) {

@@ -309,20 +309,21 @@ impl Raft {
     }
 
     /// Appends what [`RaftOutput::Staged`] announced, if this member still leads. The owner's next record comes behind it:
-    /// see [`Self::log_end`].
-    pub fn append_staged(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) {
+    /// see [`Self::log_end`]. Whether it did.
+    pub fn append_staged(&mut self, cx: &mut Context<'_>, out: &mut Vec<RaftOutput>) -> bool {
         if self.failed || self.shutdown.is_some() {
-            return;
+            return false;
         }
         let last = self.log.log_end();
-        let Role::Leader(leader) = &mut self.role else { return };
-        let Some(records) = leader.staged.take() else { return };
+        let Role::Leader(leader) = &mut self.role else { return false };
+        let Some(records) = leader.staged.take() else { return false };
         let last = (1..records.len()).fold(last, |at, _| at.plus(1));
         if let Some(change) = leader.change.as_mut().filter(|c| c.stage == Stage::Staged) {
             change.stage = Stage::Appended(last);
         }
         self.write_control(cx, &records, out);
         self.settle(cx, out);
+        true
     }
 
     /// More is committed: perhaps the change that is under way.
@@ -427,17 +428,21 @@ impl Raft {
         }
     }
 
-    /// Stages the level and the set of voters that goes with it.
-    pub fn upgrade(&mut self, level: i16, out: &mut Vec<RaftOutput>) {
-        if self.check_level(level) != Ok(true) {
-            return;
+    /// Stages the level and the set of voters that goes with it, if [`Self::check_level`] says so.
+    ///
+    /// # Errors
+    /// The sentence why not.
+    pub fn upgrade(&mut self, level: i16, out: &mut Vec<RaftOutput>) -> Result<bool, String> {
+        if !self.check_level(level)? {
+            return Ok(false);
         }
-        let Some(voters) = self.upgraded() else { return };
+        let Some(voters) = self.upgraded() else { return Ok(false) };
         let records = vec![
             ControlRecord::KRaftVersion { kraft_version: level },
             ControlRecord::Voters(voters.to_record()),
         ];
         self.stage(records, out);
+        Ok(true)
     }
 
     /// The configured voters with the directories that they fetch for; none before every one has fetched.

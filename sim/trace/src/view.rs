@@ -25,11 +25,13 @@ mod render;
 mod state;
 
 #[cfg(test)]
+mod history_tests;
+#[cfg(test)]
 mod tests;
 
 pub use group::{CommittedView, CoordinatorView, GroupView, MemberView, MembershipView};
 pub use log::{Batch, Difference, LogModel};
-pub use ownership::{Downtime, OwnershipView};
+pub use ownership::{Downtime, GroupHistory, OwnershipView};
 pub use state::{
     AckedBatch, BrokerView, ClientCounts, ClientView, ConnectionState, ConnectionView, EpochEntry,
     FrameView, FramesView, LinkView, Loss, LossKind, NodeView, PartitionState, PartitionView,
@@ -78,6 +80,8 @@ pub struct View {
     pub key_homes: BTreeMap<TopicName, BTreeMap<String, i32>>,
     /// Who reads what for which group.
     pub ownership: BTreeMap<(GroupId, TopicPartition), OwnershipView>,
+    /// What each group went through.
+    pub histories: BTreeMap<GroupId, GroupHistory>,
     /// How far the applications of each group are done with each partition.
     pub processed: BTreeMap<(GroupId, TopicPartition), Offset>,
     /// `min.insync.replicas` where no config says otherwise.

@@ -174,7 +174,9 @@ impl Classic {
     /// Somebody subscribed; `changes` counts the metadata that is there already.
     pub(super) fn subscribe(&mut self, changes: u64) {
         self.fresh_after = changes;
-        self.want("subscription has changed");
+        // As Java: a first join has no reason to give.
+        let first = self.joined.is_none();
+        self.want(if first { "" } else { "subscription has changed" });
     }
 
     pub(super) fn coordinator_found(&mut self, now: Time, config: &ConsumerConfig) {

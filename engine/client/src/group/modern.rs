@@ -178,10 +178,4 @@ impl Group {
     pub(super) fn end_modern(&mut self) {
         self.fence("left".into(), State::Unsubscribed);
     }
-
-    /// What a refused commit says: nothing that the next heartbeat will not.
-    pub(super) fn modern_commit_refused(&mut self, cx: &Context<'_>) {
-        self.modern.due = self.modern.due.min(cx.now);
-        self.again = true;
-    }
 }

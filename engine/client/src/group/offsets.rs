@@ -278,7 +278,10 @@ impl Group {
             }
             _ => {
                 self.commit_failed(cx, serial, code.word());
-                self.commit_refused(cx, as_whom, code);
+                // A member of KIP-848 hears by its heartbeats what that says of it, and no sooner.
+                if !self.is_modern {
+                    self.classic_commit_refused(as_whom, code);
+                }
             }
         }
     }
@@ -292,15 +295,6 @@ impl Group {
     /// As whom it may commit now; or why not.
     fn commits_as(&self) -> Result<Identity, Word> {
         if self.is_modern { self.modern.commits_as() } else { self.classic.commits_as() }
-    }
-
-    /// What a refused commit says about the member.
-    fn commit_refused(&mut self, cx: &Context<'_>, as_whom: &Identity, code: ErrorCode) {
-        if self.is_modern {
-            self.modern_commit_refused(cx);
-        } else {
-            self.classic_commit_refused(as_whom, code);
-        }
     }
 
     fn commit_again(&mut self, cx: &mut Context<'_>, serial: u64, error: Word) {

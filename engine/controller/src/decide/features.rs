@@ -12,7 +12,7 @@ use klamm_protocol::convert::text;
 use klamm_protocol::kafka::messages::update_features_request::FeatureUpdateKey;
 use klamm_protocol::kafka::messages::update_features_response::UpdatableFeatureResult;
 use klamm_protocol::kafka::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse};
-use klamm_protocol::metadata::{ClearElr, Config, FeatureLevel, resource_type};
+use klamm_protocol::metadata::{ClearElr, Config, FeatureLevel, NoOp, resource_type};
 
 use super::{Decider, Decision, Refusal};
 use crate::features::{
@@ -44,6 +44,11 @@ impl Upgrade {
     }
 }
 
+/// An answer that nothing was done.
+pub(crate) fn refused(error: ErrorCode, why: &str) -> UpdateFeaturesResponse {
+    UpdateFeaturesResponse::default().with_error_code(error.0).with_error_message(Some(text(why)))
+}
+
 impl Decider<'_> {
     /// Moves all features of the request, or none. The quorum moves its own, kraft.version, to the level that is returned
     /// beside the response.
@@ -71,8 +76,7 @@ impl Decider<'_> {
                     let why = format!(
                         "The update failed for all features since the following feature had an error: {why}"
                     );
-                    let refused = UpdateFeaturesResponse::default().with_error_code(error.0);
-                    return Decision::only((refused.with_error_message(Some(text(&why))), None));
+                    return Decision::only((refused(error, &why), None));
                 }
             }
         }
@@ -123,6 +127,9 @@ impl Decider<'_> {
         }
         if let Some(quorum) = quorum {
             return match &quorum.verdict {
+                // The quorum's own records are not the controller's: this one is what the answer waits for, be it that there
+                // is nothing to change.
+                Ok(_) if upgrade == Upgrade::Up => Ok(vec![NoOp::default().into()]),
                 Ok(_) => Ok(Vec::new()),
                 Err(why) => Err((ErrorCode::INVALID_UPDATE_VERSION, why.clone())),
             };

@@ -46,13 +46,17 @@ pub(crate) struct Bench {
     pub rng: Streams,
     /// What another controller wrote before this one became active again.
     pub between: Option<klamm_protocol::metadata::Config>,
+    /// What the last call wanted of the quorum besides appends.
+    pub wanted: Vec<ControllerOutput>,
 }
 
 impl Bench {
     /// A controller that is active on an empty log, whose offset 0 is the quorum's leader change.
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         let mut config = ServerConfig::default();
-        for (key, value) in settings {
+        // One level fewer to write at the start: nothing here but a situation of features is about groups.
+        let without_groups = [("group.version", "0")];
+        for (key, value) in without_groups.iter().chain(settings) {
             config.set(key, value).expect("a good setting");
         }
         let mut bench = Self {
@@ -75,6 +79,7 @@ impl Bench {
             disk: MemoryDisk::default(),
             rng: Streams::new(7, 3001),
             between: None,
+            wanted: Vec::new(),
         };
         bench.fail_over();
         bench
@@ -84,10 +89,15 @@ impl Bench {
         self.controller.image()
     }
 
-    /// The quorum moves away and comes back: what was not committed is gone.
-    pub(crate) fn fail_over(&mut self) {
+    /// The quorum moves away.
+    pub(crate) fn lose_leadership(&mut self) {
         self.call(|controller, cx, out| controller.deactivate(cx, out));
         self.uncommitted.clear();
+    }
+
+    /// The quorum moves away and comes back: what was not committed is gone.
+    pub(crate) fn fail_over(&mut self) {
+        self.lose_leadership();
         self.log_end = self.image().applied().max(Offset(self.log_end.0 - 1)).plus(2);
         if let Some(config) = self.between.take() {
             let (offset, record) = (self.log_end, MetadataRecord::from(config));
@@ -121,6 +131,24 @@ impl Bench {
             serial: self.serial,
         };
         self.call(|controller, cx, out| controller.handle_request(cx, token, request, out));
+    }
+
+    /// The quorum says what it thinks of the level of kraft.version that is asked for next.
+    pub(crate) fn quorum_thinks(&mut self, current: i16, verdict: Result<bool, String>) {
+        let level = klamm_controller::KRaftLevel { current, verdict };
+        self.call(|controller, _, _| controller.note_kraft_level(Some(level)));
+    }
+
+    /// The quorum says whether it is about to write of the level that it was asked for.
+    pub(crate) fn quorum_says(&mut self, verdict: Result<bool, String>) {
+        self.call(|controller, cx, out| controller.kraft_upgrade(cx, verdict, out));
+    }
+
+    /// The quorum writes so many records of its own.
+    pub(crate) fn quorum_writes(&mut self, records: i64) {
+        self.log_end = self.log_end.plus(records);
+        let log_end = self.log_end;
+        self.call(|controller, cx, out| controller.log_moved(cx, log_end, out));
     }
 
     /// Commits what waits.
@@ -165,6 +193,10 @@ impl Bench {
             }
             self.controller.committed_to(&mut cx, self.log_end, &mut out);
         }
+        let is_wish = |output: &&ControllerOutput| {
+            matches!(output, ControllerOutput::UpgradeKRaftVersion { .. })
+        };
+        self.wanted = out.iter().filter(is_wish).cloned().collect();
         self.write(&effects, &appended, out);
     }
 
@@ -340,6 +372,10 @@ impl Bench {
             .with_name(text(features::ELR_FEATURE))
             .with_min_supported_version(0)
             .with_max_supported_version(1);
+        let groups = Feature::default()
+            .with_name(text(features::GROUP_FEATURE))
+            .with_min_supported_version(0)
+            .with_max_supported_version(1);
         let own = i64::from(id) + 1000;
         let directory = u128::from(directory.unwrap_or(own).unsigned_abs());
         let request = BrokerRegistrationRequest::default()
@@ -347,7 +383,7 @@ impl Bench {
             .with_cluster_id(text(cluster))
             .with_incarnation_id(uuid(u128::try_from(process).expect("positive")))
             .with_listeners(vec![listener])
-            .with_features(vec![feature, elr])
+            .with_features(vec![feature, elr, groups])
             .with_rack(rack.map(text))
             .with_previous_broker_epoch(previous)
             .with_log_dirs(vec![uuid(directory)]);

@@ -6,6 +6,7 @@ mod brokers;
 mod cluster;
 mod elections;
 mod elr;
+mod features;
 mod histories;
 mod placement;
 mod reassignments;

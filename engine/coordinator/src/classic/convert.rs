@@ -47,11 +47,11 @@ impl ClassicGroup {
         }
     }
 
-    /// Says what the group is from now on. Its members are known.
-    pub fn observe_converted(&self, cx: &mut Context<'_>) {
+    /// Says what the group is from now on, and which state it had. Its members are known.
+    pub fn observe_converted(&self, cx: &mut Context<'_>, before: &'static str) {
         cx.observe(EventKind::GroupStateChanged {
             group: self.id.clone(),
-            from: self.previous.name().into(),
+            from: before.into(),
             to: self.state.name().into(),
             epoch: self.generation,
             reason: "downgraded".into(),

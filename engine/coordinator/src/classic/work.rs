@@ -125,7 +125,7 @@ impl ClassicGroup {
         cx.observe(EventKind::GroupTypeSet { group: group.clone(), kind, at, reason });
         cx.observe(EventKind::GroupStateChanged {
             group,
-            from: self.previous.name().into(),
+            from: "none".into(),
             to: self.state.name().into(),
             epoch: self.generation,
             reason: "loaded".into(),

@@ -20,8 +20,8 @@ use crate::shard::{Op, Then};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Told {
     pub(super) group: GroupId,
-    /// The group's state before; none if it was not there, or no consumer group.
-    pub(super) before: Option<GroupState>,
+    /// The group's state before, in whichever protocol; a group begins empty.
+    pub(super) before: &'static str,
     /// Why the group is of its protocol from now on, if that is new: `created`, `upgraded` or `downgraded`.
     pub(super) kind: Option<&'static str>,
     /// Why the group's epoch grows.
@@ -60,7 +60,7 @@ impl<'g> Draft<'g> {
     pub(super) fn of(id: GroupId, group: &'g ConsumerGroup) -> Self {
         let told = Told {
             group: id.clone(),
-            before: Some(group.state()),
+            before: group.state().name(),
             kind: None,
             why: "",
             joined: BTreeMap::new(),
@@ -81,7 +81,7 @@ impl<'g> Draft<'g> {
     pub(super) fn fresh(id: GroupId, why: &'static str) -> Self {
         let told = Told {
             group: id.clone(),
-            before: None,
+            before: GroupState::Empty.name(),
             kind: Some(why),
             why: "",
             joined: BTreeMap::new(),

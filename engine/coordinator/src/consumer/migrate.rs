@@ -73,6 +73,7 @@ fn upgrade<'g>(
         return Err(can_not("the group size exceeds the consumer group maximum size"));
     }
     let mut draft = Draft::fresh(id.clone(), "upgraded");
+    draft.told.before = classic.state().name();
     draft.records.push(classic.tombstone());
     let generation = classic.generation();
     let mut taken = Partitions::new();

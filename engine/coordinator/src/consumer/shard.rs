@@ -10,7 +10,7 @@ use klamm_protocol::GroupRecord;
 use super::Timer;
 use super::draft::Told;
 use super::group::ConsumerGroup;
-use super::member::{Member, MemberState};
+use super::member::{Member, MemberState, from_target};
 use crate::assignor::Partitions;
 use crate::classic::Work;
 use crate::group::{Group, GroupShard, GroupTimer};
@@ -82,17 +82,20 @@ impl GroupShard {
                         }
                     }
                     set_type(cx, &told.group, "classic", at, "downgraded");
-                    group.observe_converted(cx);
+                    group.observe_converted(cx, told.before);
                     return;
                 }
                 Some(Group::Classic(_)) | None => {}
             }
         }
-        for record in records {
+        for (index, record) in records.iter().enumerate() {
             let Some((id, _)) = group_of(record) else { continue };
             let told = told.as_ref().filter(|told| told.group == *id);
             match self.groups.get(id) {
-                Some(Group::Consumer(group)) => say(cx, topics, id, group, record, told),
+                Some(Group::Consumer(group)) => {
+                    let behind = records.get(index..).unwrap_or_default();
+                    say(cx, topics, id, group, (record, behind), told);
+                }
                 None if matches!(record, GroupRecord::ConsumerGroupMetadata { .. }) => {
                     let reason = match self.behind {
                         Some(Behind::Removal("expired")) => "expired",
@@ -106,12 +109,12 @@ impl GroupShard {
         }
         let Some(told) = told else { return };
         if let Some(Group::Consumer(group)) = self.groups.get(&told.group) {
-            let (from, to) = (told.before.unwrap_or(super::GroupState::Dead), group.state());
+            let (from, to) = (told.before, group.state().name());
             if from != to {
                 cx.observe(EventKind::GroupStateChanged {
                     group: told.group.clone(),
-                    from: from.name().into(),
-                    to: to.name().into(),
+                    from: from.into(),
+                    to: to.into(),
                     epoch: group.epoch(),
                     reason: if told.why.is_empty() { "heartbeat" } else { told.why }.into(),
                 });
@@ -127,14 +130,16 @@ impl GroupShard {
             let state = group.state().name();
             cx.observe(EventKind::GroupStateChanged {
                 group: id.clone(),
-                from: "Dead".into(),
+                from: "none".into(),
                 to: state.into(),
                 epoch: group.epoch(),
                 reason: "loaded".into(),
             });
             for member in group.members() {
                 cx.observe(joined(id, member, false));
-                cx.observe(target(topics, id, group, &member.id));
+                let (epoch, partitions) =
+                    (group.assignment_epoch(), group.target(member.id.as_str()));
+                cx.observe(target(topics, id, &member.id, epoch, partitions));
                 cx.observe(assigned(topics, id, member));
             }
         }
@@ -222,15 +227,24 @@ fn joined(group: &GroupId, member: &Member, replaces: bool) -> EventKind {
 fn target(
     topics: &dyn Topics,
     id: &GroupId,
-    group: &ConsumerGroup,
     member: &MemberId,
+    epoch: i32,
+    partitions: &Partitions,
 ) -> EventKind {
-    EventKind::TargetAssigned {
-        group: id.clone(),
-        epoch: group.assignment_epoch(),
-        member: member.clone(),
-        partitions: named(topics, group.target(member.as_str())),
-    }
+    let (group, member) = (id.clone(), member.clone());
+    EventKind::TargetAssigned { group, epoch, member, partitions: named(topics, partitions) }
+}
+
+/// The epoch of a target that is written: that of the record of the target's epoch behind it. A member that takes another's
+/// place gets its target without one.
+fn target_epoch(group: &ConsumerGroup, behind: &[GroupRecord]) -> i32 {
+    let next = behind.iter().find_map(|record| {
+        let GroupRecord::ConsumerGroupTargetAssignmentMetadata { value, .. } = record else {
+            return None;
+        };
+        value.as_ref().map(|value| value.assignment_epoch)
+    });
+    next.unwrap_or_else(|| group.assignment_epoch())
 }
 
 fn assigned(topics: &dyn Topics, id: &GroupId, member: &Member) -> EventKind {
@@ -257,13 +271,13 @@ fn named(topics: &dyn Topics, partitions: &Partitions) -> Vec<TopicPartition> {
     named
 }
 
-/// Says what a record changed.
+/// Says what a record changed; with it and `behind` it come the rest of its batch.
 fn say(
     cx: &mut Context<'_>,
     topics: &dyn Topics,
     id: &GroupId,
     group: &ConsumerGroup,
-    record: &GroupRecord,
+    (record, behind): (&GroupRecord, &[GroupRecord]),
     told: Option<&Told>,
 ) {
     match record {
@@ -288,8 +302,10 @@ fn say(
             let reason = told.and_then(|told| told.removed.get(member)).copied();
             removed(cx, id, member, reason.unwrap_or("left"));
         }
-        GroupRecord::ConsumerGroupTargetAssignmentMember { member, value: Some(_), .. } => {
-            cx.observe(target(topics, id, group, member));
+        GroupRecord::ConsumerGroupTargetAssignmentMember { member, value: Some(value), .. } => {
+            // Not what the group holds by now: a batch that converts a group may write a target twice.
+            let epoch = target_epoch(group, behind);
+            cx.observe(target(topics, id, member, epoch, &from_target(value)));
         }
         GroupRecord::ConsumerGroupCurrentMemberAssignment { member, value: Some(_), .. } => {
             if let Some(member) = group.member(member.as_str()) {

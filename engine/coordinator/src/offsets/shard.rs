@@ -250,7 +250,7 @@ impl GroupShard {
         base: Offset,
         records: &[GroupRecord],
     ) {
-        let behind = self.behind.take();
+        let behind = &self.behind;
         for (index, record) in (0..).zip(records) {
             let GroupRecord::OffsetCommit { group, topic, partition, value } = record else {
                 continue;
@@ -259,7 +259,7 @@ impl GroupShard {
                 (group.clone(), TopicPartition::new(topic.clone(), *partition));
             cx.observe(match value {
                 Some(value) => {
-                    let (member, epoch) = match &behind {
+                    let (member, epoch) = match behind {
                         Some(Behind::Commit(member, epoch)) => (member.clone(), *epoch),
                         Some(Behind::Removal(_)) | None => (MemberId::from(""), -1),
                     };
@@ -276,7 +276,7 @@ impl GroupShard {
                 }
                 None => {
                     let reason = match behind {
-                        Some(Behind::Removal(reason)) => reason,
+                        Some(Behind::Removal(reason)) => *reason,
                         Some(Behind::Commit(..)) | None => "group-deleted",
                     };
                     EventKind::OffsetRemoved { group, partition, reason: reason.into() }

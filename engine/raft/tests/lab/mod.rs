@@ -265,12 +265,7 @@ impl Lab {
 
     /// The leader is to let the log name its voters.
     pub(crate) fn upgrade(&mut self, at: BrokerId) -> Result<bool, String> {
-        self.call(at, |raft, _, _, out| {
-            let raft = raft.as_mut().expect("up");
-            let found = raft.check_level(1);
-            raft.upgrade(1, out);
-            found
-        })
+        self.call(at, |raft, _, _, out| raft.as_mut().expect("up").upgrade(1, out))
     }
 
     /// A member's controller listens elsewhere from its next start on.

@@ -40,8 +40,6 @@ pub struct GroupView {
     pub members: BTreeMap<MemberId, MemberView>,
     /// What was committed.
     pub offsets: BTreeMap<TopicPartition, CommittedView>,
-    /// How many rebalances it began.
-    pub rebalances: u32,
     /// The event that changed its state last.
     pub seq: Seq,
 }
@@ -152,6 +150,13 @@ impl View {
     )]
     pub(super) fn apply_group(&mut self, event: &Event) {
         let seq = event.seq;
+        if let EventKind::GroupTypeSet { group, .. }
+        | EventKind::GenerationStarted { group, .. }
+        | EventKind::RebalanceStarted { group, .. }
+        | EventKind::GroupEpochBumped { group, .. } = &event.kind
+        {
+            self.histories.entry(group.clone()).or_default().apply(&event.kind);
+        }
         let node = self.node(event.node);
         match &event.kind {
             EventKind::CoordinatorLoading { partition, leader_epoch } => {
@@ -203,7 +208,6 @@ impl View {
             }
             EventKind::GroupStateChanged { group, .. }
             | EventKind::GroupEpochBumped { group, .. }
-            | EventKind::RebalanceStarted { group, .. }
             | EventKind::GenerationStarted { group, .. }
             | EventKind::MemberJoined { group, .. }
             | EventKind::MemberRemoved { group, .. }
@@ -313,7 +317,6 @@ impl GroupView {
                 (self.state, self.epoch, self.seq) = (to.clone(), *epoch, seq);
             }
             EventKind::GroupEpochBumped { epoch, .. } => (self.epoch, self.seq) = (*epoch, seq),
-            EventKind::RebalanceStarted { .. } => self.rebalances += 1,
             EventKind::GenerationStarted { generation, protocol, leader, .. } => {
                 self.epoch = *generation;
                 self.protocol = Some(protocol.clone());

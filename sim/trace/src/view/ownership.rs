@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_node::{GroupId, NodeId, Span, Time, TopicPartition};
+use klamm_node::event::Word;
+use klamm_node::{EventKind, GroupId, NodeId, Span, Time, TopicPartition};
 
 use super::View;
 
@@ -38,8 +39,45 @@ pub struct Downtime {
     pub stopped: u32,
     /// The time without an owner, summed over partitions.
     pub total: Span,
-    /// The longest of one partition, all gaps together.
-    pub longest: Span,
+    /// That of the partition that missed most, all its gaps together.
+    pub worst: Span,
+}
+
+/// What a group went through, whoever coordinated it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GroupHistory {
+    /// `classic` or `consumer`: what it was last.
+    pub kind: Word,
+    /// The assignor of its last classic generation, as long as it is a classic group.
+    pub assignor: Option<String>,
+    /// How many rebalances it began as a classic group.
+    pub rebalances: u32,
+    /// How often its epoch grew as a consumer group (KIP-848).
+    pub epochs: u32,
+}
+
+impl GroupHistory {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what a group is now is in its coordinator's view"
+    )]
+    pub(super) fn apply(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::GroupTypeSet { kind, .. } => {
+                if *kind != "classic" {
+                    self.assignor = None;
+                }
+                self.kind = kind.clone();
+            }
+            EventKind::GenerationStarted { protocol, .. } => {
+                self.assignor = Some(protocol.clone());
+            }
+            EventKind::RebalanceStarted { .. } => self.rebalances += 1,
+            // An upgrade writes the epoch that the group has.
+            EventKind::GroupEpochBumped { reason, .. } if reason != "upgraded" => self.epochs += 1,
+            _ => {}
+        }
+    }
 }
 
 impl View {
@@ -54,7 +92,7 @@ impl View {
             sum.partitions += 1;
             sum.stopped += u32::from(unowned > Span::ZERO);
             sum.total = sum.total + unowned;
-            sum.longest = sum.longest.max(unowned);
+            sum.worst = sum.worst.max(unowned);
         }
         sum
     }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use klamm_node::{BrokerId, NodeId, TopicPartition};
+use klamm_node::{BrokerId, GroupId, NodeId, TopicPartition};
 
-use super::View;
 use super::state::{ProcessState, ReplicaRole, ReplicaView};
+use super::{GroupHistory, View};
 
 impl View {
     /// A partition in one line:
@@ -145,29 +145,42 @@ impl View {
         }
         let width = groups.iter().map(|group| group.as_str().chars().count()).max().unwrap_or(0);
         let width = width.max("group".len());
+        let unknown = GroupHistory::default();
+        let history = |group: &GroupId| self.histories.get(group).unwrap_or(&unknown);
+        let protocol = |group: &GroupId| {
+            let GroupHistory { kind, assignor, .. } = history(group);
+            match assignor {
+                Some(assignor) => format!("{kind} {assignor}"),
+                None => kind.to_string(),
+            }
+        };
+        let wide = groups.iter().map(|group| protocol(group).chars().count()).max().unwrap_or(0);
+        let wide = wide.max("protocol".len());
+        // A group has rebalances or epochs by the protocol that it speaks; one that was upgraded has both.
+        let count = |count: u32| if count == 0 { "-".to_owned() } else { count.to_string() };
         let mut lines = vec![format!(
-            "{:<width$}  {:<20}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}",
-            "group", "protocol", "partitions", "stopped", "unowned", "longest", "rebalances"
+            "{:<width$}  {:<wide$}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}  {:>6}",
+            "group",
+            "protocol",
+            "partitions",
+            "stopped",
+            "unowned",
+            "worst",
+            "rebalances",
+            "epochs"
         )];
         for group in groups {
             let cost = self.downtime(group);
-            let places = self.nodes.values().filter_map(|node| node.client.membership.as_ref());
-            let protocol = places
-                .filter(|place| place.group.as_ref() == Some(group))
-                .map(|place| &place.protocol);
-            let held = self.group(group).map(|(_, view)| view);
-            let assignor = held.and_then(|view| view.protocol.clone());
-            let words: Vec<String> =
-                protocol.take(1).map(ToString::to_string).chain(assignor).collect();
             lines.push(format!(
-                "{:<width$}  {:<20}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}",
+                "{:<width$}  {:<wide$}  {:>10}  {:>7}  {:>11}  {:>11}  {:>10}  {:>6}",
                 group.as_str(),
-                words.join(" "),
+                protocol(group),
                 cost.partitions,
                 cost.stopped,
                 cost.total.to_string(),
-                cost.longest.to_string(),
-                held.map_or(0, |view| view.rebalances),
+                cost.worst.to_string(),
+                count(history(group).rebalances),
+                count(history(group).epochs),
             ));
         }
         lines

@@ -117,6 +117,9 @@ pub(super) fn action(action: &Action) -> String {
             format!("let a byte of {partition} rot on the disk of {}", target(who))
         }
         Action::Admin(request) => request.to_string(),
+        Action::Consumer { client, command: klamm_node::GroupCommand::Zombie } => {
+            format!("tell {client} not to notice that it is put out")
+        }
         Action::Consumer { client, command } => format!("tell {client} to {command}"),
         Action::SkewClock { target: who, offset_ms, drift_ppm } => {
             format!("set the clock of {} off by {offset_ms} ms and {drift_ppm} ppm", target(who))
@@ -247,7 +250,10 @@ pub(super) fn condition(what: &Condition) -> String {
         Condition::Restarted(who) => format!("{} has started again", target(who)),
         Condition::Down(who) => format!("{} is down", target(who)),
         Condition::VotersAre(voters) => {
-            format!("the voters of the metadata quorum are {}", numbers(voters))
+            let voters = numbers(voters);
+            format!(
+                "the voters of the metadata quorum are, with the disks that they have, {voters}"
+            )
         }
         Condition::SnapshotTaken(None) => "a snapshot of the metadata is written".to_owned(),
         Condition::SnapshotTaken(Some(who)) => {

@@ -58,9 +58,12 @@ impl Running {
         if self.controller.as_ref().is_some_and(Controller::awaits_append) {
             return self.messages.push_back(Message::raft(RaftOutput::Staged));
         }
-        self.with_raft(cx, klamm_raft::Raft::append_staged);
-        let log_end = self.raft.log_end();
-        self.with_controller(cx, |controller, _, _| controller.log_moved(log_end));
+        let mut written = false;
+        self.with_raft(cx, |raft, cx, out| written = raft.append_staged(cx, out));
+        if written {
+            let log_end = self.raft.log_end();
+            self.with_controller(cx, |controller, cx, out| controller.log_moved(cx, log_end, out));
+        }
     }
 
     /// Replays what the quorum told in one go into every image of this process, then lets the rooms act on the sum: what
@@ -194,7 +197,11 @@ impl Running {
                 });
             }
             ControllerOutput::UpgradeKRaftVersion { level } => {
-                self.with_raft(cx, |raft, _, out| raft.upgrade(level, out));
+                let mut verdict = Ok(false);
+                self.with_raft(cx, |raft, _, out| verdict = raft.upgrade(level, out));
+                self.with_controller(cx, |controller, cx, out| {
+                    controller.kraft_upgrade(cx, verdict, out);
+                });
             }
             ControllerOutput::Reply { token, response } => self.reply(cx, token, response),
         }

@@ -211,3 +211,19 @@ fn a_new_leader_may_know_a_closer_one() {
     assert!(lab.told().iter().any(|text| text.starts_with("ReadReplicaChanged")));
     assert_eq!(lab.next_request().expect("asked").broker, 3);
 }
+
+/// KIP-899: the brokers that it learnt of may be gone for good while others came back under the addresses that it was given.
+#[test]
+fn once_none_of_its_brokers_answers_it_begins_anew_and_says_so_once() {
+    let mut lab = lab(&[]);
+    assign(&mut lab, 0, StartFrom::Earliest);
+    lab.told();
+    for broker in 1..=3 {
+        lab.crash(broker);
+    }
+    lab.advance(Span::secs(60));
+    let mut told = lab.told();
+    told.retain(|event| event.starts_with("Rebootstrapped"));
+    let servers = r#"["broker-1:9092","broker-2:9092","broker-3:9092"]"#;
+    assert_eq!(told, [format!("Rebootstrapped servers={servers}")]);
+}

@@ -198,6 +198,7 @@ impl Group {
             // The first answer says how often.
             self.modern.due = cx.now + self.modern.interval;
         }
+        let joins = self.modern.state == State::Joining;
         let news = self.modern.epoch != response.member_epoch;
         self.modern.epoch = response.member_epoch;
         if let Some(assignment) = &response.assignment {
@@ -211,9 +212,14 @@ impl Group {
                 return;
             }
         }
-        if news && self.modern.state == State::Stable {
-            // Nothing changes but the epoch.
+        if !news || self.modern.state != State::Stable {
+            return;
+        }
+        if joins {
+            // The first assignment is taken in even if there is nothing in it.
             self.take_in(cx, Vec::new());
+        } else {
+            self.epoch_moved(cx);
         }
     }
 

@@ -11,8 +11,11 @@ fn it_finds_its_coordinator_joins_and_starts_where_the_group_stood() {
     coordinator(&mut lab, 2);
     let first = join_error(&mut lab, ErrorCode::MEMBER_ID_REQUIRED, "me");
     assert_eq!(first.member_id.as_str(), "");
+    let reason = |request: &JoinGroupRequest| request.reason.as_ref().map(ToString::to_string);
+    assert_eq!(reason(&first).as_deref(), Some(""), "a first join needs none");
     let second = join(&mut lab, 1, "range", &["me", "other"]);
     assert_eq!(second.member_id.as_str(), "me", "KIP-394");
+    assert_eq!(reason(&second).as_deref(), Some("need to re-join with the given member-id"));
     let names: Vec<&str> = second.protocols.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, ["range", "cooperative-sticky"]);
     let said = read_subscription(&second.protocols[1].metadata).expect("readable");

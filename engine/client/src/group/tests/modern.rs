@@ -97,6 +97,7 @@ fn it_joins_with_an_id_of_its_own_takes_in_and_says_so() {
     lab.advance(Span::millis(4_999));
     none(&mut lab, "the coordinator says how often", beats);
     lab.advance(Span::millis(1));
+    commit(&mut lab, ErrorCode::NONE);
     assert_eq!(has(&beat(&mut lab, 3, None)), None);
 }
 
@@ -106,9 +107,9 @@ fn what_moves_is_committed_given_up_and_then_acknowledged() {
     records(&mut lab, 0, 0, 3);
     lab.told();
     lab.advance(Span::secs(5));
-    beat(&mut lab, 2, Some(&[1]));
-    // The one by timer, and the one before it gives up.
+    // The one by timer, and then the one before it gives up.
     commit(&mut lab, ErrorCode::NONE);
+    beat(&mut lab, 2, Some(&[1]));
     none(&mut lab, "not before it has given up", beats);
     let said = commit(&mut lab, ErrorCode::STALE_MEMBER_EPOCH);
     assert_eq!(said.generation_id_or_member_epoch, 2);
@@ -134,8 +135,8 @@ fn what_moves_is_committed_given_up_and_then_acknowledged() {
 fn the_commit_before_giving_up_is_tried_again_with_what_was_polled_since() {
     let (mut lab, _) = modern(&[], &[0, 1]);
     lab.advance(Span::secs(5));
-    beat(&mut lab, 2, Some(&[1]));
     commit(&mut lab, ErrorCode::NONE);
+    beat(&mut lab, 2, Some(&[1]));
     let first = commit(&mut lab, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
     assert_eq!(offsets(&first), [(0, 0), (1, 0)]);
     // It keeps partition 1, and reads it meanwhile.
@@ -244,4 +245,46 @@ fn a_pattern_is_the_coordinators_business() {
     assert_eq!(names(&first), Some(Vec::new()));
     assert!(lab.told().iter().any(|event| event.ends_with("partitions=[orders-1]")));
     assert_ne!(convert::topic_id(topic_uuid("orders")), TopicId::ZERO);
+}
+
+/// As the Java client, whose background thread asks its managers in that order: the commit carries the epoch that the
+/// heartbeat is about to end.
+#[test]
+fn a_commit_by_timer_goes_before_the_heartbeat_of_its_instant() {
+    let (mut lab, id) = modern(&[], &[0]);
+    lab.advance(Span::secs(5));
+    // A broker takes one request of a connection at a time.
+    none(&mut lab, "it waits behind the commit", beats);
+    let said = commit(&mut lab, ErrorCode::NONE);
+    assert_eq!(said.generation_id_or_member_epoch, 1);
+    lab.told();
+    // The epoch grows, and it keeps what it has: nobody is told that it was given anything.
+    beat(&mut lab, 2, None);
+    assert_eq!(lab.told(), [format!("MemberEpochMoved group=g member={id} epoch=2")]);
+    assert_eq!(lab.node.summary().group.expect("a place").epoch, 2);
+}
+
+#[test]
+fn a_refused_commit_does_not_hurry_the_next_heartbeat() {
+    let (mut lab, _) = modern(&[BY_HAND], &[0]);
+    lab.advance(Span::secs(1));
+    call(&mut lab, GroupCommand::CommitAsync);
+    commit(&mut lab, ErrorCode::STALE_MEMBER_EPOCH);
+    let told = lab.told();
+    let expected = "CommitFailed group=g offsets=[orders-0@0] error=STALE_MEMBER_EPOCH";
+    assert_eq!(told.last().map(String::as_str), Some(expected), "{told:?}");
+    lab.advance(Span::millis(3_999));
+    none(&mut lab, "the coordinator says how often", beats);
+    lab.advance(Span::millis(1));
+    assert_eq!(beat(&mut lab, 2, None).member_epoch, 1);
+}
+
+#[test]
+fn the_first_assignment_is_taken_in_even_if_it_is_empty() {
+    let mut lab = lab(&[MODERN]);
+    subscribe(&mut lab);
+    coordinator(&mut lab, 2);
+    let id = beat(&mut lab, 4, Some(&[])).member_id.to_string();
+    let expected = format!("PartitionsAssigned group=g member={id} epoch=4 partitions=[]");
+    assert_eq!(lab.told().last(), Some(&expected));
 }
