@@ -22,7 +22,7 @@ use klamm_protocol::{ErrorCode, MetadataRecord, RequestToken};
 use crate::decide::brokers::{Heartbeat, reported_offset};
 use crate::decide::life::BrokerState;
 use crate::decide::{Decider, Decision, features};
-use crate::features::{ELR_FEATURE, METADATA_VERSION, METADATA_VERSION_FEATURE};
+use crate::features::{ELR_FEATURE, GROUP_FEATURE, METADATA_VERSION, METADATA_VERSION_FEATURE};
 use crate::image::MetadataImage;
 use crate::sessions::Sessions;
 use periodic::{Periodic, PeriodicTask};
@@ -200,6 +200,11 @@ impl Controller {
                 let name = ELR_FEATURE.to_owned();
                 levels.push(FeatureLevel { name, feature_level: elr }.into());
                 levels.push(crate::decide::configs::first_min_isr(&self.config.settings).into());
+            }
+            let groups = self.config.settings.group_version;
+            if groups > 0 {
+                let name = GROUP_FEATURE.to_owned();
+                levels.push(FeatureLevel { name, feature_level: groups }.into());
             }
             self.append(cx, levels, out);
         }

@@ -8,6 +8,9 @@ pub const METADATA_VERSION_FEATURE: &str = "metadata.version";
 /// The feature that says whether there are eligible leader replicas (KIP-966): 1 for on.
 pub const ELR_FEATURE: &str = "eligible.leader.replicas.version";
 
+/// The feature that says whether the consumer protocol of groups is served (KIP-848): 1 for on.
+pub const GROUP_FEATURE: &str = "group.version";
+
 /// The feature whose level says whether the metadata log names its voters (KIP-853). It is the quorum's own.
 pub const KRAFT_VERSION_FEATURE: &str = "kraft.version";
 
@@ -36,6 +39,11 @@ pub fn supported() -> Vec<BrokerFeature> {
         },
         BrokerFeature {
             name: ELR_FEATURE.to_owned(),
+            min_supported_version: 0,
+            max_supported_version: 1,
+        },
+        BrokerFeature {
+            name: GROUP_FEATURE.to_owned(),
             min_supported_version: 0,
             max_supported_version: 1,
         },

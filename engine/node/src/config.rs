@@ -343,6 +343,9 @@ settings! {
         /// The level of eligible leader replicas (KIP-966) that a new cluster starts with: 1 for on, 0 for off. In Kafka a
         /// feature's level is given to `kafka-storage format --feature`.
         eligible_leader_replicas_version: i16 = "eligible.leader.replicas.version", "1";
+        /// The level of `group.version` that a new cluster starts with: 1 for the consumer protocol of groups (KIP-848), 0
+        /// for the classic one alone. In Kafka a feature's level is given to `kafka-storage format --feature`.
+        group_version: i16 = "group.version", "1";
         /// Whether topics may be deleted.
         delete_topic_enable: bool = "delete.topic.enable", "true";
         /// The most partitions in one answer to DescribeTopicPartitions (KIP-966).

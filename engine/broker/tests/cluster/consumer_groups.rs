@@ -1,10 +1,13 @@
 //! Consumer groups (KIP-848) through whole processes: assigned by the coordinator, failed over in the middle of a
 //! reconciliation, fenced by epochs.
 
-use klamm_node::Span;
+use klamm_node::{Endpoint, Span};
 use klamm_protocol::ErrorCode;
 use klamm_protocol::convert::{self, text};
 use klamm_protocol::kafka::messages::consumer_group_heartbeat_request::TopicPartitions;
+use klamm_protocol::kafka::messages::update_features_request::{
+    FeatureUpdateKey, UpdateFeaturesRequest,
+};
 use klamm_protocol::kafka::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     ResponseKind,
@@ -61,6 +64,40 @@ fn described(lab: &mut Lab, host: &str) -> (String, i32, usize) {
     let group = &answer.groups[0];
     assert_eq!(ErrorCode(group.error_code), NONE);
     (group.group_state.to_string(), group.group_epoch, group.members.len())
+}
+
+/// Sets the level of `group.version`, which every broker has heard of then.
+fn set_level(lab: &mut Lab, level: i16) {
+    let update = FeatureUpdateKey::default()
+        .with_feature(text("group.version"))
+        .with_max_version_level(level)
+        .with_upgrade_type(if level == 0 { 2 } else { 1 });
+    let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
+    let answer = lab.ask_at(&Endpoint::new("broker-1", 9092), request, 2);
+    let Ok(ResponseKind::UpdateFeatures(answer)) = answer else { panic!("{answer:?}") };
+    assert_eq!(ErrorCode(answer.error_code), NONE, "{answer:?}");
+    lab.run(Span::secs(1));
+}
+
+#[test]
+fn without_its_feature_the_protocol_is_not_served() {
+    let mut lab = started(49);
+    assert_eq!(create(&mut lab, "broker-1", "orders", 2, 3), [NONE]);
+    let host = coordinator(&mut lab, "broker-1", GROUP);
+    assert_eq!(beat(&mut lab, &host, ("a", 0), Some(Vec::new())).member_epoch, 1);
+    set_level(&mut lab, 0);
+    let refused = beat(&mut lab, &host, ("a", 1), None);
+    assert_eq!(ErrorCode(refused.error_code), ErrorCode::UNSUPPORTED_VERSION);
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(GROUP)]);
+    let Ok(ResponseKind::ConsumerGroupDescribe(answer)) = lab.ask(&host, request) else {
+        panic!("an answer")
+    };
+    assert_eq!(ErrorCode(answer.groups[0].error_code), ErrorCode::UNSUPPORTED_VERSION);
+    assert_eq!(answer.groups[0].group_id, group_id(GROUP));
+    // Who was a member is still one.
+    set_level(&mut lab, 1);
+    assert_eq!(ErrorCode(beat(&mut lab, &host, ("a", 1), None).error_code), NONE);
+    assert_eq!(described(&mut lab, &host), ("Stable".to_owned(), 1, 1));
 }
 
 #[test]

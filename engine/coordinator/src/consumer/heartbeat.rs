@@ -3,8 +3,7 @@
 //! *Flows in*: what a member says of itself (all of it when it joins or is not sure, only what changed otherwise). *Flows out*:
 //! its epoch, and what it has if that changed. *Must never*: take anything for true of a request that it refuses.
 //!
-//! Simplified: the protocol is always on, as with `group.version` 1; there is no such feature to turn it off. Sessions and
-//! intervals are the broker's; groups have no settings of their own.
+//! Simplified: sessions and intervals are the broker's; groups have no settings of their own.
 
 use std::sync::Arc;
 

@@ -3,12 +3,16 @@
 //! *Flows in*: requests about groups, changed replicas of `__consumer_offsets`, changed topics, time. *Flows out*: answers.
 //! *Must never*: let a coordinator hear of a change before the replicas have made it.
 
+use klamm_controller::features::GROUP_FEATURE;
 use klamm_controller::image::ImageChange;
 use klamm_coordinator::classic::Client;
-use klamm_coordinator::{GROUP_TOPIC, Lent, TopicsChange};
+use klamm_coordinator::{GROUP_TOPIC, Lent, TopicsChange, consumer};
 use klamm_node::{CloseReason, Context, Offset};
+use klamm_protocol::ErrorCode;
 use klamm_protocol::channel::RequestToken;
-use klamm_protocol::kafka::messages::{FindCoordinatorRequest, RequestKind, ResponseKind};
+use klamm_protocol::kafka::messages::{
+    ConsumerGroupDescribeResponse, FindCoordinatorRequest, RequestKind, ResponseKind,
+};
 
 use super::{Broker, Message, Running};
 use crate::api;
@@ -24,6 +28,12 @@ impl Running {
         client_id: Option<&str>,
         request: &RequestKind,
     ) {
+        if let Some(broker) = &self.broker
+            && broker.image.feature(GROUP_FEATURE).is_none_or(|level| level < 1)
+            && let Some(refused) = refused_without_consumer_protocol(request)
+        {
+            return self.server.respond(cx, token, Some(&refused));
+        }
         let host = self.server.peer(token.connection).map(|peer| peer.host.clone());
         // As Java prints an address that has no name.
         let host = format!("/{}", host.as_deref().unwrap_or_default());
@@ -168,4 +178,24 @@ impl Running {
         }
         Some(result)
     }
+}
+
+/// What the requests of KIP-848 are answered while the cluster's `group.version` is below 1. Groups that were made before
+/// stay as they are.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the feature is about these two alone")]
+fn refused_without_consumer_protocol(request: &RequestKind) -> Option<ResponseKind> {
+    let error = ErrorCode::UNSUPPORTED_VERSION;
+    Some(match request {
+        RequestKind::ConsumerGroupHeartbeat(_) => {
+            ResponseKind::ConsumerGroupHeartbeat(consumer::heartbeat_refused(error, ""))
+        }
+        RequestKind::ConsumerGroupDescribe(body) => {
+            let groups = body.group_ids.iter();
+            let refused =
+                groups.map(|id| consumer::describe_refused(&id.as_str().into(), error, ""));
+            let response = ConsumerGroupDescribeResponse::default();
+            ResponseKind::ConsumerGroupDescribe(response.with_groups(refused.collect()))
+        }
+        _ => return None,
+    })
 }
