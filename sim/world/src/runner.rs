@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use klamm_node::{Command, EventKind, NodeId, Room, Seq, Span, StartFrom, Time};
+use klamm_node::{Command, EventKind, Incarnation, NodeId, Room, Seq, Span, StartFrom, Time};
 use klamm_scenario::Scenario;
 use klamm_scenario::model::{Client, Expectation, From, Target, Trigger};
 use klamm_trace::{NodeTable, Quiescence, View};
@@ -125,6 +125,8 @@ pub struct Runner {
     nemesis: Option<Nemesis>,
     /// Consumers that start later.
     starts: Vec<(Time, NodeId)>,
+    /// Who was to start again while it lived: with its next incarnation it is told everything again.
+    returning: Vec<(NodeId, Incarnation)>,
     watches: u16,
 }
 
@@ -187,6 +189,7 @@ impl Runner {
             reports,
             loads,
             starts: Vec::new(),
+            returning: Vec::new(),
             watches: 0,
         }
     }
@@ -249,6 +252,7 @@ impl Runner {
             .or_else(|| self.step(now, facts))
             .or_else(|| self.mischief_order(now, facts.view))
             .or_else(|| self.start_client(now))
+            .or_else(|| self.tell_again(facts.view))
             .or_else(|| self.load(now));
         if order.is_none() {
             self.watches = self.watched();
@@ -323,6 +327,7 @@ impl Runner {
 
     fn watched(&self) -> u16 {
         let mut watches = match self.stand {
+            Stand::Clients if !self.returning.is_empty() => room_bit(Room::World),
             Stand::Machines(_) => room_bit(Room::Client) | room_bit(Room::Metadata),
             Stand::Topics => room_bit(Room::Client),
             Stand::Nothing | Stand::Clients => 0,
@@ -545,6 +550,15 @@ impl Runner {
         let (_, node) = self.starts.remove(at);
         self.orders.extend(self.assignment(node).into_iter().map(Order::Do));
         Some(Order::Do(Verb::Start(node)))
+    }
+
+    /// Somebody who was to start again when it had ended has done so.
+    fn tell_again(&mut self, view: &View) -> Option<Order> {
+        let now = |node: NodeId| view.nodes.get(&node).map(|node| node.incarnation);
+        let at = self.returning.iter().position(|(node, was)| now(*node) > Some(*was))?;
+        let (node, _) = self.returning.remove(at);
+        self.orders.extend(self.assignment(node).into_iter().map(Order::Do));
+        self.orders.pop_front()
     }
 
     /// What a client's application tells it whenever it starts.

@@ -80,9 +80,14 @@ impl Runner {
             Action::Restart(target) => {
                 let node = self.resolve(view, target)?;
                 let mut verbs = vec![Verb::Start(node)];
-                // A process that runs, or is about to end, keeps what it was told.
+                let assignment = self.assignment(node);
+                self.returning.retain(|(known, _)| *known != node);
                 if !view.is_alive(node) {
-                    verbs.extend(self.assignment(node));
+                    verbs.extend(assignment);
+                } else if !assignment.is_empty() {
+                    // A process that runs keeps what it was told; one that is about to end starts again when it has.
+                    let lives = view.nodes.get(&node).map(|node| node.incarnation);
+                    self.returning.push((node, lives.unwrap_or_default()));
                 }
                 Some((verbs, Some(node)))
             }

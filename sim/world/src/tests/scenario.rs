@@ -202,3 +202,35 @@ fn what_is_kept_does_not_change_the_run() {
     assert!(!lean.lab().captured_frames().is_empty());
     assert_ne!(World::new(&scenario, 5).run().hash, full.hash);
 }
+
+/// Whoever starts again while its old process lives, be it that this one closes yet or dies in the very step, is told anew
+/// what to do: nothing is left of what the old one was told.
+#[test]
+fn who_starts_again_is_told_everything_again() {
+    let text = r#"Scenario(
+    version: 1,
+    title: "Again",
+    question: "Does it read again?",
+    seed: 1,
+    duration: "14s",
+    cluster: (brokers: 1, controllers: 1, config: { "offsets.topic.num.partitions": "1", "offsets.topic.replication.factor": "1", "group.initial.rebalance.delay.ms": "0" }),
+    topics: [(name: "orders", partitions: 2, replication_factor: 1)],
+    clients: [
+        Consumer(name: "a", group: "g", topic: "orders", from: Earliest),
+        Consumer(name: "b", group: "h", topic: "orders", from: Earliest, config: { "group.instance.id": "b" }),
+    ],
+    steps: [
+        (when: All([OwnsCount("a", 2), OwnsCount("b", 2)]), do: [Stop("a"), Restart("a"), Crash("b"), Restart("b")]),
+        (after: "5s", expect: [OwnsCount("a", 2), OwnsCount("b", 2)]),
+    ],
+    expect: [AllOwned("g"), AllOwned("h")],
+    show: (rooms: [scenario]),
+)"#;
+    let mut world = World::new(&scenario(text), 1);
+    let outcome = world.run();
+    assert!(outcome.passed(), "{outcome:#?}");
+    for name in ["a", "b"] {
+        let node = world.view().table.named(name).expect("a client");
+        assert_eq!(world.view().nodes[&node].incarnation.0, 2, "{name}");
+    }
+}
