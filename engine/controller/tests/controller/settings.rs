@@ -75,8 +75,12 @@ situation!(
          feature metadata.version=0:safe
          feature metadata.version=-1:safe
          feature metadata.version=27:odd
+         feature share.version=1:up
+         feature metadata.version=27:up share.version=1:up
+         feature group.version=2:up
          feature group.version=1:up
-         feature metadata.version=27:up group.version=1:up
+         feature group.version=0:up
+         feature group.version=0:safe
          feature metadata.version=27:up"
     )
 );
