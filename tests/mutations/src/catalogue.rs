@@ -746,18 +746,14 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "Nobody is dropped for not syncing.",
         known: "KAFKA-12890; Z53",
-        noticed: nobody(
-            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "group-no-sync", 1),
     },
     Fault {
         id: "group_lost_join_timeout",
         room: "coordinator",
         does: "A client that joined for the first time and is gone counts as waiting for ever.",
         known: "KAFKA-9752; Z53",
-        noticed: nobody(
-            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "group-lost-join", 1),
     },
     Fault {
         id: "lose_partition_epoch_on_revocation",
@@ -778,9 +774,7 @@ pub const FAULTS: &[Fault] = &[
         room: "coordinator",
         does: "A client without an id is a member at once.",
         known: "KIP-394, KAFKA-7610; Z54",
-        noticed: nobody(
-            "no scenario brings it about yet; the coordinator's own tests notice it (`classic/tests`).",
-        ),
+        noticed: by(&["expectation"], "group-anonymous", 1),
     },
     Fault {
         id: "group_no_initial_rebalance_delay",

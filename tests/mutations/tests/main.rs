@@ -12,7 +12,7 @@ use klamm_trace::{INVARIANTS, Keep};
 use klamm_world::{Options, Outcome, World};
 
 /// Faults that nobody notices. This number only falls.
-const UNNOTICED: usize = 5;
+const UNNOTICED: usize = 2;
 
 /// Checkers that must be shown to fire by at least two faults each.
 const TWICE: [&str; 28] = [
