@@ -323,7 +323,7 @@ pub const FAULTS: &[Fault] = &[
         room: "replica",
         does: "A follower that is about to leave no longer holds the high watermark.",
         known: "KIP-497",
-        noticed: by(&["S4"], "last", 1),
+        noticed: by(&["S4"], "last", 2),
     },
     Fault {
         id: "ack_below_min_isr",
@@ -515,7 +515,7 @@ pub const FAULTS: &[Fault] = &[
         room: "broker",
         does: "A broker leaves out every seventh metadata record.",
         known: "",
-        noticed: by(&["L7"], "crash", 1),
+        noticed: by(&["L7"], "crash", 4),
     },
     Fault {
         id: "observer_falls_asleep",
