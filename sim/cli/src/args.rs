@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Read a recorded trace: its timeline, a moment of it, or why something happened.
     Replay(Replay),
+    /// Draw a moment of a run as a picture, or a stretch of it as an animation; no display is needed.
+    Render(Render),
     /// Measure how fast the lab is, as ratios within one run.
     Bench(Bench),
     /// Serve the same engine on real TCP and files, to unmodified Kafka clients.
@@ -164,6 +166,124 @@ pub(crate) struct Replay {
     /// Show the events of these rooms instead of those that the scenario names.
     #[arg(long, value_name = "ROOM", value_delimiter = ',')]
     pub show: Vec<String>,
+}
+
+/// `klamm render`.
+#[derive(Args, Debug)]
+pub(crate) struct Render {
+    /// A scenario, which is run, or a trace.
+    #[arg(value_name = "SCENARIO|TRACE")]
+    pub input: PathBuf,
+    /// The moment: a time (12s, 1500ms), an event's number, a step of the scenario (beat:3), or 'end'.
+    #[arg(long, value_name = "TIME|SEQ|beat:N|end", default_value = "end")]
+    pub at: String,
+    /// Where the picture goes; its name ends in .svg, .png or .gif.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// What to show.
+    #[arg(long, value_enum, default_value_t = RenderTab::Logs, value_name = "TAB")]
+    pub tab: RenderTab,
+    /// The colours.
+    #[arg(long, value_enum, default_value_t = RenderTheme::Light, value_name = "THEME")]
+    pub theme: RenderTheme,
+    /// The language.
+    #[arg(long, value_enum, default_value_t = RenderLanguage::En, value_name = "LANGUAGE")]
+    pub lang: RenderLanguage,
+    /// The seed under which a scenario is run; its own if not given.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The partition of the Logs tab, e.g. orders-0; the first if not given.
+    #[arg(long, value_name = "PARTITION")]
+    pub partition: Option<String>,
+    /// Only this group in the Groups tab.
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// Only these nodes in the Sequence tab, e.g. broker-1; repeat for more.
+    #[arg(long, value_name = "NODE")]
+    pub node: Vec<String>,
+    /// The event of the Sequence tab whose causes and effects stand out; the one at the moment if not given.
+    #[arg(long, value_name = "SEQ")]
+    pub event: Option<u64>,
+    /// How near to look.
+    #[arg(long, value_enum, default_value_t = RenderZoom::Auto, value_name = "ZOOM")]
+    pub zoom: RenderZoom,
+    /// The width in pixels.
+    #[arg(long, value_name = "PIXELS", default_value_t = 1200, value_parser = clap::value_parser!(u16).range(600..=3000))]
+    pub width: u16,
+    /// The size of text in hundredths.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(75..=200))]
+    pub text_scale: u16,
+    /// Pixels of a PNG for each of the picture's.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub scale: u8,
+    /// Leave the caption and the legend out.
+    #[arg(long)]
+    pub bare: bool,
+    /// Where an animation ends; the end if not given.
+    #[arg(long, value_name = "TIME|SEQ|beat:N|end")]
+    pub to: Option<String>,
+    /// The steps of an animation.
+    #[arg(long, value_enum, default_value_t = RenderStep::Beat, value_name = "STEP")]
+    pub by: RenderStep,
+}
+
+/// The pictures.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RenderTab {
+    /// Brokers, controllers, clients, and what is between them.
+    Cluster,
+    /// One partition's logs on a shared axis of offsets.
+    Logs,
+    /// Messages in the order of events.
+    Sequence,
+    /// Partitions by members.
+    Groups,
+    /// The metadata quorum.
+    Quorum,
+}
+
+/// The colours.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RenderTheme {
+    /// On white.
+    Light,
+    /// On nearly black.
+    Dark,
+}
+
+/// The languages.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RenderLanguage {
+    /// English.
+    En,
+    /// Korean.
+    Ko,
+}
+
+/// How near one looks.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RenderZoom {
+    /// As near as there is room.
+    Auto,
+    /// Every record.
+    Near,
+    /// Batches as bars.
+    Middle,
+    /// All partitions at once.
+    Far,
+}
+
+/// The steps of an animation.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RenderStep {
+    /// Every event.
+    Event,
+    /// Every frame that arrives.
+    Message,
+    /// Every step of the scenario.
+    Beat,
+    /// Every event that is worth stopping at.
+    Interesting,
 }
 
 /// `klamm bench`.

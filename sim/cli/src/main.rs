@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Run(run) => command::run::run(run, &console),
         Command::Check(check) => command::check::check(check, &console),
         Command::Replay(replay) => command::replay::replay(replay, &console),
+        Command::Render(render) => command::render::render(render, &console),
         Command::Bench(bench) => command::bench::bench(bench, &console),
         Command::Serve(serve) => command::serve::serve(serve, &console),
         Command::DumpLog(dump) => command::dump_log::dump_log(dump, &console),

@@ -127,7 +127,7 @@ fn reproduce(args: &Run, seed: u64) -> String {
 }
 
 /// Writes a file so that there is either the old one or the whole new one.
-fn write_atomically(path: &Path, bytes: &[u8]) -> Outcome {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Outcome {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
     let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));

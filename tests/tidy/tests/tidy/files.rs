@@ -22,6 +22,7 @@ const KNOWN: &[&str] = &[
     "css",
     "proptest-regressions",
     "py",
+    "ttf",
 ];
 
 /// What may lie at the top.

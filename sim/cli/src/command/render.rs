@@ -1,0 +1,201 @@
+//! `klamm render`: a moment of a run as a picture, without a display.
+
+use std::path::Path;
+
+use klamm_node::{GroupId, Seq, Span, Time, TopicPartition};
+use klamm_scene::{
+    Cursor, Language, OpenTrace, Palette, RasterError, Scene, Selection, Stage, Step, Style, Tab,
+    Theme, Zoom, draw, gif, png, svg,
+};
+use klamm_trace::{Keep, Trace};
+use klamm_world::{Options, World};
+
+use super::{files, run};
+use crate::args::{Render, RenderLanguage, RenderStep, RenderTab, RenderTheme, RenderZoom};
+use crate::console::{Console, Failure, Outcome};
+
+/// How long a frame of an animation is shown.
+const FRAME: Span = Span::millis(700);
+
+/// The most frames of an animation.
+const FRAMES: usize = 240;
+
+/// Makes a picture of a run.
+pub(crate) fn render(args: &Render, console: &Console) -> Outcome {
+    let form = Form::of(&args.output)?;
+    let trace = opened(args, console)?;
+    let from = place(&trace, "--at", &args.at)?;
+    let selection = selection(args, &trace)?;
+    let style = style(args);
+    let tab = match args.tab {
+        RenderTab::Cluster => Tab::Cluster,
+        RenderTab::Logs => Tab::Logs,
+        RenderTab::Sequence => Tab::Sequence,
+        RenderTab::Groups => Tab::Groups,
+        RenderTab::Quorum => Tab::Quorum,
+    };
+    let mut cursor = Cursor::new(&trace);
+    let picture = |cursor: &mut Cursor, seq: Seq| -> Scene {
+        cursor.seek(&trace, seq);
+        let stage = Stage { trace: &trace, view: cursor.view(), selection: &selection, style };
+        draw(tab, &stage)
+    };
+    let drawn = |error: RasterError| Failure::in_file(&args.output, error);
+    let bytes = match form {
+        Form::Svg => svg(&picture(&mut cursor, from)).into_bytes(),
+        Form::Png => png(&picture(&mut cursor, from), args.scale).map_err(drawn)?,
+        Form::Gif => {
+            let to = match &args.to {
+                Some(to) => place(&trace, "--to", to)?,
+                None => trace.last(),
+            };
+            let places = places(args, &trace, from, to)?;
+            let frames: Vec<(Scene, Span)> =
+                places.into_iter().map(|seq| (picture(&mut cursor, seq), FRAME)).collect();
+            gif(&frames).map_err(drawn)?
+        }
+    };
+    run::write_atomically(&args.output, &bytes)
+}
+
+/// What the output's name asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    Svg,
+    Png,
+    Gif,
+}
+
+impl Form {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("png") => Ok(Self::Png),
+            Some("gif") => Ok(Self::Gif),
+            _ => Err(Failure::in_file(path, "the name must end in .svg, .png or .gif")),
+        }
+    }
+}
+
+/// Reads a trace, or runs a scenario.
+fn opened(args: &Render, console: &Console) -> Result<OpenTrace, Failure> {
+    let bytes = std::fs::read(&args.input).map_err(|error| Failure::in_file(&args.input, error))?;
+    if bytes.starts_with(Trace::MAGIC) {
+        if args.seed.is_some() {
+            return Err(Failure::Input(
+                "--seed: a trace has its seed already; give the scenario to run it under another"
+                    .to_owned(),
+            ));
+        }
+        return OpenTrace::from_bytes(&bytes).map_err(|error| Failure::in_file(&args.input, error));
+    }
+    let scenario = files::scenario(&args.input, console)?;
+    let keep = Keep { events: true, view: true, invariants: false };
+    let options = Options { keep, ..Options::default() };
+    // The world alone: every driver gives the same events.
+    let mut world = World::with(&scenario, args.seed.unwrap_or(scenario.seed), &options);
+    while world.step().is_some() {}
+    Ok(OpenTrace::of_recorder(world.recorder()))
+}
+
+/// A place in the run as a person says it: an event's number, a time, `beat:3`, or `end`.
+fn place(trace: &OpenTrace, flag: &str, text: &str) -> Result<Seq, Failure> {
+    let last = trace.last();
+    let wrong = |message: String| Err(Failure::Input(format!("{flag} {text}: {message}")));
+    if text == "end" {
+        return Ok(last);
+    }
+    if let Some(beat) = text.strip_prefix("beat:") {
+        let beats = trace.beats();
+        let found = beat.parse::<usize>().ok().and_then(|beat| beats.get(beat));
+        return match found {
+            Some(beat) => Ok(beat.seq),
+            None if beats.is_empty() => wrong("the run has no steps".to_owned()),
+            None => wrong(format!("the steps that the run came to are 0 to {}", beats.len() - 1)),
+        };
+    }
+    if let Ok(seq) = text.parse::<u64>() {
+        return if seq <= last.0 {
+            Ok(Seq(seq))
+        } else {
+            wrong(format!("there is no such event; the run has 1 to {last}"))
+        };
+    }
+    Ok(trace.at_time(Time::ZERO + files::span(flag, text)?))
+}
+
+/// The moments of an animation.
+fn places(args: &Render, trace: &OpenTrace, from: Seq, to: Seq) -> Result<Vec<Seq>, Failure> {
+    let step = match args.by {
+        RenderStep::Event => Step::Event,
+        RenderStep::Message => Step::Message,
+        RenderStep::Beat => Step::Beat,
+        RenderStep::Interesting => Step::Interesting,
+    };
+    let mut places = vec![from];
+    let mut at = from;
+    while let Some(next) = trace.next(step, at).filter(|next| *next <= to) {
+        places.push(next);
+        at = next;
+        if places.len() > FRAMES {
+            return Err(Failure::Input(format!(
+                "this animation would have more than {FRAMES} frames: narrow it with --at and --to, or take longer steps with --by"
+            )));
+        }
+    }
+    Ok(places)
+}
+
+fn selection(args: &Render, trace: &OpenTrace) -> Result<Selection, Failure> {
+    let mut selection = Selection::default();
+    if let Some(name) = &args.partition {
+        let known = trace.tip().partitions.keys().find(|partition| partition.to_string() == *name);
+        let Some(known) = known else {
+            let all: Vec<String> =
+                trace.tip().partitions.keys().map(TopicPartition::to_string).collect();
+            return Err(Failure::Input(format!(
+                "--partition {name}: the run has no such partition; it has {}",
+                all.join(", ")
+            )));
+        };
+        selection.partition = Some(known.clone());
+    }
+    selection.group = args.group.as_deref().map(GroupId::from);
+    for name in &args.node {
+        let Some(node) = trace.nodes().named(name) else {
+            let all: Vec<&str> = trace.nodes().iter().map(|(_, info)| &*info.name).collect();
+            return Err(Failure::Input(format!(
+                "--node {name}: the run has no such node; it has {}",
+                all.join(", ")
+            )));
+        };
+        selection.nodes.push(node);
+    }
+    selection.event = args.event.map(Seq);
+    Ok(selection)
+}
+
+fn style(args: &Render) -> Style {
+    let palette = match args.theme {
+        RenderTheme::Light => Palette::Light,
+        RenderTheme::Dark => Palette::Dark,
+    };
+    let language = match args.lang {
+        RenderLanguage::En => Language::English,
+        RenderLanguage::Ko => Language::Korean,
+    };
+    let zoom = match args.zoom {
+        RenderZoom::Auto => Zoom::Auto,
+        RenderZoom::Near => Zoom::Near,
+        RenderZoom::Middle => Zoom::Middle,
+        RenderZoom::Far => Zoom::Far,
+    };
+    Style {
+        theme: Theme::new(palette),
+        scale: args.text_scale,
+        width: i32::from(args.width) * 10,
+        zoom,
+        captioned: !args.bare,
+        ..Style::new(palette, language)
+    }
+}

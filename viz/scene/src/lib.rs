@@ -1,0 +1,49 @@
+//! Pictures of a recorded run: an opened trace that can be walked both ways, and every picture of it as one display list.
+//!
+//! ```text
+//!   Trace ─► OpenTrace ─► Cursor ─ View ─┐
+//!              │ bands, steps, times     ├─► Stage ─ draw(tab) ─► Scene ─┬─► SVG ─── book, tests, hashes
+//!              └─────────────────────────┘     │                         ├─► PNG, GIF
+//!                       Style (theme, language, text size, zoom)         └─► the window (viz/app)
+//! ```
+//!
+//! *Flows in*: events, and what a person has picked. *Flows out*: a [`Scene`], a pure function of those: the same trace, step,
+//! selection and style give the same list of shapes, byte for byte as SVG, on every machine and in every build.
+//! *Must never*: know the engine or a window, compute a number that the [`klamm_trace::View`] does not have, read a clock, or draw
+//! anything without a name: shapes can only be drawn inside of an [`Object`], which has one.
+//!
+//! Coordinates are whole tenths of a pixel, see [`geometry`].
+
+pub mod geometry;
+mod language;
+pub mod link;
+mod opened;
+mod raster;
+mod scene;
+mod stage;
+mod subject;
+mod svg;
+mod tabs;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod text;
+mod theme;
+mod why;
+mod words;
+
+pub use language::{Language, Phrase, particle};
+pub use opened::{
+    Bands, Beat, Cursor, Fault, FaultKind, GivenUp, OpenTrace, Opening, PartitionPoint, Rebalance,
+    Segment, Step, TimeScale, is_interesting,
+};
+pub use raster::{RasterError, gif, png};
+pub use scene::{
+    Anchor, Canvas, Dash, Ink, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Type,
+};
+pub use stage::{Selection, Stage, Style, Tab, Zoom, draw, picked_partition};
+pub use subject::Subject;
+pub use svg::svg;
+pub use theme::{Colour, Hue, Palette, Theme};
+pub use why::{Changed, WhyAnswer, WhyPart, value_of, why};

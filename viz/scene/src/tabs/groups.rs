@@ -1,0 +1,239 @@
+//! Groups: partitions by members. What a member has is filled, what it is to have in the end is outlined, what it has to give up
+//! is hatched; below, how far the group is with each partition.
+
+use std::collections::BTreeSet;
+
+use klamm_node::{GroupId, TopicPartition};
+use klamm_trace::{GroupView, MemberView};
+
+use crate::geometry::{Rect, Tenths, at, px};
+use crate::language::Phrase;
+use crate::scene::{Anchor, Dash, Ink, Look, Role, Stroke, Type};
+use crate::stage::{Draw, MARGIN, fact};
+use crate::subject::Subject;
+use crate::text;
+use crate::theme::Hue;
+
+/// Draws the tab: the picked group, or all.
+pub(crate) fn draw(draw: &mut Draw<'_>) {
+    let groups: Vec<GroupId> = draw.view().groups().into_iter().cloned().collect();
+    let picked = draw.stage.selection.group.clone();
+    let shown: Vec<GroupId> =
+        groups.into_iter().filter(|group| picked.as_ref().is_none_or(|p| p == group)).collect();
+    if shown.is_empty() {
+        return draw.nothing(Phrase::NoGroups);
+    }
+    for group in shown {
+        one(draw, &group);
+    }
+}
+
+fn one(draw: &mut Draw<'_>, id: &GroupId) {
+    let view = draw.view();
+    let Some((coordinator, group)) = view.group(id) else {
+        let text = draw.say(Phrase::NoCoordinator, &[id]);
+        let (kind, y) = (draw.strong(), draw.y + draw.em(22));
+        draw.canvas.object(format!("group:{id}"), Role::Stop, text.clone(), |ink| {
+            ink.text(at(MARGIN, y), kind, text)
+        });
+        draw.y = y + draw.em(20);
+        return;
+    };
+    heading(draw, id, group, draw.name_of(coordinator));
+    let mut partitions: BTreeSet<TopicPartition> = group.offsets.keys().cloned().collect();
+    for member in group.members.values() {
+        let all = member.assigned.iter().chain(&member.revoking).chain(&member.target);
+        partitions.extend(all.cloned());
+    }
+    let topics: BTreeSet<_> = partitions.iter().map(|partition| partition.topic.clone()).collect();
+    // Partitions that nobody has are part of the picture.
+    let all = view.partitions.keys().filter(|p| topics.contains(&p.topic)).cloned();
+    partitions.extend(all);
+    let partitions: Vec<TopicPartition> = partitions.into_iter().collect();
+    let left = MARGIN + draw.em(210);
+    let room = draw.stage.style.width - MARGIN - left;
+    let count = i32::try_from(partitions.len()).unwrap_or(1).max(1);
+    let cell = (room / count).clamp(px(14), draw.em(110));
+    columns(draw, &partitions, left, cell);
+    for (member, state) in &group.members {
+        row(draw, member.as_str(), state, (id, group), &partitions, (left, cell));
+    }
+    if group.members.is_empty() {
+        draw.nothing(Phrase::NoMembers);
+    }
+    offsets(draw, id, group, &partitions, (left, cell));
+    draw.y += draw.em(18);
+}
+
+fn heading(draw: &mut Draw<'_>, id: &GroupId, group: &GroupView, coordinator: &str) {
+    let (title, small, strong) = (draw.title(), draw.small(), draw.strong());
+    let top = draw.y + draw.em(14);
+    let baseline = top + draw.em(20);
+    let state = if group.state.is_empty() { "–".to_owned() } else { group.state.to_string() };
+    let epoch_word = match group.kind.as_ref() {
+        "consumer" => Phrase::GroupEpoch,
+        _ => Phrase::Generation,
+    };
+    let facts = [
+        (Some(Subject::GroupState(id.clone())), draw.word(Phrase::State), state),
+        (Some(Subject::GroupEpoch(id.clone())), draw.word(epoch_word), group.epoch.to_string()),
+        (None, draw.word(Phrase::Coordinator), coordinator.to_owned()),
+        (None, draw.word(Phrase::Protocol), group.kind.to_string()),
+    ];
+    let gap = draw.em(26);
+    let name = draw.say(Phrase::GroupNamed, &[id]);
+    draw.canvas.object(format!("group:{id}"), Role::Area, name, |ink| {
+        let mut x = MARGIN + ink.text(at(MARGIN, baseline), title, id.to_string()) + gap;
+        for (index, (subject, label, value)) in facts.into_iter().enumerate() {
+            let said = format!("{label} {value}");
+            let w = match subject {
+                Some(subject) => ink.value(subject, said, |ink| {
+                    fact(ink, at(x, top), (small, strong), label, &value)
+                }),
+                None => ink.object(&format!("fact{index}"), Role::Note, said, |ink| {
+                    fact(ink, at(x, top), (small, strong), label, &value)
+                }),
+            };
+            x += w + gap;
+        }
+    });
+    draw.y = baseline + draw.em(14);
+}
+
+fn columns(draw: &mut Draw<'_>, partitions: &[TopicPartition], left: Tenths, cell: Tenths) {
+    let kind = Type::new(draw.em(12), draw.theme.ink).anchor(Anchor::Middle);
+    let y = draw.y + draw.em(16);
+    let widest = partitions.iter().map(|p| text::width(&p.to_string(), kind.size)).max();
+    let whole = widest.unwrap_or(0) + px(6) <= cell;
+    let name = draw.word(Phrase::Partitions);
+    draw.canvas.object(format!("columns:{y}"), Role::Area, name, |ink| {
+        for (index, partition) in (0_i32..).zip(partitions) {
+            let short = if whole { partition.to_string() } else { partition.partition.to_string() };
+            let place = at(left + index * cell + cell / 2, y);
+            ink.fitted(place, kind, &short, cell - px(2));
+        }
+    });
+    draw.y = y + draw.em(8);
+}
+
+fn row(
+    draw: &mut Draw<'_>,
+    member: &str,
+    state: &MemberView,
+    (id, group): (&GroupId, &GroupView),
+    partitions: &[TopicPartition],
+    (left, cell): (Tenths, Tenths),
+) {
+    let (top, height) = (draw.y, draw.em(42));
+    let who = if state.client_id.is_empty() { member } else { &state.client_id };
+    let words = |set: &BTreeSet<TopicPartition>| {
+        let all: Vec<String> = set.iter().map(ToString::to_string).collect();
+        if all.is_empty() { "–".to_owned() } else { all.join(", ") }
+    };
+    let mut name =
+        vec![draw.say(Phrase::MemberName, &[&who, &state.epoch, &words(&state.assigned)])];
+    if !state.revoking.is_empty() {
+        name.push(draw.say(Phrase::GivesUp, &[&words(&state.revoking)]));
+    }
+    let intends = group.kind == "consumer" && state.target != state.assigned;
+    if intends {
+        name.push(draw.say(Phrase::IsToHave, &[&words(&state.target)]));
+    }
+    let behind = state.epoch != group.epoch;
+    let (strong, small) = (draw.strong(), draw.small());
+    let theme = draw.theme;
+    let own = format!("member:{id}:{member}");
+    let mut canvas = std::mem::take(&mut draw.canvas);
+    canvas.object(own, Role::Stop, name.join(", "), |ink| {
+        let frame = Rect::new(MARGIN, top, draw.inner(), height - px(5));
+        ink.rect(frame, px(5), Look::fill(theme.panel));
+        let room = left - MARGIN - px(16);
+        ink.fitted(at(MARGIN + px(8), top + draw.em(16)), strong, who, room);
+        let epoch = draw.say(Phrase::MemberEpochShort, &[&state.epoch, &state.state]);
+        let kind = if behind { small.colour(theme.hue(Hue::Danger)) } else { small };
+        ink.fitted(at(MARGIN + px(8), top + draw.em(32)), kind, &epoch, room);
+        for (index, partition) in (0_i32..).zip(partitions) {
+            let x = left + index * cell;
+            let place = Rect::new(x, top, cell, height - px(5)).inset(px(3));
+            slot(draw, ink, partition, state, intends, place);
+        }
+    });
+    draw.canvas = canvas;
+    draw.y = top + height;
+}
+
+fn slot(
+    draw: &Draw<'_>,
+    ink: &mut Ink,
+    partition: &TopicPartition,
+    state: &MemberView,
+    intends: bool,
+    place: Rect,
+) {
+    let theme = draw.theme;
+    let colour = theme.hue(Hue::Isr);
+    let has = state.assigned.contains(partition);
+    let gives_up = state.revoking.contains(partition);
+    let comes = intends && state.target.contains(partition) && !has;
+    let phrase = if gives_up {
+        Phrase::SlotGivesUp
+    } else if has {
+        Phrase::SlotHas
+    } else if comes {
+        Phrase::SlotComes
+    } else {
+        return;
+    };
+    let name = draw.say(phrase, &[partition]);
+    ink.object(&partition.to_string(), Role::Mark, name, |ink| {
+        if gives_up {
+            ink.rect(place, px(3), Look::edge(Stroke::new(colour, 15)));
+            ink.hatch(place.inset(px(2)), px(7), Stroke::new(colour, 15));
+        } else if has {
+            ink.rect(place, px(3), Look::fill(colour));
+        } else {
+            let line = Stroke::new(colour, px(2)).dash(Dash::Dashed);
+            ink.rect(place, px(3), Look::edge(line));
+        }
+    });
+}
+
+/// How far the group is with each partition.
+fn offsets(
+    draw: &mut Draw<'_>,
+    id: &GroupId,
+    group: &GroupView,
+    partitions: &[TopicPartition],
+    (left, cell): (Tenths, Tenths),
+) {
+    let view = draw.view();
+    let (small, colour) = (draw.small(), draw.theme.ink);
+    let first = draw.y + draw.em(18);
+    let second = first + draw.em(18);
+    let (committed, lag) = (draw.word(Phrase::Committed), draw.word(Phrase::Lag));
+    let none = draw.word(Phrase::NoCommit);
+    let danger = draw.theme.hue(Hue::Danger);
+    let mut canvas = std::mem::take(&mut draw.canvas);
+    canvas.object(format!("offsets:{id}"), Role::Stop, format!("{committed}, {lag}"), |ink| {
+        ink.text(at(MARGIN + px(8), first), small, committed);
+        ink.text(at(MARGIN + px(8), second), small, lag);
+        for (index, partition) in (0_i32..).zip(partitions) {
+            let x = left + index * cell + cell / 2;
+            let kind = Type::new(draw.em(13), colour).anchor(Anchor::Middle);
+            let kept = group.offsets.get(partition).map(|kept| kept.offset);
+            let text = kept.map_or_else(|| none.to_owned(), |offset| offset.to_string());
+            let subject = Subject::Committed(id.clone(), partition.clone());
+            ink.value(subject, format!("{partition} {committed} {text}"), |ink| {
+                ink.fitted(at(x, first), kind, &text, cell - px(2))
+            });
+            let Some(behind) = view.lag(id, partition).filter(|_| kept.is_some()) else { continue };
+            let subject = Subject::Lag(id.clone(), partition.clone());
+            let kind = if behind > 0 { kind.colour(danger) } else { kind };
+            ink.value(subject, format!("{partition} {lag} {behind}"), |ink| {
+                ink.fitted(at(x, second), kind, &behind.to_string(), cell - px(2))
+            });
+        }
+    });
+    draw.canvas = canvas;
+    draw.y = second + draw.em(10);
+}

@@ -1,0 +1,49 @@
+//! Runs for the tests: each lesson is run once.
+
+use std::sync::{LazyLock, OnceLock};
+
+use klamm_node::TopicPartition;
+use klamm_trace::{Keep, Trace};
+use klamm_world::{Options, World};
+
+use crate::OpenTrace;
+
+/// Runs a scenario of the repository, without checking it: that is the business of other tests.
+fn run(name: &str) -> Trace {
+    let path = format!("{}/../../scenarios/{name}.ron", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).expect("the scenario is there");
+    let scenario = klamm_scenario::parse(name, &text).expect("a good scenario");
+    let keep = Keep { events: true, view: true, invariants: false };
+    let mut world = World::with(&scenario, scenario.seed, &Options { keep, ..Options::default() });
+    while world.step().is_some() {}
+    world.recorder().to_trace()
+}
+
+static LEADER_CRASH: LazyLock<Trace> = LazyLock::new(|| run("lessons/leader-crash"));
+
+/// The main lesson.
+pub(crate) fn leader_crash_trace() -> &'static Trace {
+    &LEADER_CRASH
+}
+
+/// The main lesson, opened.
+pub(crate) fn leader_crash() -> &'static OpenTrace {
+    static OPENED: OnceLock<OpenTrace> = OnceLock::new();
+    OPENED.get_or_init(|| open(leader_crash_trace()))
+}
+
+/// A lesson of groups, opened.
+pub(crate) fn two_groups() -> &'static OpenTrace {
+    static OPENED: OnceLock<OpenTrace> = OnceLock::new();
+    OPENED.get_or_init(|| open(&run("lessons/two-groups")))
+}
+
+fn open(trace: &Trace) -> OpenTrace {
+    OpenTrace::open(trace.clone(), &mut |_| std::ops::ControlFlow::Continue(()))
+        .expect("nobody gave up")
+}
+
+/// The partition of the main lesson.
+pub(crate) fn orders() -> TopicPartition {
+    TopicPartition::new("orders", 0)
+}

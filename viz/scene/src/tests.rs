@@ -1,0 +1,196 @@
+//! Pictures of the lessons: what they say, that they are exact, and that nothing in them runs out of its box.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_node::Seq;
+
+use super::*;
+use crate::geometry::Rect;
+use crate::testing;
+
+/// A picture of a trace at an event.
+fn picture(trace: &OpenTrace, tab: Tab, seq: Seq, style: Style) -> Scene {
+    let view = trace.view_at(seq);
+    draw(tab, &Stage { trace, view: &view, selection: &Selection::default(), style })
+}
+
+/// The event so many milliseconds behind the beginning of a beat.
+fn moment(trace: &OpenTrace, beat: usize, millis: u64) -> Seq {
+    trace.at_time(trace.beats()[beat].time + klamm_node::Span::millis(millis))
+}
+
+/// Moments of the lessons, a handful for each tab.
+fn moments() -> Vec<(&'static str, &'static OpenTrace, Tab, Seq)> {
+    let (crash, groups) = (testing::leader_crash(), testing::two_groups());
+    let late = Seq(groups.last().0 * 2 / 3);
+    vec![
+        ("logs-replicated", crash, Tab::Logs, moment(crash, 1, 0)),
+        ("logs-only-the-leader-has-it", crash, Tab::Logs, moment(crash, 3, 15)),
+        ("logs-leader-down", crash, Tab::Logs, moment(crash, 4, 0)),
+        ("logs-returns", crash, Tab::Logs, moment(crash, 6, 0)),
+        ("cluster-cut", crash, Tab::Cluster, moment(crash, 2, 10)),
+        ("cluster-elected", crash, Tab::Cluster, moment(crash, 5, 0)),
+        ("sequence-cut", crash, Tab::Sequence, moment(crash, 3, 15)),
+        ("quorum", crash, Tab::Quorum, moment(crash, 1, 0)),
+        ("groups", groups, Tab::Groups, late),
+        ("logs-of-groups", groups, Tab::Logs, late),
+    ]
+}
+
+#[test]
+fn a_picture_drawn_twice_is_the_same_file() {
+    for (name, trace, tab, seq) in moments() {
+        let once = svg(&picture(trace, tab, seq, Style::default()));
+        assert_eq!(once, svg(&picture(trace, tab, seq, Style::default())), "{name}");
+        assert!(once.contains("<title>") && once.ends_with("</svg>\n"), "{name}");
+    }
+}
+
+/// The name of an object.
+fn name_of(scene: &Scene, id: &str) -> String {
+    let found = scene.all().into_iter().find(|object| object.id == id);
+    found.map(|object| object.name.clone()).unwrap_or_default()
+}
+
+#[test]
+fn the_lesson_is_told_in_words() {
+    let trace = testing::leader_crash();
+    let style = Style::default();
+    let scene = picture(trace, Tab::Logs, moment(trace, 1, 0), style);
+    assert!(name_of(&scene, "lane:orders-0@1").starts_with("broker-1, leader, leader epoch 0"));
+    assert!(name_of(&scene, "lane:orders-0@2").starts_with("broker-2, follower of 1, in ISR"));
+    let down = picture(trace, Tab::Logs, moment(trace, 4, 0), style);
+    assert!(name_of(&down, "lane:orders-0@1").starts_with("broker-1, crashed"));
+    let cut = picture(trace, Tab::Cluster, moment(trace, 2, 10), style);
+    let between = name_of(&cut, "cut:broker-1:broker-2");
+    assert!(between.ends_with("is cut both ways"), "{between}");
+    // The machine is dead, and nobody has told the controller.
+    let unaware = picture(trace, Tab::Cluster, moment(trace, 4, 100), style);
+    let card = unaware.object("node:broker-1").expect("a card");
+    let said: Vec<&str> = card
+        .parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Object(object) => Some(object.name.as_str()),
+            Part::Shape(_) => None,
+        })
+        .collect();
+    assert!(said.contains(&"the controller does not know yet"), "{said:?}");
+    let korean = Style::new(Palette::Dark, Language::Korean);
+    let scene = picture(trace, Tab::Logs, moment(trace, 1, 0), korean);
+    assert!(name_of(&scene, "lane:orders-0@2").starts_with("broker-2, 1의 팔로워, ISR 안"));
+}
+
+#[test]
+fn every_object_has_a_name_and_an_id_of_its_own() {
+    for (name, trace, tab, seq) in moments() {
+        for language in Language::ALL {
+            let style = Style::new(Palette::Dark, language);
+            let scene = picture(trace, tab, seq, style);
+            let mut seen = BTreeSet::new();
+            for object in scene.all() {
+                assert!(!object.name.trim().is_empty(), "{name}: {} has no name", object.id);
+                assert!(!object.name.contains(['{', '<']), "{name}: {}", object.name);
+                assert!(seen.insert(&object.id), "{name}: two objects have the id {}", object.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_runs_out_of_the_picture_in_either_language_and_any_size_of_text() {
+    let mut offenders = Vec::new();
+    for (name, trace, tab, seq) in moments() {
+        for language in Language::ALL {
+            for (scale, width) in [(100, 12_000), (150, 12_000), (200, 12_000), (100, 7_000)] {
+                let style = Style { scale, width, ..Style::new(Palette::Light, language) };
+                let scene = picture(trace, tab, seq, style);
+                let paper = Rect::new(0, 0, scene.width, scene.height);
+                for (object, label) in scene.labels() {
+                    if !paper.holds(label.bounds()) {
+                        offenders.push(format!(
+                            "{name} {language:?} {scale} {width}: '{}' of {} at {:?}",
+                            label.text,
+                            object.id,
+                            label.bounds()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(offenders.is_empty(), "{}", offenders.join("\n"));
+}
+
+#[test]
+fn brokers_do_not_overlap_and_labels_stay_in_their_cards() {
+    let mut offenders = Vec::new();
+    for (name, trace, tab, seq) in
+        moments().into_iter().filter(|(_, _, tab, _)| *tab == Tab::Cluster)
+    {
+        for language in Language::ALL {
+            for scale in [100, 150, 200] {
+                let style = Style { scale, ..Style::new(Palette::Light, language) };
+                let scene = picture(trace, tab, seq, style);
+                let cards: Vec<(&str, Rect)> = scene
+                    .objects
+                    .iter()
+                    .filter(|object| object.id.starts_with("node:"))
+                    .filter_map(|object| Some((object.id.as_str(), first_shape(object)?)))
+                    .collect();
+                for (at, (one, a)) in cards.iter().enumerate() {
+                    for (two, b) in &cards[..at] {
+                        if a.overlaps(*b) {
+                            offenders.push(format!("{name} {scale}: {one} and {two} overlap"));
+                        }
+                    }
+                }
+                let of: BTreeMap<&str, Rect> = cards.into_iter().collect();
+                for (object, label) in scene.labels() {
+                    let owner = object.id.split('/').next().unwrap_or_default();
+                    let Some(card) = of.get(owner) else { continue };
+                    if !card.inset(-20).holds(label.bounds()) {
+                        offenders.push(format!(
+                            "{name} {language:?} {scale}: '{}' runs out of {owner}",
+                            label.text
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(offenders.is_empty(), "{}", offenders.join("\n"));
+}
+
+fn first_shape(object: &Object) -> Option<Rect> {
+    object.parts.iter().find_map(|part| match part {
+        Part::Shape(shape) => Some(shape.bounds()),
+        Part::Object(_) => None,
+    })
+}
+
+#[test]
+fn the_place_of_a_card_does_not_depend_on_what_happens() {
+    let trace = testing::leader_crash();
+    let places = |seq: Seq| -> Vec<(String, Option<Rect>)> {
+        let scene =
+            picture(trace, Tab::Cluster, seq, Style { captioned: false, ..Style::default() });
+        let nodes = scene.objects.iter().filter(|object| object.id.starts_with("node:"));
+        nodes.map(|object| (object.id.clone(), first_shape(object))).collect()
+    };
+    let first = places(moment(trace, 1, 0));
+    for beat in 2..trace.beats().len() {
+        assert_eq!(places(moment(trace, beat, 30)), first, "beat {beat}");
+    }
+}
+
+#[test]
+fn a_step_before_the_first_event_is_a_picture_too() {
+    let trace = testing::leader_crash();
+    for tab in Tab::ALL {
+        for seq in [Seq(0), Seq(1), trace.last()] {
+            let scene = picture(trace, tab, seq, Style::default());
+            assert!(!scene.objects.is_empty(), "{tab:?} at {seq}");
+        }
+    }
+}
