@@ -46,8 +46,8 @@ pub use validation::validate;
 pub use view::{
     AckedBatch, Batch, BrokerView, ClientCounts, ClientView, CommittedView, ConnectionState,
     ConnectionView, CoordinatorView, Difference, Downtime, EpochEntry, FrameView, FramesView,
-    GroupHistory, GroupView, LinkView, LogModel, Loss, LossKind, MemberView, MembershipView, NodeView,
-    OwnershipView, PartitionState, PartitionView, ProcessState, QuorumMember, QuorumView, ReadSpan,
-    RecordView, Recovery, ReplicaRole, ReplicaView, StepView, TopicView, View, Written,
+    GroupHistory, GroupView, LinkView, LogModel, Loss, LossKind, MemberView, MembershipView,
+    NodeView, OwnershipView, PartitionState, PartitionView, ProcessState, QuorumMember, QuorumView,
+    ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView, TopicView, View, Written,
 };
 pub use why::{Chain, Hop, why};
