@@ -33,8 +33,10 @@ fn both_tables_are_sorted_and_their_defaults_are_good() {
 #[test]
 fn the_tables_agree_with_the_settings_of_the_engine() {
     for key in config::keys(Scope::Server) {
-        // The feature's first level is not a key of Kafka's.
-        if ["eligible.leader.replicas.version", "kraft.version"].contains(&key.name) {
+        // A feature's first level is not a key of Kafka's.
+        if ["eligible.leader.replicas.version", "group.version", "kraft.version"]
+            .contains(&key.name)
+        {
             continue;
         }
         let known = broker_key(key.name).unwrap_or_else(|| panic!("{} is missing", key.name));
