@@ -223,6 +223,10 @@ impl Application {
     }
 
     /// What a client left behind says to the program.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "no other event is an outcome that a program waits for"
+    )]
     fn look_at(&mut self, number: u32, output: &Output) {
         let mut deliver = |what| self.deliveries.push_back(Delivery { client: number, what });
         match output {
@@ -251,10 +255,6 @@ impl Application {
                     let (request, error) = (request.clone(), error.clone());
                     deliver(Delivered::Answered { request, error });
                 }
-                #[expect(
-                    clippy::wildcard_enum_match_arm,
-                    reason = "no other event is an outcome that a program waits for"
-                )]
                 _ => {}
             },
         }

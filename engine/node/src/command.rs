@@ -13,9 +13,7 @@ mod application;
 mod group;
 
 pub use admin::{AdminRequest, ConfigTarget, Downgrade};
-pub use application::{
-    ApplicationCall, ApplicationCommand, NewClient, NewClientKind, ReadCall,
-};
+pub use application::{ApplicationCall, ApplicationCommand, NewClient, NewClientKind, ReadCall};
 pub use group::{CommitWhen, GroupAdmin, GroupCommand, LeaveWhen, SeekTo};
 
 /// A request to a node from its user.

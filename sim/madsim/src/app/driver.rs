@@ -95,14 +95,13 @@ impl Host {
             brokers.iter().map(|broker| format!("broker-{}:{BROKER_PORT}", broker.id)).collect();
         let mut slots = Vec::new();
         for application in applications(scenario) {
-            let program = programs.named(&application.program).ok_or_else(|| {
-                AppError::UnknownProgram {
+            let program =
+                programs.named(&application.program).ok_or_else(|| AppError::UnknownProgram {
                     program: application.program.clone(),
                     client: application.name.clone(),
                     line: application.line,
                     known: programs.names().map(str::to_owned).collect(),
-                }
-            })?;
+                })?;
             let Some(node) = world.node_named(&application.name) else { continue };
             slots.push(Slot {
                 node,

@@ -27,8 +27,8 @@ use klamm_node::{
     ApplicationCall, ApplicationCommand, Offset, RecordId, Span, Stream, Time, TopicPartition,
 };
 
-use super::executor::Tasks;
 use super::Identity;
+use super::executor::Tasks;
 use crate::host;
 
 /// The turn of a process.

@@ -48,6 +48,7 @@ struct Arguments {
 }
 
 /// The command line of a binary that has these programs.
+#[expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
 pub fn main(programs: Programs) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut out = io::stdout().lock();
@@ -160,12 +161,7 @@ fn failed(scenario: &Scenario, error: &AppError) -> String {
     }
 }
 
-fn play(
-    programs: &Programs,
-    scenario: &Scenario,
-    seed: u64,
-    keep: Keep,
-) -> Result<World, String> {
+fn play(programs: &Programs, scenario: &Scenario, seed: u64, keep: Keep) -> Result<World, String> {
     let options = Options { keep, driver: "host".to_owned(), ..Options::default() };
     let world = World::with(scenario, seed, &options);
     run_with_apps(world, scenario, programs).map_err(|error| failed(scenario, &error))
@@ -268,7 +264,8 @@ fn sweep(
         }
     }
     bar.finish_and_clear();
-    let mut lines = vec![format!("{done} seeds of {}", scenario.file), "faults that bit".to_owned()];
+    let mut lines =
+        vec![format!("{done} seeds of {}", scenario.file), "faults that bit".to_owned()];
     lines.extend(faults.iter().map(|(fault, count)| format!("  {count:>8}  {fault}")));
     match &broken {
         None => lines.push("everything held".to_owned()),
@@ -284,6 +281,7 @@ fn sweep(
 }
 
 /// How this binary was called.
+#[expect(clippy::disallowed_methods, reason = "a command line knows its own name")]
 fn binary() -> String {
     std::env::args().next().unwrap_or_else(|| "klamm-app".to_owned())
 }

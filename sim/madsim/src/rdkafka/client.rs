@@ -30,8 +30,7 @@ pub struct Client<C: ClientContext = DefaultClientContext> {
 }
 
 /// What is wrong where there is no process of the lab.
-const NOWHERE: &str =
-    "there is no lab here: clients exist in the programs that klamm_madsim::app runs, on their own thread";
+const NOWHERE: &str = "there is no lab here: clients exist in the programs that klamm_madsim::app runs, on their own thread";
 
 impl<C: ClientContext> Client<C> {
     pub(crate) fn create(

@@ -237,7 +237,11 @@ impl Settings {
         let servers = servers.iter().find_map(|key| Some((*key, config.get(key)?)));
         if let Some((key, list)) = servers {
             settings.bootstrap = endpoints(list).ok_or_else(|| {
-                invalid("expected host:port, and more of them behind commas, in".to_owned(), key, list)
+                invalid(
+                    "expected host:port, and more of them behind commas, in".to_owned(),
+                    key,
+                    list,
+                )
             })?;
         }
         if settings.bootstrap.is_empty() {

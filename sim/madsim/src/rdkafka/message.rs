@@ -132,7 +132,8 @@ impl OwnedHeaders {
     }
 
     pub(crate) fn wire(&self) -> Vec<(Bytes, Option<Bytes>)> {
-        let one = |(key, value): &(String, Option<Bytes>)| (Bytes::from(key.clone()), value.clone());
+        let one =
+            |(key, value): &(String, Option<Bytes>)| (Bytes::from(key.clone()), value.clone());
         self.all.iter().map(one).collect()
     }
 

@@ -283,7 +283,8 @@ impl TopicPartitionList {
 
     /// As the lab has partitions.
     pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
-        let one = |element: &Element| TopicPartition::new(element.topic.as_str(), element.partition);
+        let one =
+            |element: &Element| TopicPartition::new(element.topic.as_str(), element.partition);
         self.elements.iter().map(one).collect()
     }
 

@@ -252,7 +252,12 @@ impl Lab {
         self.arm_wake(node);
     }
 
-    pub(super) fn panicked(&mut self, node: NodeId, panic: &(dyn std::any::Any + Send), cause: Option<Seq>) {
+    pub(super) fn panicked(
+        &mut self,
+        node: NodeId,
+        panic: &(dyn std::any::Any + Send),
+        cause: Option<Seq>,
+    ) {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)

@@ -27,7 +27,8 @@ impl World {
     /// The machines that are made for programs.
     pub fn program_nodes(&self) -> Vec<NodeId> {
         let machines = (0..).zip(self.lab.machines());
-        let made = machines.filter(|(_, machine)| matches!(machine.blueprint, Blueprint::Application));
+        let made =
+            machines.filter(|(_, machine)| matches!(machine.blueprint, Blueprint::Application));
         made.map(|(at, _)| NodeId(at)).collect()
     }
 
