@@ -4,8 +4,7 @@ use super::{
     Awaits, BrokerEpoch, BrokerId, CloseReason, ConnectionId, CorrelationId, Deserialize,
     EventInfo, Field, FrameRole, GroupId, IfAny, IfSome, Incarnation, IncarnationId, LeaderEpoch,
     MemberId, NodeId, Offset, PartitionEpoch, ProducerSequence, Quiet, RecordId, ReplicaKey, Room,
-    Seq, Serialize,
-    Span, TopicId, TopicName, TopicPartition, Word,
+    Seq, Serialize, Span, TopicId, TopicName, TopicPartition, Word,
 };
 
 macro_rules! vocabulary {
