@@ -176,7 +176,8 @@ impl Consumer {
                 if epoch.0 >= 0 { State::Validate(position) } else { State::Fetch(position) }
             }
         };
-        let handout = Some(Box::new(Handout { paused, keeps: self.keeps_records, ..Handout::new(turn) }));
+        let handout =
+            Some(Box::new(Handout { paused, keeps: self.keeps_records, ..Handout::new(turn) }));
         let (preferred, busy, failures, retry_at) = (None, false, 0, cx.now);
         let assigned = Assigned { state, preferred, turn, busy, retry_at, failures, handout };
         self.partitions.insert(partition.clone(), assigned);

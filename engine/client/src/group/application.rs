@@ -347,7 +347,12 @@ impl Group {
         reader.pause(partition, paused);
     }
 
-    pub(super) fn pause(&mut self, reader: &mut Consumer, partitions: &[TopicPartition], paused: bool) {
+    pub(super) fn pause(
+        &mut self,
+        reader: &mut Consumer,
+        partitions: &[TopicPartition],
+        paused: bool,
+    ) {
         for (partition, holding) in &mut self.assigned {
             if partitions.is_empty() || partitions.contains(partition) {
                 holding.paused = paused;
@@ -365,7 +370,12 @@ impl Group {
         }
     }
 
-    pub(super) fn leave(&mut self, cx: &mut Context<'_>, leave: LeaveWhen, reason: &'static str) -> bool {
+    pub(super) fn leave(
+        &mut self,
+        cx: &mut Context<'_>,
+        leave: LeaveWhen,
+        reason: &'static str,
+    ) -> bool {
         let leaves = match leave {
             LeaveWhen::Default => self.group_instance().is_none(),
             LeaveWhen::Leave => true,

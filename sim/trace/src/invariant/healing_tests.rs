@@ -309,7 +309,8 @@ fn s14_a_broker_that_came_back_from_a_crash_is_not_eligible_and_one_from_an_orde
 }
 
 #[test]
-fn s14_a_life_that_opened_no_log_leaves_the_marker_of_the_orderly_stop_before_it_and_another_does_not() {
+fn s14_a_life_that_opened_no_log_leaves_the_marker_of_the_orderly_stop_before_it_and_another_does_not()
+ {
     let stopped = || {
         let mut story = eligible();
         let (reason, orderly) = ("shut down".to_owned(), true);

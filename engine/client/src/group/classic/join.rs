@@ -13,10 +13,10 @@ use klamm_protocol::kafka::messages::{
 use klamm_protocol::{ErrorCode, convert};
 
 use super::{Asked, Generation, Join, Outcome, Preparing, State, members_of};
+use crate::application::Change;
 use crate::assignor::{
     Assignor, RebalanceProtocol, assignment_bytes, read_assignment, subscription_bytes,
 };
-use crate::application::Change;
 use crate::consumer::Consumer;
 use crate::group::{Asked as GroupAsked, Group};
 
