@@ -260,7 +260,7 @@ impl Accumulator {
                 piece.urgent = true;
                 pieces.push(piece);
             }
-            let piece = pieces.last_mut().expect("just pushed");
+            let piece = pieces.last_mut()?;
             piece.builder.append(record.timestamp, key, value, &record.headers);
             piece.records.push(*id);
         }

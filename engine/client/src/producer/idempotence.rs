@@ -100,9 +100,9 @@ impl Numbered {
 pub(super) struct Idempotence {
     state: State,
     /// Who is to be asked for an id, once there is a connection.
-    pub via: Option<Endpoint>,
+    via: Option<Endpoint>,
     /// Not asked before this.
-    pub retry_at: Time,
+    retry_at: Time,
     /// The next epoch is due.
     bump_due: bool,
     /// Where it begins with what is open.
@@ -144,6 +144,26 @@ impl Idempotence {
     /// Whether it is to ask for an id.
     pub(super) fn lacks_id(&self) -> bool {
         self.state == State::Without
+    }
+
+    /// Who is to be asked, if that is settled.
+    pub(super) fn take_via(&mut self) -> Option<Endpoint> {
+        self.via.take()
+    }
+
+    /// This one is asked when there is a connection.
+    pub(super) fn ask_via(&mut self, to: Endpoint) {
+        self.via = Some(to);
+    }
+
+    /// Before this it does not ask.
+    pub(super) fn retry_at(&self) -> Time {
+        self.retry_at
+    }
+
+    /// It does not ask before this.
+    pub(super) fn wait_until(&mut self, at: Time) {
+        self.retry_at = at;
     }
 
     /// It asked for an id.

@@ -285,7 +285,7 @@ fn a_later_batch_that_is_refused_says_that_the_log_has_not_what_ran_out_of_time(
 
 #[test]
 fn nothing_is_sent_without_an_id() {
-    let config = warm(&[]).node.config.clone();
+    let config = warm(&[]).node.config;
     let mut lab: Lab<Producer> =
         Lab::new(Producer::new("producer-2", crate::testing::bootstrap(), config));
     lab.ids = Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
@@ -301,7 +301,7 @@ fn nothing_is_sent_without_an_id() {
 
 #[test]
 fn brokers_that_know_no_producer_ids_make_it_give_up() {
-    let config = warm(&[]).node.config.clone();
+    let config = warm(&[]).node.config;
     let mut lab: Lab<Producer> =
         Lab::new(Producer::new("producer-2", crate::testing::bootstrap(), config));
     lab.unknown.insert(ApiKey::InitProducerId as i16);
@@ -375,7 +375,7 @@ impl Log {
         let (id, epoch, base) =
             (header.producer_id.0, header.producer_epoch.0, header.base_sequence);
         let newest = self.batches.iter().filter(|known| known.0 == id).map(|known| known.1).max();
-        let own: Vec<(usize, &(i64, i16, i32, i32))> = self
+        let own: Vec<_> = self
             .batches
             .iter()
             .enumerate()

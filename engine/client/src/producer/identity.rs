@@ -56,24 +56,24 @@ impl Producer {
         if self.closing && self.waiting.is_empty() && self.accumulator.is_empty() {
             return None;
         }
-        if idempotence.retry_at > cx.now {
-            return Some(idempotence.retry_at);
+        if idempotence.retry_at() > cx.now {
+            return Some(idempotence.retry_at());
         }
         let later = cx.now + self.config.retry_backoff;
-        let Some(to) = idempotence.via.take().or_else(|| self.core.least_loaded(cx)) else {
+        let Some(to) = idempotence.take_via().or_else(|| self.core.least_loaded(cx)) else {
             self.core.metadata.refresh();
-            idempotence.retry_at = later;
+            idempotence.wait_until(later);
             return Some(later);
         };
         match self.core.ready(cx, &to) {
             Ok(()) => {}
             Err(None) => {
                 // It comes up, or it fails: both are inputs.
-                idempotence.via = Some(to);
+                idempotence.ask_via(to);
                 return None;
             }
             Err(Some(_)) => {
-                idempotence.retry_at = later;
+                idempotence.wait_until(later);
                 return Some(later);
             }
         }
