@@ -18,6 +18,8 @@
 //! Simplified: the wall clock is madsim's, not the machine's; computing takes no time; a panic of any task ends the process,
 //! as with `panic = "abort"`; a signal to stop ends it as it stands.
 
+#![expect(clippy::field_scoped_visibility_modifiers, reason = "plain data of this room")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;

@@ -158,6 +158,11 @@ impl Hosted {
         self.received = Some(Received { given_up, added, commit: None, deadline: Time::ZERO });
     }
 
+    /// True while the program has yet to hear of an assignment.
+    pub(super) fn is_changing(&self) -> bool {
+        self.received.is_some()
+    }
+
     /// What was to change will not: the member is out of the group, or may keep what it has. A program that was told of new
     /// partitions already is told that they are lost.
     pub(super) fn call_off(&mut self) {

@@ -19,9 +19,9 @@ fn upgrade(bench: &mut Bench) {
 
 /// The errors of the answers that the last call gave.
 fn answers(bench: &Bench) -> Vec<ErrorCode> {
-    let error = |reply: &ResponseKind| match reply {
-        ResponseKind::UpdateFeatures(response) => ErrorCode(response.error_code),
-        other => panic!("{other:?}"),
+    let error = |reply: &ResponseKind| {
+        let ResponseKind::UpdateFeatures(response) = reply else { panic!("{reply:?}") };
+        ErrorCode(response.error_code)
     };
     bench.replies.iter().map(error).collect()
 }

@@ -244,7 +244,7 @@ impl GroupShard {
 
     /// Says which offsets records of its own have set or removed.
     pub(crate) fn offsets_written(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         at: i32,
         base: Offset,

@@ -10,6 +10,11 @@
 //! The corrected form sets `enable.auto.offset.store=false` and stores an offset when the worker is done with its record; the
 //! automatic commit then commits no more than that. A partition that is revoked is another's: what the channel holds of it
 //! is abandoned, and its offsets are not stored any more (in both forms, as in `process_past_revoke`).
+//!
+//! ```text
+//! cargo run -p klamm-madsim --example auto_commit_handoff -- run scenarios/apps/auto-commit-handoff.ron --sweep 1..1000
+//! cargo run -p klamm-madsim --example auto_commit_handoff -- run scenarios/apps/store-after-processing.ron --sweep 1..1000
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

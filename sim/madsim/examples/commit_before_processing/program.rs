@@ -8,6 +8,11 @@
 //!
 //! The corrected form commits behind the work. A crash between the two means that the record is processed again by whoever
 //! reads on: *at least once*, and the work had better not mind.
+//!
+//! ```text
+//! cargo run -p klamm-madsim --example commit_before_processing -- run scenarios/apps/commit-before-processing.ron --sweep 1..1000
+//! cargo run -p klamm-madsim --example commit_before_processing -- run scenarios/apps/commit-after-processing.ron --sweep 1..1000
+//! ```
 
 use klamm_madsim::app::{AppContext, AppResult, Programs};
 use klamm_madsim::rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};

@@ -10,6 +10,11 @@
 //! The corrected form gives each assignment of a partition a *lease*. The revocation ends it in the callback, before anybody
 //! else can be given the partition, and a worker makes its work visible only while its lease holds. What is queued or half done
 //! is abandoned: the next owner begins with it.
+//!
+//! ```text
+//! cargo run -p klamm-madsim --example process_past_revoke -- run scenarios/apps/process-past-revoke.ron --sweep 1..1000
+//! cargo run -p klamm-madsim --example process_past_revoke -- run scenarios/apps/abandon-at-revoke.ron --sweep 1..1000
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -47,7 +47,7 @@ pub fn run_with_apps_watched(
     mut watch: impl FnMut(&World, Progress),
 ) -> Result<World, AppError> {
     let mut host = Host::new(&world, scenario, programs)?;
-    let end = until.map_or(world.end(), |until| until.min(world.end()));
+    let end = until.map_or_else(|| world.end(), |until| until.min(world.end()));
     while let Some(next) = world.next_time() {
         let program = host.next_wake(&world).filter(|(at, _)| *at < next && *at <= end);
         if let Some((at, slot)) = program {

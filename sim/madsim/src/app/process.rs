@@ -11,6 +11,11 @@
 //! Whatever blocks (a poll with a timeout, a synchronous commit, a client that is dropped) hands over from where it is, so
 //! that it blocks all of the process and nothing else. A process that dies is unwound from there.
 
+#![expect(
+    clippy::field_scoped_visibility_modifiers,
+    reason = "plain data between the threads of a process"
+)]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;

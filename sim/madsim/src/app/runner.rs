@@ -59,7 +59,7 @@ pub fn main(programs: Programs) -> ExitCode {
             2
         }
     };
-    out.flush().map_or(ExitCode::from(2), |()| ExitCode::from(status))
+    out.flush().map_or_else(|_| ExitCode::from(2), |()| ExitCode::from(status))
 }
 
 #[expect(clippy::print_stderr, reason = "complaints of a command line")]
@@ -143,7 +143,6 @@ fn read(arguments: &[String]) -> Result<Arguments, String> {
     Ok(read)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a command line reads the file that it is given")]
 fn load(path: &Path) -> Result<Scenario, String> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
@@ -195,7 +194,6 @@ fn run(
     Ok(outcome.passed())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a command line writes the file that it is told to")]
 fn keep(path: &Path, world: &World) -> Result<(), String> {
     std::fs::write(path, world.recorder().to_trace().to_bytes())
         .map_err(|error| format!("error: {} can't be written: {error}", path.display()))

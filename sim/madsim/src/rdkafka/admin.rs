@@ -295,9 +295,11 @@ impl<C: ClientContext> AdminClient<C> {
 }
 
 fn told(name: &str, error: Word) -> TopicResult {
-    match RDKafkaErrorCode::of(&error) {
-        RDKafkaErrorCode::NoError => Ok(name.to_owned()),
-        code => Err((name.to_owned(), code)),
+    let code = RDKafkaErrorCode::of(&error);
+    if code == RDKafkaErrorCode::NoError {
+        Ok(name.to_owned())
+    } else {
+        Err((name.to_owned(), code))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Settings, by librdkafka's keys and with its defaults.
 
+#![expect(clippy::field_scoped_visibility_modifiers, reason = "plain data of this facade")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 

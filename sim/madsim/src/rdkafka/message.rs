@@ -121,7 +121,7 @@ impl OwnedHeaders {
     }
 
     /// These.
-    pub fn as_borrowed(&self) -> &BorrowedHeaders {
+    pub fn as_borrowed(&self) -> &Self {
         self
     }
 

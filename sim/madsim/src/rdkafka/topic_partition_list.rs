@@ -1,6 +1,6 @@
 //! Partitions with offsets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use klamm_node::{Offset as NodeOffset, TopicPartition};
@@ -169,7 +169,9 @@ impl TopicPartitionList {
     /// # Errors
     /// One of the offsets is none.
     #[expect(clippy::disallowed_types, reason = "the signature is rdkafka's")]
-    pub fn from_topic_map(map: &HashMap<(String, i32), Offset>) -> KafkaResult<Self> {
+    pub fn from_topic_map(
+        map: &std::collections::HashMap<(String, i32), Offset>,
+    ) -> KafkaResult<Self> {
         let sorted: BTreeMap<_, _> = map.iter().collect();
         let mut list = Self::new();
         for ((topic, partition), offset) in sorted {
@@ -276,7 +278,7 @@ impl TopicPartitionList {
 
     /// Partitions and offsets.
     #[expect(clippy::disallowed_types, reason = "the signature is rdkafka's")]
-    pub fn to_topic_map(&self) -> HashMap<(String, i32), Offset> {
+    pub fn to_topic_map(&self) -> std::collections::HashMap<(String, i32), Offset> {
         let pairs = self.elements.iter();
         pairs.map(|one| ((one.topic.clone(), one.partition), one.offset)).collect()
     }

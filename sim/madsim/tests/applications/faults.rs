@@ -9,7 +9,6 @@ use klamm_node::EventKind;
 use super::{ORDERS, at, billing, play, processed, programs, scenario, times, told};
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_program_consumes_and_produces_across_the_crash_of_a_broker() {
     let scenario = scenario(
         &format!(
@@ -17,7 +16,7 @@ fn a_program_consumes_and_produces_across_the_crash_of_a_broker() {
             Application(name: "billing-1", program: "billing", group: "billing", start: "3s"),
             Application(name: "billing-2", program: "billing", group: "billing", start: "4s"),"#
         ),
-        r#"steps: [(at: "9s", do: [Crash("broker-2")]), (at: "14s", do: [Start("broker-2")])]"#,
+        r#"steps: [(at: "9s", do: [Crash("broker-2")]), (at: "14s", do: [Restart("broker-2")])]"#,
     );
     let world = play(&scenario, &programs());
     assert!(world.outcome().passed(), "{}", told(&world));
@@ -28,14 +27,13 @@ fn a_program_consumes_and_produces_across_the_crash_of_a_broker() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_program_dies_with_its_machine_and_begins_again_with_it() {
     let scenario = scenario(
         &format!(
             r#"{ORDERS}
             Application(name: "billing-1", program: "billing", group: "billing", start: "3s", config: {{ "session.timeout.ms": 6000 }}),"#
         ),
-        r#"steps: [(at: "8s", do: [Crash("billing-1")]), (at: "11s", do: [Start("billing-1")])]"#,
+        r#"steps: [(at: "8s", do: [Crash("billing-1")]), (at: "11s", do: [Restart("billing-1")])]"#,
     );
     let world = play(&scenario, &programs());
     assert!(world.outcome().passed(), "{}", told(&world));
@@ -50,7 +48,6 @@ fn a_program_dies_with_its_machine_and_begins_again_with_it() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn nothing_of_a_program_runs_while_its_machine_is_paused() {
     /// Says so every tenth of a second.
     async fn clock(cx: AppContext) -> AppResult {
@@ -74,7 +71,6 @@ fn nothing_of_a_program_runs_while_its_machine_is_paused() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_panic_is_the_programs_and_the_run_goes_on() {
     async fn breaks(_: AppContext) -> AppResult {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -100,7 +96,6 @@ fn a_panic_is_the_programs_and_the_run_goes_on() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_program_ends_when_it_likes() {
     async fn well(_: AppContext) -> AppResult {
         Ok(())
@@ -134,7 +129,6 @@ fn a_program_ends_when_it_likes() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_program_that_is_not_here_is_named_with_its_line() {
     let scenario = scenario(r#"Application(name: "a", program: "nobody"),"#, "");
     let error = run(&scenario, 1, &programs()).expect_err("not here");
@@ -144,7 +138,6 @@ fn a_program_that_is_not_here_is_named_with_its_line() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn programs_run_the_same_twice() {
     let scenario = scenario(
         &format!(
@@ -152,7 +145,7 @@ fn programs_run_the_same_twice() {
             Application(name: "billing-1", program: "billing", group: "billing", start: "3s", config: {{ "session.timeout.ms": 6000 }}),
             Application(name: "billing-2", program: "billing", group: "billing", start: "4s"),"#
         ),
-        r#"steps: [(at: "7s", do: [Crash("billing-1")]), (at: "9s", do: [Start("billing-1"), Pause("billing-2")]), (at: "11s", do: [Resume("billing-2")])]"#,
+        r#"steps: [(at: "7s", do: [Crash("billing-1")]), (at: "9s", do: [Restart("billing-1"), Pause("billing-2")]), (at: "11s", do: [Resume("billing-2")])]"#,
     );
     let programs = Programs::new().with("billing", billing);
     let hash = |seed| {

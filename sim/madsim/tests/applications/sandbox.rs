@@ -66,7 +66,6 @@ fn hash(seed: u64) -> (TraceHash, bool) {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_careless_program_runs_the_same_twice() {
     let (first, ended) = hash(3);
     assert!(ended, "it did what it was to do");
@@ -75,7 +74,6 @@ fn a_careless_program_runs_the_same_twice() {
 }
 
 #[test]
-#[ignore = "compiled, never run yet: run it with --ignored before it counts"]
 fn a_program_gets_no_thread() {
     async fn threads(_: AppContext) -> AppResult {
         std::thread::spawn(|| ());

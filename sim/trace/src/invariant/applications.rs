@@ -183,7 +183,7 @@ impl Applications {
     }
 
     /// Nothing has happened for long: who gave a partition up and has not processed what it had will not do so any more.
-    pub(super) fn at_quiescence(&mut self, view: &View, reporter: &mut Reporter) {
+    pub(super) fn at_quiescence(&self, view: &View, reporter: &mut Reporter) {
         let keys: Vec<Key> = self.work.keys().cloned().collect();
         for key in keys {
             self.judge(view, reporter, &key, |hand| hand.died.is_some() || hand.revoked.is_some());
@@ -191,7 +191,7 @@ impl Applications {
     }
 
     /// What could not be judged while a coordinator was being moved.
-    pub(super) fn finish(&mut self, view: &View, reporter: &mut Reporter) {
+    pub(super) fn finish(&self, view: &View, reporter: &mut Reporter) {
         let keys: Vec<Key> = self.work.keys().cloned().collect();
         for key in keys {
             self.judge(view, reporter, &key, |hand| hand.died.is_some());
@@ -199,13 +199,7 @@ impl Applications {
     }
 
     /// P1 for one partition: records that nobody has any more.
-    fn judge(
-        &mut self,
-        view: &View,
-        reporter: &mut Reporter,
-        key: &Key,
-        gone: impl Fn(&Hand) -> bool,
-    ) {
+    fn judge(&self, view: &View, reporter: &mut Reporter, key: &Key, gone: impl Fn(&Hand) -> bool) {
         let (group, partition) = key;
         if !self.telling.contains(group) {
             return;

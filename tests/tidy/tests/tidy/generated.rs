@@ -12,7 +12,7 @@ use crate::{read, root, rust_files};
 
 const NOTICE: &str = "<!-- Made from the code by `KLAMM_UPDATE=1 cargo test -p klamm-tidy`; edit there, not here. -->\n";
 
-fn check(page: &str, text: &str) {
+pub(crate) fn check(page: &str, text: &str) {
     let text = format!("{NOTICE}{}\n", text.trim_end());
     if std::env::var_os("KLAMM_UPDATE").is_some() {
         std::fs::write(root().join(page), &text).unwrap_or_else(|error| panic!("{page}: {error}"));

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod book;
+mod catalogue;
 mod files;
 mod generated;
 mod scenarios;

@@ -78,6 +78,10 @@ impl Group {
         }
         match self.classic.join {
             Join::Idle => {
+                // What the program commits while it gives partitions up is of the generation that told it to.
+                if self.hosted.as_deref().is_some_and(|hosted| hosted.is_changing()) {
+                    return false;
+                }
                 let pattern = matches!(self.subscribed, super::super::Subscribed::Pattern(_));
                 if pattern && reader.metadata().changes() <= self.classic.fresh_after {
                     // What the pattern means is not known yet.

@@ -453,6 +453,7 @@ fn stories() -> impl Strategy<Value = Vec<Happens>> {
 }
 
 /// How many stories: `PROPTEST_CASES`, or so many.
+#[expect(clippy::disallowed_methods, reason = "how long a test looks is said from outside")]
 fn cases(otherwise: u32) -> u32 {
     let told = std::env::var("PROPTEST_CASES").ok();
     told.and_then(|told| told.parse().ok()).unwrap_or(otherwise)

@@ -297,7 +297,9 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
         let patterns = topics.iter().filter(|topic| topic.starts_with('^')).count();
         let call = match topics {
             [] => {
-                return Err(KafkaError::Subscription(RDKafkaErrorCode::InvalidArgument.to_string()));
+                return Err(KafkaError::Subscription(
+                    RDKafkaErrorCode::InvalidArgument.to_string(),
+                ));
             }
             _ if patterns == 0 => {
                 ReadCall::Subscribe { topics: topics.iter().map(|topic| (*topic).into()).collect() }

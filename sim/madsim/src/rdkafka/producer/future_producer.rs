@@ -198,7 +198,6 @@ impl<C: ClientContext> FutureProducer<C> {
     ///
     /// # Errors
     /// The record was given up.
-    #[expect(clippy::result_large_err, reason = "the signature is rdkafka's")]
     pub async fn send<K, P, T>(
         &self,
         record: FutureRecord<'_, K, P>,
