@@ -16,6 +16,11 @@
 //! cargo run -p klamm-madsim --example auto_commit_handoff -- run scenarios/apps/store-after-processing.ron --sweep 1..1000
 //! ```
 
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "what may fail here is made up for by whoever reads on"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

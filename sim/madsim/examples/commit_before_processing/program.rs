@@ -14,6 +14,11 @@
 //! cargo run -p klamm-madsim --example commit_before_processing -- run scenarios/apps/commit-after-processing.ron --sweep 1..1000
 //! ```
 
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "what may fail here is made up for by whoever reads on"
+)]
+
 use klamm_madsim::app::{AppContext, AppResult, Programs};
 use klamm_madsim::rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use klamm_madsim::rdkafka::message::BorrowedMessage;
@@ -28,6 +33,7 @@ pub(crate) fn programs() -> Programs {
 }
 
 /// Ships orders, one after the other.
+#[expect(clippy::infinite_loop, reason = "a service runs until somebody ends it")]
 async fn shipping(cx: AppContext) -> AppResult {
     let consumer: StreamConsumer = cx
         .client_config()

@@ -16,6 +16,11 @@
 //! cargo run -p klamm-madsim --example process_past_revoke -- run scenarios/apps/abandon-at-revoke.ron --sweep 1..1000
 //! ```
 
+#![expect(
+    clippy::let_underscore_must_use,
+    reason = "what may fail here is made up for by whoever reads on"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

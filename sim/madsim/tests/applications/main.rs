@@ -2,6 +2,11 @@
 //! whether the client behaves as librdkafka's.
 
 #![cfg(all(madsim, any(target_os = "linux", target_os = "macos")))]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
+    reason = "one event is looked for among all; programs read clocks, and runs are made on threads of their own"
+)]
 
 mod clients;
 mod faults;
