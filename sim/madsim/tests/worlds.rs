@@ -85,7 +85,7 @@ fn answers_are_held_in_node_mode_too() {
     // It holds the answers to fetches for six seconds; the other holds nothing.
     let held = run_nodes(&find("z07-join-at-high-watermark"), 3, Keep::ALL).expect("ran");
     assert!(slowest_answer(&held, 1) >= Span::secs(1), "{}", slowest_answer(&held, 1));
-    let free = run_nodes(&find("leader-crash"), 3, Keep::ALL).expect("ran");
+    let free = run_nodes(&find("keys-and-order"), 3, Keep::ALL).expect("ran");
     assert!(slowest_answer(&free, 1) < Span::millis(100), "{}", slowest_answer(&free, 1));
 }
 

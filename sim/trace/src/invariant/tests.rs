@@ -2,12 +2,12 @@
 
 use klamm_node::{
     BrokerEpoch, BrokerId, EventKind, IfAny, IfSome, Incarnation, LeaderEpoch, Offset,
-    PartitionEpoch, Quiet,
+    PartitionEpoch, Quiet, RecordId,
 };
 
 use super::InvariantId as Id;
 use super::{PermittedReason, Severity};
-use crate::testing::{CONSUMER, Story, batch, node, orders};
+use crate::testing::{CONSUMER, PRODUCER, Story, batch, node, orders};
 
 /// Broker 1 dies, broker 2 leads in epoch 1 and writes; broker 1 comes back, truncates nothing and follows.
 fn clean_failover() -> Story {
@@ -83,6 +83,10 @@ fn s1_takes_a_retry_that_two_leaders_have_for_one_promise() {
     story.crash(1);
     story.partition(3, 1, 1, &[2, 3]);
     story.lead(3, 1, 2);
+    let (partition, records, sequence) = (orders(), vec![RecordId(3)], IfSome(None));
+    let (attempt, broker, crc) = (2, BrokerId(3), 71);
+    let again = EventKind::BatchSent { partition, records, attempt, broker, crc, sequence };
+    story.at(PRODUCER, again);
     story.append(3, 2, 2, 1, 71);
     story.crash(3);
     story.partition(2, 2, 2, &[2]);

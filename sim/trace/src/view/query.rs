@@ -22,7 +22,11 @@ impl View {
     /// How many voters there are by what a member knows, and the nodes that they are.
     pub fn voters_of(&self, member: &QuorumMember) -> (usize, Vec<NodeId>) {
         if member.replica.is_none() {
-            let nodes: Vec<NodeId> = self.table.voters().collect();
+            // A spare controller only watches.
+            let votes = |node: &NodeId| {
+                self.nodes.get(node).is_none_or(|view| view.raft.role != *"observer")
+            };
+            let nodes: Vec<NodeId> = self.table.voters().filter(votes).collect();
             return (nodes.len(), nodes);
         }
         (member.voters.len(), self.nodes_of_voters(&member.voters))

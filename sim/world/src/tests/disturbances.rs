@@ -63,7 +63,7 @@ fn a_reset_is_noticed_on_both_sides_at_once() {
     run_to(&mut lab, ms(200));
     assert_eq!(puppet(&lab, CLIENT).closed, [(ms(100), CloseReason::Reset)]);
     assert_eq!(puppet(&lab, SERVER).closed, [(ms(100), CloseReason::Reset)]);
-    assert_eq!(lab.ledger().reports()[0].effects, [("connections reset", 1)]);
+    assert_eq!(lab.ledger().reports()[0].effects, [("connection reset", 1)]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_rotten_byte_and_a_broken_disk_are_told() {
     assert!(lab.is_slowed());
     lab.apply(&Verb::BreakDisk { node: SERVER, how: None }, None, None);
     assert!(!lab.is_slowed());
-    assert_eq!(lab.ledger().reports()[0].effects, [("bytes rotted", 1)]);
+    assert_eq!(lab.ledger().reports()[0].effects, [("byte rotted", 1)]);
     let told = |kind: &EventKind| {
         matches!(kind, EventKind::DiskFaulted { .. } | EventKind::DiskRotted { .. })
     };

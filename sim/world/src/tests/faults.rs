@@ -103,7 +103,7 @@ fn a_pause_is_silence_and_then_a_burst() {
     run_to(&mut lab, ms(1100));
     let burst: Vec<_> = (0..3).map(|n| (1000, format!("{n}"))).collect();
     assert_eq!(got(&lab, SERVER), burst);
-    assert_eq!(lab.ledger().reports()[0].effects, [("processes frozen", 1), ("inputs delayed", 3)]);
+    assert_eq!(lab.ledger().reports()[0].effects, [("process frozen", 1), ("inputs delayed", 3)]);
 }
 
 #[test]

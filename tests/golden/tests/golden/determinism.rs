@@ -13,8 +13,8 @@ use klamm_world::{Options, Outcome, World};
 const SEEDS: u64 = 200;
 /// How many of any other scenario.
 const FEWER_SEEDS: u64 = 50;
-/// How many events of any other scenario are worth looking at: a run of eighty thousand is tried under ten seeds.
-const EVENTS: u64 = 800_000;
+/// How many events of any other scenario are worth looking at: a run of fifty thousand is tried under ten seeds.
+const EVENTS: u64 = 500_000;
 /// How many runs that went wrong are told.
 const TOLD: usize = 12;
 
