@@ -50,4 +50,4 @@ pub use view::{
     NodeView, OwnershipView, PartitionState, PartitionView, ProcessState, QuorumMember, QuorumView,
     ReadSpan, RecordView, Recovery, ReplicaRole, ReplicaView, StepView, TopicView, View, Written,
 };
-pub use why::{Chain, Hop, why};
+pub use why::{Chain, Hop, api_name, why};

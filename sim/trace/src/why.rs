@@ -227,7 +227,7 @@ impl Chain {
 }
 
 /// Kafka's name of an API key, for people; the number if it is none that the lab speaks.
-pub(crate) fn api_name(key: i16) -> String {
+pub fn api_name(key: i16) -> String {
     let name = match key {
         0 => "Produce",
         1 => "Fetch",
@@ -248,6 +248,11 @@ pub(crate) fn api_name(key: i16) -> String {
         21 => "DeleteRecords",
         22 => "InitProducerId",
         23 => "OffsetForLeaderEpoch",
+        24 => "AddPartitionsToTxn",
+        25 => "AddOffsetsToTxn",
+        26 => "EndTxn",
+        27 => "WriteTxnMarkers",
+        28 => "TxnOffsetCommit",
         32 => "DescribeConfigs",
         37 => "CreatePartitions",
         42 => "DeleteGroups",

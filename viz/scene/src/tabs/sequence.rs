@@ -219,7 +219,7 @@ impl Picture<'_> {
         let lost = end.and_then(|(_, reason)| reason.clone());
         let step = draw.em(23);
         let colour = self.colour(draw, event.seq);
-        let api = crate::words::api(*api_key);
+        let api = klamm_trace::api_name(*api_key);
         let (from, name_to) = (draw.name_of(event.node), draw.name_of(*to));
         let phrase = match (role, &lost, end) {
             (_, Some(_), _) => Phrase::FrameLost,

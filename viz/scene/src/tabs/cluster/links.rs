@@ -238,7 +238,7 @@ fn family(draw: &Draw<'_>, frame: &FrameView) -> Family {
 
 fn one(draw: &Draw<'_>, ink: &mut Ink, (seq, frame): (Seq, &FrameView), place: Point) {
     let (from, to) = (draw.name_of(frame.from), draw.name_of(frame.to));
-    let api = crate::words::api(frame.api_key);
+    let api = klamm_trace::api_name(frame.api_key);
     let phrase = match frame.role {
         FrameRole::Request => Phrase::RequestOnItsWay,
         FrameRole::Response => Phrase::ResponseOnItsWay,
