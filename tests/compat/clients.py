@@ -546,6 +546,38 @@ def strangers(server):
     assert server.memory() - before < 100_000, f"{before} KiB have become {server.memory()}"
 
 
+def doors(server):
+    """Nobody is told of a cluster without brokers, neither by a server that starts nor by one that stops. librdkafka would forget
+    the brokers that it knows and, if it can't reach a bootstrap server at once, hang."""
+    server.create("behind", 2)
+    asking, brokers, refused = threading.Event(), [], [0]
+
+    def asks():
+        while not asking.is_set():
+            try:
+                connection = raw(server)
+                # Metadata of no topic, version 1: the number of brokers comes first.
+                while not asking.is_set() and (answer := ask(connection, 3, 1, b"\0\0\0\0")):
+                    brokers.append(int.from_bytes(answer[4:8]))
+            except ConnectionRefusedError:
+                refused[0] += 1
+            except ConnectionError:
+                pass  # killed while it answered
+
+    def disturbs():
+        try:
+            for i in range(6):
+                server.kill() if i % 2 else server.stop()
+                server.start()
+                time.sleep(0.2)
+        finally:
+            asking.set()
+
+    together(asks, disturbs)
+    assert refused[0] and len(brokers) > 100
+    assert all(brokers), f"{brokers.count(0)} of {len(brokers)} answers name no broker"
+
+
 def restarts(server):
     """Clients live through a SIGKILL and a SIGTERM of the server, and nothing that was acknowledged is missing."""
     server.create("kept", 4)
@@ -738,7 +770,7 @@ def mixed(server):
 
 
 CHECKS = [
-    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, groups, mixed, unsupported, strangers, restarts,
+    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, groups, mixed, unsupported, strangers, doors, restarts,
 ]
 
 

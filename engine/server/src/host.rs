@@ -18,7 +18,7 @@ use klamm_node::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tracing::{debug, info, warn};
 
@@ -103,11 +103,15 @@ impl Stop {
     }
 }
 
-/// A port to listen on.
+/// A port that is ours.
 #[derive(Debug)]
 pub(crate) struct Listening {
-    pub listener: TcpListener,
+    /// Bound, and not listening yet: who connects is refused.
+    pub socket: TcpSocket,
     pub port: u16,
+    /// Opened only once the broker runs, as Kafka does with the listeners for clients. Before that, metadata names no
+    /// brokers, and librdkafka from 2.10 takes that as their end: it may wait five minutes before it looks for them again.
+    pub when_running: bool,
     /// How many connections it may hold at once (`max.connections`); the next ones wait to be accepted, as in Kafka.
     pub most: Option<usize>,
 }
@@ -149,10 +153,10 @@ impl Host {
         on_ready: impl FnOnce(Stop),
     ) -> std::io::Result<Halted> {
         let (arrivals, mut queue) = mpsc::channel(QUEUE);
-        for Listening { listener, port, most } in listeners {
-            let slots = most.map(|most| Arc::new(Semaphore::new(most)));
-            tokio::spawn(accept(listener, port, slots, arrivals.clone()));
-        }
+        let (for_clients, at_once): (Vec<_>, Vec<_>) =
+            listeners.into_iter().partition(|listening| listening.when_running);
+        open(at_once, &arrivals)?;
+        let mut for_clients = Some(for_clients);
         tokio::spawn(signals(arrivals.clone())?);
         let mut host = Self {
             node,
@@ -176,6 +180,7 @@ impl Host {
             if host.running
                 && let Some(on_ready) = on_ready.take()
             {
+                open(for_clients.take().unwrap_or_default(), &host.arrivals)?;
                 on_ready(Stop(Arc::clone(&asked)));
             }
             let deadline =
@@ -342,6 +347,18 @@ impl Host {
             Effect::Halt { reason, orderly } => self.halted = Some(Halted { reason, orderly }),
         }
     }
+}
+
+/// How many connections the system may hold for us until we accept them; what the standard library asks for, and more than
+/// Linux gives by default.
+const PENDING: u32 = 1024;
+
+fn open(ports: Vec<Listening>, arrivals: &mpsc::Sender<Arrival>) -> std::io::Result<()> {
+    for Listening { socket, port, when_running: _, most } in ports {
+        let slots = most.map(|most| Arc::new(Semaphore::new(most)));
+        tokio::spawn(accept(socket.listen(PENDING)?, port, slots, arrivals.clone()));
+    }
+    Ok(())
 }
 
 async fn until(deadline: Option<Instant>) {

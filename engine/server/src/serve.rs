@@ -9,7 +9,7 @@ use klamm_broker::process::{Process, ProcessConfig, Roles};
 use klamm_node::config::ServerConfig;
 use klamm_node::{BrokerId, Endpoint};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tracing::info;
 
 use crate::file_disk::FileDisk;
@@ -95,8 +95,8 @@ pub enum ServeError {
     Halted(String),
 }
 
-/// Serves until a signal stops it. Calls `on_ready` once its broker runs; clients that connect before that wait for their
-/// answers, as with Kafka.
+/// Serves until a signal stops it. Opens its port and calls `on_ready` once its broker runs; clients that connect before that
+/// are refused, as by Kafka.
 ///
 /// A second signal stops it at once, as if it had been killed.
 ///
@@ -125,10 +125,10 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
             .to_string(),
     };
 
-    let clients = bind(options.address, options.port).await?;
+    let clients = bind(options.address, options.port)?;
     // Nobody but this process talks to its controller listener, so it is on the loopback, at any port.
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let quorum = bind(loopback, 0).await?;
+    let quorum = bind(loopback, 0)?;
 
     let host = loopback.to_string();
     let voters = [(NODE, Endpoint::new(host.as_str(), quorum.1))].into();
@@ -144,12 +144,12 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
     let ready = |stop| on_ready(Ready { bootstrap, stop });
     let node = Box::new(Process::new(config));
     let listeners = vec![
-        Listening { listener: clients.0, port: clients.1, most: Some(half) },
-        Listening { listener: quorum.0, port: quorum.1, most: None },
+        Listening { socket: clients.0, port: clients.1, when_running: true, most: Some(half) },
+        Listening { socket: quorum.0, port: quorum.1, when_running: false, most: None },
     ];
     let halted = Host::run(node, disk, seed, listeners, ready)
         .await
-        .map_err(|error| ServeError::System(format!("no signals: {error}")))?;
+        .map_err(|error| ServeError::System(format!("no signals, or no port: {error}")))?;
     if halted.orderly { Ok(()) } else { Err(ServeError::Halted(halted.reason)) }
 }
 
@@ -162,11 +162,17 @@ fn descriptors() -> usize {
     soft.unwrap_or(256).clamp(4 * DESCRIPTORS_APART, 1 << 20)
 }
 
-async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, u16), ServeError> {
+/// Takes a port without opening it.
+fn bind(address: IpAddr, port: u16) -> Result<(TcpSocket, u16), ServeError> {
     let failed = |error| ServeError::Bind { address, port, error };
-    let listener = TcpListener::bind((address, port)).await.map_err(failed)?;
-    let port = listener.local_addr().map_err(failed)?.port();
-    Ok((listener, port))
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.map_err(failed)?;
+    // So that a server can start again while connections of the last one linger. (On Windows it would mean something else.)
+    #[cfg(unix)]
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind((address, port).into()).map_err(failed)?;
+    let port = socket.local_addr().map_err(failed)?.port();
+    Ok((socket, port))
 }
 
 /// Takes the directory for this process; the lock ends with it, however it ends.

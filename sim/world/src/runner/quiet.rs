@@ -24,9 +24,15 @@ fn is_silent(action: &Action) -> bool {
     )
 }
 
+/// Whether a machine may die with a request that it has taken. Unlike after a cut, nothing is left that the network would
+/// send again, and so nothing that a restarted peer would answer with a reset.
+fn loses_answers(action: &Action) -> bool {
+    matches!(action, Action::PowerOff { .. })
+}
+
 /// A run may be judged once nothing has been disturbed for a broker's session timeout (the controller fences a dead
-/// broker), a voter's fetch timeout (the quorum replaces a dead leader), a request's timeout if there was silence, and what
-/// the rest takes.
+/// broker), a voter's fetch timeout (the quorum replaces a dead leader), a request's timeout if there was silence, a follower's
+/// if an answer may be lost for good, and what the rest takes.
 pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
     let server = ServerConfig::from_map(&scenario.cluster.config).unwrap_or_default();
     let mut notice =
@@ -36,6 +42,12 @@ pub(super) fn quiescence(scenario: &Scenario, table: &NodeTable) -> Quiescence {
     {
         // As in Kafka, a broker's request to a controller that fell silent holds up the next ones until it times out.
         notice = notice.max(server.request_timeout);
+    }
+    if scenario.nemesis.is_some()
+        || scenario.steps.iter().flat_map(|step| &step.actions).any(loses_answers)
+    {
+        // A follower whose leader took its fetch and died without a word waits this long before it asks again.
+        notice = notice.max(server.replica_socket_timeout);
     }
     let producers = scenario.clients.iter().filter_map(|client| match client {
         Client::Producer(producer) => Some(producer),

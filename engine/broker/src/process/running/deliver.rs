@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm_controller::image::{ConfigResource, ImageChange};
 use klamm_controller::{Controller, ControllerOutput};
-use klamm_node::{Context, Offset, planted};
+use klamm_node::{BrokerId, Context, Offset, planted};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::Call;
@@ -11,7 +11,7 @@ use klamm_protocol::kafka::messages::RequestKind;
 use klamm_raft::{RaftOutput, SnapshotId};
 
 use super::{Message, Running};
-use crate::lifecycle::LifecycleOutput;
+use crate::lifecycle::{BrokerState, LifecycleOutput};
 use crate::replica::ReplicaOutput;
 
 /// How much of the metadata log Kafka's quorum client hands over at once.
@@ -143,6 +143,13 @@ impl Running {
             broker.replicas.reconfigure(&broker.image, running);
         }
         self.messages.extend(out.into_iter().map(Message::Replica));
+        let leaves = broker.lifecycle.state() == BrokerState::PendingControlledShutdown;
+        if leaves && changes.iter().any(|(_, change)| fences(change, self.config.id)) {
+            // The controller has let it go, and the answer that says so is on its way. From here on its metadata would name
+            // one broker less, and to the clients of a single broker none: librdkafka then forgets where the cluster was.
+            // Kafka stops its socket server a moment after this.
+            self.server.hold_listener(Listener::Broker);
+        }
         // As in Kafka: first whose partitions these are now, then what there is to know for those.
         self.coordinate(cx);
         self.tell_coordinators(cx, changes);
@@ -260,6 +267,10 @@ impl Running {
 
 fn is_committed(message: &Message) -> bool {
     matches!(message, Message::Raft(output) if matches!(**output, RaftOutput::Committed { .. }))
+}
+
+fn fences(change: &ImageChange, id: BrokerId) -> bool {
+    matches!(change, ImageChange::BrokerFenced { broker } if *broker == id)
 }
 
 /// Whether the settings of some broker, or of all, are others now.
