@@ -28,6 +28,9 @@ impl Encoder<'_> {
     fn varint(&mut self, number: u64) {
         if number < 0x80 {
             self.bytes.push(low_byte(number));
+        } else if number < 0x4000 {
+            // What is not one byte is mostly two: lengths, differences of times and of numbers of events.
+            self.bytes.extend_from_slice(&[low_byte(number) | 0x80, low_byte(number >> 7)]);
         } else if number < 1 << 56 {
             // One to eight bytes: all eight are stored, and those that say nothing are taken back.
             let last = (63 - number.leading_zeros()) / 7;
