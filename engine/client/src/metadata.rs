@@ -224,6 +224,9 @@ impl Metadata {
     }
 
     /// Whether no broker that it knows, if any, has answered since it failed.
+    ///
+    /// Simplified: Kafka asks whether any of them is connected, connecting or due to be connected again; a client that was
+    /// refused by each in turn begins anew here even if a connection to one is just opening (KIP-899).
     fn is_lost(&self) -> bool {
         self.brokers.values().all(|endpoint| self.silent.contains(endpoint))
     }

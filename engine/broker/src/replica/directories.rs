@@ -7,7 +7,7 @@
 //!
 //! *Flows in*: logs that are out of use, the disk at the start, time. *Flows out*: renamed and removed directories.
 //! *Must never*: leave a directory under a name by which a new topic could find it (S29, KIP-516), or delete what metadata
-//! did not say was deleted: a stray replica may be all that is left of a partition (KAFKA-16157).
+//! did not say was deleted: a stray replica may be all that is left of a partition (KAFKA-14616, KAFKA-16234).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -109,7 +109,8 @@ impl MetadataImage {
     /// Applies the record at an offset and says what it changed. A record about something that the image does not hold
     /// changes nothing: it can only follow an earlier record that this build refused.
     ///
-    /// Simplified: metadata transactions (KIP-868) hold at once; nothing here writes one that is aborted later.
+    /// Simplified: metadata transactions (KIP-868) hold at once; nothing here writes any. Kafka writes
+    /// the first records of a cluster in one, and the settings among them last: its first offsets are two higher.
     pub fn apply(&mut self, offset: Offset, record: &MetadataRecord) -> Vec<ImageChange> {
         debug_assert!(
             offset > self.applied,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_node::config::ServerConfig;
-use klamm_node::{BrokerId, Offset, Span, Time, planted};
+use klamm_node::{BrokerEpoch, BrokerId, Offset, Span, Time, planted};
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::metadata::{
     Config, FeatureLevel, Partition, ProducerIds, RegisterBroker, Topic, resource_type,
@@ -62,7 +62,13 @@ impl MetadataImage {
                 .extend(values.iter().map(|(key, value)| entity.record(key, Some(*value)).into()));
         }
         if *next_producer_id > 0 {
-            let ids = ProducerIds { next_producer_id: *next_producer_id, ..Default::default() };
+            // Who got the last block is forgotten, as in Kafka's `ProducerIdsImage`.
+            let ids = ProducerIds {
+                broker_id: BrokerId::NONE,
+                broker_epoch: BrokerEpoch(-1),
+                next_producer_id: *next_producer_id,
+                ..Default::default()
+            };
             records.push(ids.into());
         }
         records
@@ -130,7 +136,7 @@ impl MetadataImage {
         super::quotas::changes(&before.quotas, quotas, &mut changes);
         if *next_producer_id != before.next_producer_id {
             // Who got the blocks in between is not in a snapshot.
-            let (broker, next_producer_id) = (BrokerId(0), *next_producer_id);
+            let (broker, next_producer_id) = (BrokerId::NONE, *next_producer_id);
             changes.push(ImageChange::ProducerIdsAllocated { broker, next_producer_id });
         }
         changes

@@ -293,6 +293,9 @@ impl<T> Client<T> {
     }
 
     /// Connects if there is need and leave to, and sends what the connection takes.
+    ///
+    /// Simplified: a request waits out the pause before the next attempt to connect. Between Kafka's servers
+    /// (`InterBrokerSendThread`) it fails at once, and whoever wants to asks again.
     fn pump(&mut self, cx: &mut Context<'_>, to: &Endpoint) {
         let Some(peer) = self.peers.get_mut(to) else { return };
         if peer.queue.is_empty() {
