@@ -4,6 +4,7 @@
 use eframe::egui::{Event, Key, Modifiers};
 use klamm_scene::{Step, Tab};
 
+use crate::branch::Deed;
 use crate::lab::Inspect;
 use crate::layout::Preset;
 use crate::words::Word;
@@ -77,6 +78,10 @@ pub enum Action {
     UndoLayout,
     /// The command that reopens this view, into the clipboard.
     CopyCommand,
+    /// Do something to the cluster at this moment, in a branch.
+    Do(Deed),
+    /// Save the scenario, with what was done in the window, as a file.
+    SaveBranch,
     /// Find a command.
     Commands,
     /// The list of keys.
@@ -172,13 +177,15 @@ pub enum Subject {
     Look,
     /// Asking.
     Ask,
+    /// Doing something to the cluster.
+    Deeds,
     /// The program itself.
     Program,
 }
 
 impl Subject {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Time, Self::Look, Self::Ask, Self::Program];
+    pub const ALL: [Self; 5] = [Self::Time, Self::Look, Self::Ask, Self::Deeds, Self::Program];
 
     /// Its title.
     pub fn word(self) -> Word {
@@ -186,6 +193,7 @@ impl Subject {
             Self::Time => Word::AboutTime,
             Self::Look => Word::AboutLook,
             Self::Ask => Word::AboutAsk,
+            Self::Deeds => Word::AboutDeeds,
             Self::Program => Word::AboutProgram,
         }
     }
@@ -210,7 +218,7 @@ const fn entry(action: Action, word: Word, about: Subject, keys: &'static [Press
 
 /// Everything that can be done.
 pub const TABLE: &[Entry] = {
-    use Subject::{Ask, Look, Program, Time};
+    use Subject::{Ask, Deeds, Look, Program, Time};
     &[
         entry(Action::PlayPause, Word::PlayPause, Time, &[Press::plain(Key::Space)]),
         entry(Action::Next(Step::Event), Word::NextEvent, Time, &[Press::plain(Key::ArrowRight)]),
@@ -295,6 +303,15 @@ pub const TABLE: &[Entry] = {
         entry(Action::Inspect(Inspect::State), Word::InspectState, Ask, &[Press::plain(Key::S)]),
         entry(Action::Inspect(Inspect::Diff), Word::InspectDiff, Ask, &[Press::plain(Key::D)]),
         entry(Action::Clear, Word::Clear, Ask, &[Press::plain(Key::Escape)]),
+        entry(Action::Do(Deed::Crash), Word::DeedCrash, Deeds, &[Press::plain(Key::K)]),
+        entry(Action::Do(Deed::Restart), Word::DeedRestart, Deeds, &[Press::plain(Key::R)]),
+        entry(Action::Do(Deed::PowerOff), Word::DeedPowerOff, Deeds, &[Press::shift(Key::K)]),
+        entry(Action::Do(Deed::Stop), Word::DeedStop, Deeds, &[Press::plain(Key::X)]),
+        entry(Action::Do(Deed::Pause), Word::DeedPause, Deeds, &[Press::plain(Key::Z)]),
+        entry(Action::Do(Deed::Resume), Word::DeedResume, Deeds, &[Press::shift(Key::Z)]),
+        entry(Action::Do(Deed::Isolate), Word::DeedIsolate, Deeds, &[Press::plain(Key::P)]),
+        entry(Action::Do(Deed::Heal), Word::DeedHeal, Deeds, &[Press::shift(Key::P)]),
+        entry(Action::SaveBranch, Word::SaveBranch, Deeds, &[Press::ctrl(Key::S)]),
         entry(
             Action::Commands,
             Word::Commands,

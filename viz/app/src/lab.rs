@@ -135,6 +135,11 @@ impl Lab {
         &self.source
     }
 
+    /// It has another source now: a file that it was saved as.
+    pub fn is_from(&mut self, source: Source) {
+        self.source = source;
+    }
+
     /// The run.
     pub fn trace(&self) -> &OpenTrace {
         &self.trace

@@ -49,7 +49,7 @@ impl Preset {
         let (row, share) = match self {
             Self::Learn => {
                 let (guide, inspector) = (beside(Pane::Guide), beside(Pane::Inspector));
-                (vec![(guide, 0.22), (stage, 0.5), (inspector, 0.28)], 0.76)
+                (vec![(guide, 0.19), (stage, 0.57), (inspector, 0.24)], 0.72)
             }
             Self::Debug => (vec![(stage, 0.55), (beside(Pane::Inspector), 0.45)], 0.62),
             Self::Present => (vec![(stage, 1.0)], 0.84),

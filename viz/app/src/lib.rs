@@ -12,6 +12,8 @@
 //! happens, or paint anything without a name.
 
 pub mod action;
+pub mod branch;
+mod branches;
 pub mod breakpoint;
 pub mod lab;
 pub mod launch;

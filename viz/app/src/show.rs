@@ -4,15 +4,14 @@
 //! plays, when the next step is due.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui;
 use egui::{CentralPanel, Context, Event, Panel, Ui};
 
 use crate::action::Action;
-use crate::load::{Source, Wake};
-use crate::window::{Screen, Window};
+use crate::load::Source;
+use crate::window::{Screen, Window, wake};
 
 mod broken;
 mod dress;
@@ -51,14 +50,18 @@ impl Window {
         let mut hand = Hand::new(self);
         self.screen_ui(ui, &mut hand);
         overlay::show(self, &ctx, &mut hand);
+        let branch = hand.branch.take();
         let opened = hand.open.take();
         let todo = std::mem::take(&mut hand.todo);
-        let acted = !todo.is_empty() || opened.is_some();
+        let acted = !todo.is_empty() || opened.is_some() || branch.is_some();
         for action in todo {
             self.act(action, &ctx);
         }
         if let Some(source) = opened {
             self.open(source, wake(&ctx));
+        }
+        if let Some(branch) = branch {
+            self.show_branch(branch, wake(&ctx));
         }
         if !ctx.input(|input| input.pointer.any_down()) {
             self.save();
@@ -136,10 +139,4 @@ impl Window {
             self.open(Source::File(path), wake(ctx));
         }
     }
-}
-
-/// What a worker calls when there is news.
-fn wake(ctx: &Context) -> Wake {
-    let ctx = ctx.clone();
-    Arc::new(move || ctx.request_repaint())
 }

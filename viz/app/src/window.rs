@@ -2,13 +2,16 @@
 //!
 //! *Flows in*: actions, news of the worker, time. *Flows out*: screens, and settings to keep. *Must never*: draw; see `show`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eframe::egui;
 use egui_tiles::Tree;
 use klamm_scene::{OpenTrace, Style, Tab, Zoom, short_time};
 
 use crate::action::Action;
+use crate::branch::Deed;
+use crate::branches::Branches;
 use crate::breakpoint::{Breakpoint, Mistake};
 use crate::lab::{Inspect, Lab, place};
 use crate::layout::{Pane, Preset};
@@ -44,6 +47,8 @@ pub enum Overlay {
     GoTo(String, Option<Word>),
     /// A breakpoint to set, and what is wrong with it.
     Break(String, Option<Mistake>),
+    /// A file to save the scenario as, and why it could not be.
+    Save(String, Option<String>),
 }
 
 /// Something that is said once.
@@ -89,6 +94,7 @@ pub struct Window {
     pub(crate) layouts_before: Vec<Tree<Pane>>,
     pub(crate) dressed: Option<(klamm_scene::Palette, u16, bool)>,
     full: bool,
+    pub(crate) branches: Branches,
     start: Start,
     opening: Option<Source>,
     worker: Option<Worker>,
@@ -128,6 +134,7 @@ impl Window {
             layouts_before: Vec::new(),
             dressed: None,
             full: false,
+            branches: Branches::default(),
             start,
             opening: None,
             worker: None,
@@ -165,8 +172,14 @@ impl Window {
         self.opening.as_ref()
     }
 
-    /// Opens something. What was open is closed; a worker that still ran stops.
+    /// Opens something. What was open is closed, and so are its branches; a worker that still ran stops.
     pub fn open(&mut self, source: Source, wake: Wake) {
+        self.branches = Branches::default();
+        self.run(source, wake);
+    }
+
+    /// Opens something beside what is kept.
+    fn run(&mut self, source: Source, wake: Wake) {
         let seed = self.start.seed.take();
         if let Source::File(path) = &source {
             self.settings.remember(path);
@@ -187,6 +200,7 @@ impl Window {
         if let Some(tab) = self.start.tab.take() {
             lab.tab = tab;
         }
+        self.branches.dress(&mut lab);
         self.screen = Screen::Lab(Box::new(lab));
     }
 
@@ -285,6 +299,8 @@ impl Window {
             | Action::Arrange(_)
             | Action::UndoLayout
             | Action::CopyCommand
+            | Action::Do(_)
+            | Action::SaveBranch
             | Action::Presenter => self.lab().is_some(),
         }
     }
@@ -293,7 +309,7 @@ impl Window {
     pub fn act(&mut self, action: Action, ctx: &egui::Context) {
         self.notice = None;
         if !self.can(action) || !self.done(action, ctx) {
-            self.notice = Some(Notice::Word(Word::NothingThere));
+            self.notice.get_or_insert(Notice::Word(Word::NothingThere));
         }
     }
 
@@ -351,7 +367,16 @@ impl Window {
                 }
                 undone
             }
+            Action::Do(deed) => self.branch(deed, wake(ctx)),
+            Action::SaveBranch => {
+                let name = self.branches.file_name(self.lab());
+                self.put(Overlay::Save(name, None))
+            }
             Action::CopyCommand => {
+                if self.branches.is_unsaved() {
+                    self.notice = Some(Notice::Word(Word::SaveFirst));
+                    return false;
+                }
                 let Some(command) = self.command() else { return false };
                 ctx.copy_text(command.clone());
                 self.notice = Some(Notice::Said(Word::Copied, command));
@@ -423,6 +448,42 @@ impl Window {
         self.layouts_before.push(self.layout.clone());
         if self.layouts_before.len() > UNDO {
             self.layouts_before.remove(0);
+        }
+    }
+
+    /// Does something at the moment that is shown, in a branch of its own; false if it can't be done, and why is said.
+    fn branch(&mut self, deed: Deed, wake: Wake) -> bool {
+        let Screen::Lab(lab) = &self.screen else { return false };
+        match self.branches.grow(lab, deed) {
+            Ok(()) => self.show_branch(self.branches.shown(), wake),
+            Err(notice) => self.notice = Some(notice),
+        }
+        self.notice.is_none()
+    }
+
+    /// Runs a branch again and goes to where it begins.
+    pub(crate) fn show_branch(&mut self, index: usize, wake: Wake) {
+        let lab = match &self.screen {
+            Screen::Lab(lab) => Some(&**lab),
+            Screen::Library | Screen::Opening(..) | Screen::Broken(_) => None,
+        };
+        let Some((source, seed, at)) = self.branches.choose(index, lab) else { return };
+        self.start = Start { source: None, seed, at, tab: None };
+        self.run(source, wake);
+    }
+
+    /// Saves the scenario under a name that was typed; the overlay stays open if that fails.
+    pub(crate) fn save_as(&mut self, name: &str) {
+        let Screen::Lab(lab) = &mut self.screen else { return };
+        match self.branches.save(lab, Path::new(name)) {
+            Ok(path) => {
+                self.settings.remember(&path);
+                self.notice = Some(Notice::Said(Word::Saved, path.display().to_string()));
+                self.overlay = None;
+            }
+            Err(error) => {
+                self.overlay = Some(Overlay::Save(name.to_owned(), Some(error.to_string())))
+            }
         }
     }
 
@@ -498,6 +559,12 @@ impl Window {
             self.notice = Some(Notice::Said(Word::SettingsNotKept, error.to_string()));
         }
     }
+}
+
+/// What a worker calls when there is news.
+pub(crate) fn wake(ctx: &egui::Context) -> Wake {
+    let ctx = ctx.clone();
+    Arc::new(move || ctx.request_repaint())
 }
 
 /// What an action does that is about the run alone; false if it changed nothing.

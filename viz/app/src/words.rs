@@ -142,6 +142,30 @@ catalogue! {
     Bookmarks: "Bookmarks", "책갈피";
     BookmarkAt: "event {0} at {1} s", "{1}초의 이벤트 {0}";
 
+    // Branches.
+    AboutDeeds: "Breaking it", "고장 내기";
+    DeedCrash: "Crash the picked node", "고른 노드 크래시";
+    DeedRestart: "Start the picked node", "고른 노드 시작";
+    DeedPowerOff: "Cut the power of the picked node", "고른 노드 전원 끊기";
+    DeedStop: "Stop the picked node in order", "고른 노드 정상 종료";
+    DeedPause: "Freeze the picked node", "고른 노드 얼리기";
+    DeedResume: "Let the picked node go on", "고른 노드 다시 움직이기";
+    DeedIsolate: "Cut the picked node off", "고른 노드 고립시키기";
+    DeedHeal: "Heal the network", "네트워크 복구";
+    SaveBranch: "Save as a scenario", "시나리오로 저장";
+    Branches: "Branches", "갈래";
+    BranchAt: "{0} at {1} s", "{1}초: {0}";
+    BranchRoot: "the run as it was", "처음 실행";
+    PickNode: "Pick a node on the stage first", "먼저 무대에서 노드를 고르세요";
+    StepRefused: "The step can't be added: {0}", "단계를 더할 수 없습니다: {0}";
+    StepNumbered: "No step can be added before one that names others by their number (Same)", "다른 단계를 번호(Same)로 가리키는 단계 앞에는 단계를 더할 수 없습니다";
+    NoBranch: "This run can't branch: its trace was made with planted faults", "심은 오류로 만든 트레이스라서 갈래를 만들 수 없습니다";
+    SaveHelp: "Write the name of a new file; one that is there is not replaced", "새 파일 이름을 쓰세요. 이미 있는 파일은 바꾸지 않습니다";
+    Save: "Save", "저장";
+    Saved: "Saved as {0}", "{0}<으로/로> 저장했습니다";
+    SaveFirst: "Save this branch first: the command needs its file", "먼저 이 갈래를 저장하세요. 명령에 그 파일이 필요합니다";
+    AtThisMoment: "At this moment, to {0}:", "이 순간 {0}에:";
+
     // The lab.
     Guide: "Guide", "안내";
     StagePane: "Stage", "무대";

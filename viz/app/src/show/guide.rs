@@ -6,6 +6,7 @@ use klamm_node::Seq;
 use klamm_scene::{Hue, short_time};
 
 use super::hand::Hand;
+use crate::action::Action;
 use crate::lab::Lab;
 use crate::words::Word;
 
@@ -15,6 +16,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
     let mut gone = None;
     ScrollArea::vertical().id_salt("guide").auto_shrink(false).show(ui, |ui| {
         question(lab, ui);
+        branches(ui, hand);
         hand.title(ui, Word::Steps);
         to = steps(lab, ui, hand);
         to = violations(lab, ui, hand).or(to);
@@ -86,6 +88,28 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
         }
     }
     to
+}
+
+/// The branches as a tree: what was done, and when.
+fn branches(ui: &mut Ui, hand: &mut Hand) {
+    if hand.branches.len() < 2 {
+        return;
+    }
+    hand.title(ui, Word::Branches);
+    for (index, branch) in hand.branches.clone().iter().enumerate() {
+        let what = match &branch.done {
+            Some((what, at)) => hand.say(Word::BranchAt, &[what, &short_time(*at)]),
+            None => hand.word(Word::BranchRoot).to_owned(),
+        };
+        ui.horizontal(|ui| {
+            ui.add_space(12.0 * f32::from(branch.depth));
+            let text = RichText::new(what);
+            if ui.add(egui::Button::selectable(index == hand.shown, text).wrap()).clicked() {
+                hand.branch = Some(index);
+            }
+        });
+    }
+    hand.button(ui, Action::SaveBranch);
 }
 
 fn violations(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {

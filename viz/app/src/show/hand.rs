@@ -2,11 +2,12 @@
 
 use eframe::egui;
 use egui::{
-    Color32, Pos2, Response, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Color32, Pos2, Response, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, vec2,
 };
 use klamm_scene::{Colour, Hue, Language, Style, Theme};
 
 use crate::action::Action;
+use crate::branches::Branch;
 use crate::load::Source;
 use crate::window::Window;
 use crate::words::Word;
@@ -21,6 +22,12 @@ pub(super) struct Hand {
     pub todo: Vec<Action>,
     /// What to open once everything is drawn.
     pub open: Option<Source>,
+    /// Which branch to show once everything is drawn.
+    pub branch: Option<usize>,
+    /// The branches, to be listed.
+    pub branches: Vec<Branch>,
+    /// The one that is shown.
+    pub shown: usize,
     in_lab: bool,
     plays: bool,
 }
@@ -46,6 +53,9 @@ impl Hand {
             style,
             todo: Vec::new(),
             open: None,
+            branch: None,
+            branches: window.branches.all().to_vec(),
+            shown: window.branches.shown(),
             in_lab: window.lab().is_some(),
             plays: window.lab().is_some_and(|lab| lab.playback.plays()),
         }
@@ -168,11 +178,6 @@ pub(super) fn points(tenths: i32) -> f32 {
 #[expect(clippy::cast_possible_truncation, reason = "a picture is far smaller than an i32")]
 pub(super) fn tenths(points: f32) -> i32 {
     (points * 10.0).round() as i32
-}
-
-/// A point of a scene in the window.
-pub(super) fn place(origin: Pos2, point: klamm_scene::geometry::Point) -> Pos2 {
-    pos2(origin.x + points(point.x), origin.y + points(point.y))
 }
 
 /// Puts a name on something that was drawn by hand.

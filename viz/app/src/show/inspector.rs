@@ -8,6 +8,7 @@ use klamm_scene::{Subject, WhyPart, sentence, short_time};
 
 use super::hand::Hand;
 use crate::action::Action;
+use crate::branch::Deed;
 use crate::lab::{Inspect, Lab};
 use crate::subjects::label;
 use crate::words::Word;
@@ -39,7 +40,10 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         .auto_shrink(false)
         .show(ui, |ui| match lab.inspect {
             Inspect::Event => event(lab, ui, hand),
-            Inspect::State => state(lab, ui, hand),
+            Inspect::State => {
+                deeds(lab, ui, hand);
+                state(lab, ui, hand)
+            }
             Inspect::Why => why(lab, ui, hand),
             Inspect::Diff => diff(lab, ui, hand),
         })
@@ -109,6 +113,18 @@ fn event(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
 /// A link that takes as many lines as it needs.
 fn link(ui: &mut Ui, text: &str) -> bool {
     ui.link(text).clicked()
+}
+
+/// What can be done to the node that is picked, at this moment.
+fn deeds(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
+    let Some(node) = lab.selection.nodes.first() else { return };
+    ui.label(RichText::new(hand.say(Word::AtThisMoment, &[&lab.name(*node)])).strong());
+    ui.horizontal_wrapped(|ui| {
+        for deed in Deed::ALL {
+            hand.button(ui, Action::Do(deed));
+        }
+    });
+    ui.separator();
 }
 
 fn state(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {

@@ -29,6 +29,15 @@ pub(super) fn show(window: &mut Window, ctx: &Context, hand: &mut Hand) {
                     left = window.overlay.take();
                 }
             }
+            Overlay::Save(text, wrong) => {
+                let words = [Word::SaveBranch, Word::SaveHelp, Word::Save];
+                let (typed, go) = field(ui, hand, words, text.clone(), wrong.clone());
+                left = Some(Overlay::Save(typed.clone(), wrong.filter(|_| typed == text)));
+                if go {
+                    window.save_as(&typed);
+                    left = window.overlay.take();
+                }
+            }
             Overlay::Break(text, wrong) => {
                 let said = wrong.as_ref().map(|it| format!("{}: {}", it.1, hand.word(it.0)));
                 let words = [Word::Break, Word::BreakHelp, Word::SetBreak];

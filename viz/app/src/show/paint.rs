@@ -5,23 +5,24 @@ use egui::{
     Color32, FontId, Mesh, Painter, Pos2, Response, Role as Kind, Sense, Shape as Drawn,
     Stroke as Line, StrokeKind, Ui, pos2, vec2,
 };
-use klamm_scene::geometry::Rect;
+use klamm_scene::geometry::{Point, Rect, Tenths, at};
 use klamm_scene::{Anchor, Dash, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Subject};
 
-use super::hand::{color, named, place, points};
+use super::hand::{color, named, points};
 use crate::lab::Lab;
 
 /// Paints a scene from the upper left corner of what is free, and says which object was clicked.
 pub(super) fn scene<'a>(
     ui: &mut Ui,
     scene: &'a Scene,
+    factor: f32,
     marked: Option<&Subject>,
 ) -> Option<&'a Object> {
-    let size = vec2(points(scene.width), points(scene.height));
+    let size = vec2(points(scene.width), points(scene.height)) * factor;
     let (rect, whole) = ui.allocate_exact_size(size, Sense::hover());
     named(&whole, Kind::Figure, &scene.title);
     ui.painter().rect_filled(rect.union(ui.clip_rect()), 0.0, color(scene.background));
-    let mut brush = Brush { origin: rect.min, clicked: None, marked };
+    let mut brush = Brush { origin: rect.min, factor, clicked: None, marked };
     for object in &scene.objects {
         brush.object(ui, object);
     }
@@ -30,6 +31,7 @@ pub(super) fn scene<'a>(
 
 struct Brush<'a, 'm> {
     origin: Pos2,
+    factor: f32,
     clicked: Option<&'a Object>,
     marked: Option<&'m Subject>,
 }
@@ -78,21 +80,33 @@ impl<'a> Brush<'a, '_> {
     }
 
     fn rect(&self, rect: Rect) -> egui::Rect {
-        let min = pos2(self.origin.x + points(rect.x), self.origin.y + points(rect.y));
-        egui::Rect::from_min_size(min, vec2(points(rect.w), points(rect.h)))
+        let min = self.place(at(rect.x, rect.y));
+        egui::Rect::from_min_size(min, vec2(self.size(rect.w), self.size(rect.h)))
+    }
+
+    fn place(&self, point: Point) -> Pos2 {
+        pos2(self.origin.x + self.size(point.x), self.origin.y + self.size(point.y))
+    }
+
+    fn size(&self, length: Tenths) -> f32 {
+        points(length) * self.factor
+    }
+
+    fn line(&self, stroke: Stroke) -> Line {
+        Line::new(self.size(stroke.width), color(stroke.colour))
     }
 
     fn shape(&self, painter: &Painter, shape: &Shape) {
         match shape {
             Shape::Rect { rect, radius, look } => {
                 let rect = self.rect(*rect);
-                let radius = points(*radius);
+                let radius = self.size(*radius);
                 if let Some(fill) = look.fill {
                     painter.rect_filled(rect, radius, color(fill));
                 }
                 let Some(stroke) = look.stroke else { return };
                 if stroke.dash == Dash::Solid {
-                    painter.rect_stroke(rect, radius, line(stroke), StrokeKind::Middle);
+                    painter.rect_stroke(rect, radius, self.line(stroke), StrokeKind::Middle);
                 } else {
                     let corners = [
                         rect.left_top(),
@@ -101,20 +115,20 @@ impl<'a> Brush<'a, '_> {
                         rect.left_bottom(),
                         rect.left_top(),
                     ];
-                    broken(painter, &corners, stroke);
+                    broken(painter, &corners, self.line(stroke), stroke.dash);
                 }
             }
             Shape::Circle { centre, radius, look } => {
-                let (centre, radius) = (place(self.origin, *centre), points(*radius));
+                let (centre, radius) = (self.place(*centre), self.size(*radius));
                 if let Some(fill) = look.fill {
                     painter.circle_filled(centre, radius, color(fill));
                 }
                 if let Some(stroke) = look.stroke {
-                    painter.circle_stroke(centre, radius, line(stroke));
+                    painter.circle_stroke(centre, radius, self.line(stroke));
                 }
             }
             Shape::Path { points, closed, look } => {
-                let mut path: Vec<Pos2> = points.iter().map(|at| place(self.origin, *at)).collect();
+                let mut path: Vec<Pos2> = points.iter().map(|at| self.place(*at)).collect();
                 self.path(painter, &mut path, *closed, *look);
             }
             Shape::Text(label) => self.text(painter, label),
@@ -130,28 +144,28 @@ impl<'a> Brush<'a, '_> {
             path.extend(path.first().copied());
         }
         if stroke.dash == Dash::Solid {
-            painter.add(Drawn::line(std::mem::take(path), line(stroke)));
+            painter.add(Drawn::line(std::mem::take(path), self.line(stroke)));
         } else {
-            broken(painter, path, stroke);
+            broken(painter, path, self.line(stroke), stroke.dash);
         }
     }
 
     /// A line of text with its foot where the scene wants it.
     fn text(&self, painter: &Painter, label: &Label) {
-        let font = FontId::proportional(points(label.size));
+        let font = FontId::proportional(self.size(label.size));
         let colour = color(label.colour);
         let galley = painter.layout_no_wrap(label.text.clone(), font, colour);
         let foot = galley
             .rows
             .first()
             .and_then(|row| row.glyphs.first().map(|glyph| row.pos.y + glyph.pos.y));
-        let at = place(self.origin, label.at);
+        let foot_at = self.place(label.at);
         let x = match label.anchor {
-            Anchor::Start => at.x,
-            Anchor::Middle => at.x - galley.size().x / 2.0,
-            Anchor::End => at.x - galley.size().x,
+            Anchor::Start => foot_at.x,
+            Anchor::Middle => foot_at.x - galley.size().x / 2.0,
+            Anchor::End => foot_at.x - galley.size().x,
         };
-        let at = pos2(x, at.y - foot.unwrap_or_default());
+        let at = pos2(x, foot_at.y - foot.unwrap_or_default());
         if label.strong {
             // The font has one weight: heavy letters are drawn twice, a little apart.
             painter.galley(at + vec2(0.45, 0.0), galley.clone(), colour);
@@ -160,18 +174,13 @@ impl<'a> Brush<'a, '_> {
     }
 }
 
-fn line(stroke: Stroke) -> Line {
-    Line::new(points(stroke.width), color(stroke.colour))
-}
-
 /// A line in pieces.
-fn broken(painter: &Painter, path: &[Pos2], stroke: Stroke) {
-    let width = points(stroke.width);
-    let (on, off) = match stroke.dash {
-        Dash::Solid | Dash::Dashed => (width * 4.0, width * 3.0),
-        Dash::Dotted => (width, width * 2.0),
+fn broken(painter: &Painter, path: &[Pos2], line: Line, dash: Dash) {
+    let (on, off) = match dash {
+        Dash::Solid | Dash::Dashed => (line.width * 4.0, line.width * 3.0),
+        Dash::Dotted => (line.width, line.width * 2.0),
     };
-    painter.extend(Drawn::dashed_line(path, line(stroke), on, off));
+    painter.extend(Drawn::dashed_line(path, line, on, off));
 }
 
 /// A filled outline. One with dents (a crown) is cut into triangles: the painter fills bulging outlines only.

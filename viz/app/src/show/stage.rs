@@ -2,7 +2,6 @@
 
 use eframe::egui;
 use egui::{ScrollArea, Ui};
-use klamm_scene::geometry::px;
 use klamm_scene::{Style, Tab};
 
 use super::hand::{Hand, tenths};
@@ -10,8 +9,10 @@ use super::paint;
 use crate::action::Action;
 use crate::lab::Lab;
 
-/// A picture is never narrower than this: a narrower pane is scrolled.
-const NARROWEST: i32 = px(640);
+/// The width for which pictures are made, in points. In a narrower pane they are drawn smaller, down to the least size, and from
+/// there on scrolled.
+const NATURAL: f32 = 960.0;
+const LEAST: f32 = 0.72;
 
 /// Draws the pane.
 pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
@@ -24,13 +25,17 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         hand.short(ui, Action::Farther, "-", false);
         hand.short(ui, Action::Nearer, "+", false);
     });
-    let width = tenths(ui.available_width() - ui.spacing().scroll.bar_width - 4.0);
-    let style = Style { width: width.max(NARROWEST), ..hand.style };
-    let scene = lab.scene(style);
+    let room = (ui.available_width() - ui.spacing().scroll.bar_width - 4.0).max(1.0);
+    let natural = NATURAL * f32::from(hand.style.scale) / 100.0;
+    let factor = (room / natural).clamp(LEAST, 1.0);
+    let width = tenths((room / factor).max(natural));
+    let scene = lab.scene(Style { width, ..hand.style });
     let clicked = ScrollArea::both()
-        .id_salt("stage")
+        .id_salt(("stage", lab.tab.name()))
         .auto_shrink(false)
-        .show(ui, |ui| paint::scene(ui, &scene, lab.marked()).cloned())
+        // The newest message is the lowest.
+        .stick_to_bottom(lab.tab == Tab::Sequence)
+        .show(ui, |ui| paint::scene(ui, &scene, factor, lab.marked()).cloned())
         .inner;
     if let Some(object) = clicked {
         lab.pick(&object);

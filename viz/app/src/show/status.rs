@@ -2,6 +2,7 @@
 
 use eframe::egui;
 use egui::{RichText, Ui};
+use klamm_node::Room;
 use klamm_scene::{Hue, sentence, short_time};
 use klamm_trace::View;
 
@@ -63,7 +64,8 @@ pub(super) fn narration(lab: &Lab) -> String {
 
 /// The event as a sentence.
 fn happened(lab: &Lab) -> String {
-    let event = lab.trace().event(lab.seq());
+    // The scenario's own events are told by what it says.
+    let event = lab.trace().event(lab.seq()).filter(|event| event.kind.room() != Room::Scenario);
     event.map_or_else(String::new, |event| sentence(&event, lab.cursor().view()))
 }
 

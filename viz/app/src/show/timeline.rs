@@ -8,7 +8,7 @@ use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
 };
 use klamm_node::{Seq, Time, TopicPartition};
-use klamm_scene::{FaultKind, Hue, TimeScale, short_time};
+use klamm_scene::{Fault, FaultKind, Hue, TimeScale, short_time};
 
 use super::hand::{Hand, color, named, points, tenths};
 use crate::lab::Lab;
@@ -25,7 +25,8 @@ enum Band {
     Steps,
     Controller,
     Partition(TopicPartition),
-    Faults,
+    /// Faults that do not overlap: those of a lane, by their places in the list.
+    Faults(Vec<usize>),
     Groups,
     Violations,
 }
@@ -85,7 +86,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
             }
             field.draw(ui.painter(), band, rect.with_min_x(left));
             let names = Rect::from_min_size(pos2(fixed, rect.min.y), vec2(gutter - 4.0, row));
-            ui.painter().rect_filled(names, 0.0, color(hand.theme.background));
+            ui.painter().rect_filled(names, 0.0, color(hand.theme.panel));
             let place = pos2(names.min.x + 2.0, names.center().y);
             let ink = color(hand.theme.ink);
             let clipped = ui.painter().with_clip_rect(names.intersect(ui.clip_rect()));
@@ -122,9 +123,7 @@ fn bands(lab: &Lab) -> Vec<Band> {
     let mut all = vec![Band::Steps, Band::Controller];
     let own = |partition: &&TopicPartition| !partition.topic.starts_with("__");
     all.extend(bands.partitions().keys().filter(own).cloned().map(Band::Partition));
-    if !bands.faults().is_empty() {
-        all.push(Band::Faults);
-    }
+    all.extend(lanes(bands.faults()).into_iter().map(Band::Faults));
     if !bands.rebalances().is_empty() {
         all.push(Band::Groups);
     }
@@ -132,6 +131,24 @@ fn bands(lab: &Lab) -> Vec<Band> {
         all.push(Band::Violations);
     }
     all
+}
+
+/// Faults in lanes: each in the first in which nothing else lasts at its time.
+fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
+    let mut lanes: Vec<(Option<Time>, Vec<usize>)> = Vec::new();
+    for (at, fault) in faults.iter().enumerate() {
+        let end = fault.to.map(|(_, time)| time);
+        let free =
+            lanes.iter_mut().find(|(until, _)| until.is_some_and(|time| time <= fault.from.1));
+        match free {
+            Some((until, lane)) => {
+                *until = end;
+                lane.push(at);
+            }
+            None => lanes.push((end, vec![at])),
+        }
+    }
+    lanes.into_iter().map(|(_, lane)| lane).collect()
 }
 
 impl Field<'_> {
@@ -150,7 +167,7 @@ impl Field<'_> {
             Band::Steps => self.hand.word(Word::BandSteps).to_owned(),
             Band::Controller => self.hand.word(Word::BandController).to_owned(),
             Band::Partition(partition) => partition.to_string(),
-            Band::Faults => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Faults(_) => self.hand.word(Word::BandFaults).to_owned(),
             Band::Groups => self.hand.word(Word::BandGroups).to_owned(),
             Band::Violations => self.hand.word(Word::BandViolations).to_owned(),
         }
@@ -192,8 +209,8 @@ impl Field<'_> {
                 }
                 _ => self.hand.say(Word::BandNoPartition, &[partition]),
             },
-            Band::Faults => {
-                let now = bands.faults().iter().filter(|fault| {
+            Band::Faults(lane) => {
+                let now = self.faults(lane).filter(|fault| {
                     fault.from.0 <= seq && fault.to.is_none_or(|(end, _)| end > seq)
                 });
                 listed(now.map(|fault| self.fault(fault.kind)).collect())
@@ -209,6 +226,11 @@ impl Field<'_> {
                 listed(past.map(|violation| violation.id.code().to_owned()).collect())
             }
         }
+    }
+
+    fn faults<'a>(&'a self, lane: &'a [usize]) -> impl Iterator<Item = &'a Fault> {
+        let all = self.lab.trace().bands().faults();
+        lane.iter().filter_map(|at| all.get(*at))
     }
 
     fn broker(&self, id: klamm_node::BrokerId) -> String {
@@ -259,8 +281,8 @@ impl Field<'_> {
                 }
             }
             Band::Partition(partition) => self.partition(painter, partition, rect),
-            Band::Faults => {
-                for fault in bands.faults() {
+            Band::Faults(lane) => {
+                for fault in self.faults(lane) {
                     let to = fault.to.map(|(_, time)| time);
                     let name = self.fault(fault.kind);
                     self.bar(painter, rect, (fault.from.1, to), 0.8, Hue::Danger, &name);

@@ -48,8 +48,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
             hand.short(ui, Action::Break, text, !lab.breakpoints().is_empty());
         }
         ui.separator();
-        let commands = hand.word(Word::Commands);
-        hand.short(ui, Action::Commands, commands, false);
+        hand.short(ui, Action::Commands, "Ctrl+K", false);
         hand.short(ui, Action::Shortcuts, "?", false);
         let language = hand.word(Word::OtherLanguage);
         hand.short(ui, Action::Language, language, false);

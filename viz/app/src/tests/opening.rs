@@ -216,3 +216,59 @@ fn arguments_and_displays() {
         assert_eq!(no_display(|name| (name == "DISPLAY").then(|| ":0".into())), None);
     }
 }
+
+#[test]
+fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut harness = harness(super::window(Language::English));
+    let (trace, _) = super::run();
+    let open = super::lab(harness.state_mut());
+    let (first, second) = (open.trace().beats()[1].seq, Seq(open.trace().beats()[1].seq.0 + 333));
+    open.go(second);
+    let at = open.cursor().view().now;
+    // Nobody is picked yet.
+    press(&mut harness, Key::K);
+    assert_eq!(harness.state().notice, Some(Notice::Word(Word::PickNode)));
+    let broker = trace.nodes().named("broker-3").expect("a broker");
+    let open = super::lab(harness.state_mut());
+    open.selection.nodes = vec![broker];
+    open.tab = Tab::Logs;
+    harness.key_press(Key::K);
+    harness.step();
+    let whole = |window: &Window| window.lab().is_some_and(|lab| lab.until().is_none());
+    until(&mut harness, whole);
+    let open = super::lab(harness.state_mut());
+    assert_eq!((open.tab, open.selection.nodes.as_slice()), (Tab::Logs, [broker].as_slice()));
+    assert!(!open.cursor().view().is_alive(broker), "it has died at this very moment");
+    assert_eq!(open.cursor().view().now, at);
+    let parted = klamm_trace::first_divergence(trace.events(), open.trace().events());
+    let parted = parted.expect("another run").seq;
+    assert!(parted >= first && trace.time_of(parted) >= at, "the same up to there: {parted}");
+    // It is saved as a scenario that gives the same run, and its command needs that file.
+    assert_eq!(harness.state().command().map(|it| it.contains("+ 1")), Some(true));
+    let path = folder.path().join("mine.ron");
+    harness.state_mut().save_as(&path.display().to_string());
+    assert!(harness.state().command().is_some_and(|command| command.contains("mine.ron --seed 7")));
+    let text = fs::read_to_string(&path).expect("saved");
+    assert!(text.contains("Crash(\"broker-3\")") && text.contains("// The main lesson"));
+    let events = super::lab(harness.state_mut()).trace().last();
+    // A second one does not replace it.
+    harness.state_mut().save_as(&path.display().to_string());
+    assert!(matches!(harness.state().overlay, Some(crate::window::Overlay::Save(_, Some(_)))));
+    press(&mut harness, Key::Escape);
+    // Back to the run as it was, and to the branch again: nothing is erased.
+    harness.get_by_label(Word::BranchRoot.text(Language::English)).click();
+    harness.run_ok();
+    until(&mut harness, whole);
+    assert_eq!(super::lab(harness.state_mut()).trace().last(), trace.last());
+    harness.get_by_label_contains("Crash(\"broker-3\") at").click();
+    harness.run_ok();
+    until(&mut harness, whole);
+    assert_eq!(super::lab(harness.state_mut()).trace().last(), events);
+    // A deed upon a deed.
+    harness.key_press(Key::R);
+    harness.step();
+    until(&mut harness, whole);
+    let depths: Vec<u8> = harness.state().branches.all().iter().map(|it| it.depth).collect();
+    assert_eq!((depths, harness.state().branches.shown()), (vec![0, 1, 2], 2));
+}

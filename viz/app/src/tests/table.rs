@@ -85,6 +85,8 @@ fn did(action: Action, before: &Seen, now: &Seen, window: &Window) -> bool {
         }
         Action::UndoLayout => now.layout != before.layout && window.layouts_before.is_empty(),
         Action::CopyCommand => matches!(now.notice, Some(Notice::Said(Word::Copied, _))),
+        Action::Do(_) => window.branches.all().len() == 2 && window.branches.shown() == 1,
+        Action::SaveBranch => matches!(now.overlay, Some(Overlay::Save(..))),
         Action::Commands => matches!(now.overlay, Some(Overlay::Commands(_))),
         Action::Shortcuts => now.overlay == Some(Overlay::Shortcuts),
         Action::Presenter => now.presenter,
