@@ -127,6 +127,7 @@ impl Press {
     }
 
     /// As it is written in lists: `Ctrl+K`.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most keys are called what egui calls them")]
     pub fn text(self) -> String {
         let ctrl = if self.command { "Ctrl+" } else { "" };
         let shift = if self.shift == Some(true) { "Shift+" } else { "" };
@@ -346,6 +347,7 @@ impl Action {
     }
 
     /// What an event of the keyboard does.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only keys do anything")]
     pub fn of_event(event: &Event) -> Option<Self> {
         match event {
             Event::Key { key, pressed: true, modifiers, .. } => Self::of(*key, *modifiers),

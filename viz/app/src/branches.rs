@@ -15,6 +15,7 @@ use crate::window::Notice;
 use crate::words::Word;
 
 /// A branch.
+#[expect(clippy::partial_pub_fields, reason = "what a list shows is everybody's, what runs is not")]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Branch {
     /// Its scenario.
@@ -128,7 +129,7 @@ impl Branches {
             Source::File(_) if branch.done.is_none() => {
                 Source::Text { name, text: branch.text.to_string() }
             }
-            source => source.clone(),
+            Source::File(_) | Source::Text { .. } => branch.source.clone(),
         };
         let here = lab.map(|lab| lab.cursor().view().now);
         let at = branch.done.as_ref().map(|(_, at)| *at).or(here);

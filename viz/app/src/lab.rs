@@ -58,6 +58,10 @@ struct SceneKey {
 }
 
 /// An opened run and everything about how one looks at it.
+#[expect(
+    clippy::partial_pub_fields,
+    reason = "what a person sets is free, what has to agree with the run is not"
+)]
 #[derive(Debug)]
 pub struct Lab {
     source: Source,
@@ -286,9 +290,9 @@ impl Lab {
         let from = self.seq();
         let next = self.trace.next(self.playback.by, from);
         // Where no more steps of the kind are, the end is the last one: playing by beats shows what follows the last beat.
-        let Some(to) =
-            next.or(Some(self.trace.last()).filter(|last| *last > from && self.until.is_none()))
-        else {
+        let Some(to) = next.or_else(|| {
+            Some(self.trace.last()).filter(|last| *last > from && self.until.is_none())
+        }) else {
             if self.until.is_some() {
                 return None;
             }
@@ -308,7 +312,7 @@ impl Lab {
         };
         self.go(stop);
         let ended = self.until.is_none() && self.seq() == self.trace.last();
-        let why = why.or(ended.then_some(Stopped::End));
+        let why = why.or_else(|| ended.then_some(Stopped::End));
         if why.is_some() {
             self.playback.pause();
         }

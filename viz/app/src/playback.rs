@@ -23,6 +23,7 @@ pub enum Stopped {
 }
 
 /// Whether, how fast and by what it plays.
+#[expect(clippy::partial_pub_fields, reason = "what it goes by is free, when it goes is not")]
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Playback {
     /// When the next step is due, in the window's seconds; none while it does not play.

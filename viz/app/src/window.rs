@@ -74,6 +74,11 @@ pub struct Start {
 }
 
 /// The program.
+#[expect(
+    clippy::partial_pub_fields,
+    clippy::field_scoped_visibility_modifiers,
+    reason = "what screens show is everybody's, what the program keeps beside it is the crate's"
+)]
 pub struct Window {
     /// What a person has chosen.
     pub settings: Settings,

@@ -13,6 +13,10 @@ use crate::window::Window;
 use crate::words::Word;
 
 /// Drawing, and what came of it.
+#[expect(
+    clippy::partial_pub_fields,
+    reason = "what is drawn with is everybody's, what enables buttons is theirs alone"
+)]
 #[derive(Debug)]
 pub(super) struct Hand {
     pub language: Language,

@@ -2,7 +2,8 @@
 
 use eframe::egui;
 use egui::{
-    Frame, Margin, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui, UiBuilder, vec2,
+    Align, Frame, Layout, Margin, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui,
+    UiBuilder, vec2,
 };
 
 use super::hand::{Hand, color, named};
@@ -90,14 +91,15 @@ fn one(card: &Card, width: f32, ui: &mut Ui, hand: &mut Hand) {
         .stroke(Stroke::new(1.0, color(edge)))
         .corner_radius(6)
         .inner_margin(Margin::same(8));
-    ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
-        ui.shrink_clip_rect(rect);
-        frame.show(ui, |ui| {
-            ui.set_min_size(rect.size() - vec2(18.0, 18.0));
-            ui.add(egui::Label::new(RichText::new(&card.title).strong()).wrap());
-            ui.add(egui::Label::new(RichText::new(&card.question)).wrap());
-            ui.add(egui::Label::new(RichText::new(&card.name).small().weak()).truncate());
-        });
+    // A child beside the row's own flow: the card has its place already.
+    let inside = UiBuilder::new().max_rect(rect).layout(Layout::top_down(Align::Min));
+    let mut inside = ui.new_child(inside);
+    inside.shrink_clip_rect(rect);
+    frame.show(&mut inside, |ui| {
+        ui.set_min_size(rect.size() - vec2(18.0, 18.0));
+        ui.add(egui::Label::new(RichText::new(&card.title).strong()).wrap());
+        ui.add(egui::Label::new(RichText::new(&card.question)).wrap());
+        ui.add(egui::Label::new(RichText::new(&card.name).small().weak()).truncate());
     });
     let response = response.on_hover_text(&card.question);
     if response.clicked() {

@@ -11,7 +11,7 @@ use crate::lab::Lab;
 
 /// The width for which pictures are made, in points. In a narrower pane they are drawn smaller, down to the least size, and from
 /// there on scrolled.
-const NATURAL: f32 = 960.0;
+const NATURAL: f32 = 1100.0;
 const LEAST: f32 = 0.72;
 
 /// Draws the pane.

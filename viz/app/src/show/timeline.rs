@@ -43,7 +43,7 @@ struct Field<'a> {
 }
 
 /// Draws the pane.
-pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
+pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
     let size = f32::from(hand.style.scale) / 100.0;
     ui.horizontal(|ui| {
         for (word, sign, factor) in [(Word::StretchLess, "-", 0.5), (Word::StretchMore, "+", 2.0)] {
@@ -57,7 +57,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         ui.label(short_time(lab.cursor().view().now));
     });
     let mut to = None;
-    let row = 20.0 * size;
+    let row = 18.0 * size;
     let gutter = GUTTER * size;
     let width = (ui.available_width() - gutter - 24.0).max(120.0) * lab.stretch;
     ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
@@ -136,7 +136,14 @@ fn bands(lab: &Lab) -> Vec<Band> {
 /// Faults in lanes: each in the first in which nothing else lasts at its time.
 fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
     let mut lanes: Vec<(Option<Time>, Vec<usize>)> = Vec::new();
-    for (at, fault) in faults.iter().enumerate() {
+    // What happened to processes comes first: it is what one looks for.
+    let mut order: Vec<(usize, &Fault)> = faults.iter().enumerate().collect();
+    order.sort_by_key(|(_, fault)| match fault.kind {
+        FaultKind::Down(_) => 0,
+        FaultKind::Paused(_) | FaultKind::Disk(_) | FaultKind::Clock(_) => 1,
+        FaultKind::Cut(..) | FaultKind::Link(..) => 2,
+    });
+    for (at, fault) in order {
         let end = fault.to.map(|(_, time)| time);
         let free =
             lanes.iter_mut().find(|(until, _)| until.is_some_and(|time| time <= fault.from.1));

@@ -13,6 +13,7 @@ use crate::words::Word;
 pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
     ui.add_space(4.0);
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
         hand.short(ui, Action::Library, hand.word(Word::Library), false);
         if let Some(lab) = window.lab() {
             ui.label(RichText::new(lab.source().name()).strong());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
-use eframe::egui::Key;
+use eframe::egui::{self, Key};
 use egui_kittest::kittest::Queryable as _;
 use klamm_node::Seq;
 use klamm_scene::{Language, Palette, Tab};
@@ -137,7 +137,7 @@ fn traces_open_and_damaged_ones_say_what_is_wrong() {
     newer[Trace::MAGIC.len()] = 99;
     let newer = open("newer", &newer).expect_err("from the future");
     assert!(newer.contains("version") && newer.contains("newer klamm"), "{newer}");
-    let mut rotten = good.clone();
+    let mut rotten = good;
     let middle = rotten.len() / 2;
     rotten[middle] ^= 0x55;
     assert!(open("rotten", &rotten).expect_err("a flipped byte").contains("corrupt"));
@@ -271,4 +271,30 @@ fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
     until(&mut harness, whole);
     let depths: Vec<u8> = harness.state().branches.all().iter().map(|it| it.depth).collect();
     assert_eq!((depths, harness.state().branches.shown()), (vec![0, 1, 2], 2));
+}
+
+#[test]
+fn cards_lie_side_by_side_with_their_words_inside_and_one_below_the_other() {
+    for (language, scale) in [(Language::English, 100), (Language::Korean, 150)] {
+        let mut window = Window::new(Start::default(), None);
+        window.settings.language = language;
+        window.settings.scale = scale;
+        window.search = "lessons/".to_owned();
+        let harness = harness(window);
+        let cards: Vec<_> = crate::library::chapters()[0].1.iter().take(4).collect();
+        let mut places = Vec::new();
+        for card in cards {
+            let place = harness.get_by_label(&format!("{}: {}", card.name, card.title)).rect();
+            let [title, question] =
+                [&card.title, &card.question].map(|it| harness.get_by_label(it).rect());
+            assert!(place.contains_rect(title), "{}: {title:?} is not in {place:?}", card.name);
+            assert!(
+                title.max.y <= question.min.y && question.min.x >= place.min.x,
+                "{}",
+                card.name
+            );
+            assert!(places.iter().all(|other: &egui::Rect| !other.intersects(place.shrink(1.0))));
+            places.push(place);
+        }
+    }
 }
