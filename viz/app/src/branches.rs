@@ -69,7 +69,7 @@ impl Branches {
         if !header.switches.is_empty() {
             return Err(Notice::Word(Word::NoBranch));
         }
-        let node = lab.selection.nodes.first().map(|node| lab.name(*node).to_owned());
+        let node = lab.picked_node().map(|node| lab.name(node).to_owned());
         let node = match (deed.needs_node(), node) {
             (true, None) => return Err(Notice::Word(Word::PickNode)),
             (_, node) => node.unwrap_or_default(),

@@ -1,9 +1,10 @@
 //! What a click on the stage means, and how the keyboard walks over its values.
 
-use klamm_node::{GroupId, Seq};
+use klamm_node::{GroupId, NodeId, Seq};
 use klamm_scene::{Object, Scene, Subject};
 
 use super::{Inspect, Lab};
+use crate::subjects::is_about_node;
 
 impl Lab {
     /// Picks an object of the stage: a number is asked about, a node, partition, group or message is picked. False for what
@@ -59,6 +60,16 @@ impl Lab {
         let own = object.id.rsplit('/').next().unwrap_or_default();
         object.subject.is_some()
             || own.split_once(':').is_some_and(|(kind, _)| PICKED.contains(&kind))
+    }
+
+    /// The node that is picked, or the one that the marked value is about.
+    pub fn picked_node(&self) -> Option<NodeId> {
+        let picked = self.selection.nodes.first().copied();
+        let table = self.trace.nodes();
+        let about = |subject: &Subject| {
+            table.iter().map(|(node, _)| node).find(|node| is_about_node(subject, *node, table))
+        };
+        picked.or_else(|| self.marked.as_ref().and_then(about))
     }
 
     /// Picks nothing; false if nothing was picked.

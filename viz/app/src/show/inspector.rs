@@ -117,8 +117,8 @@ fn link(ui: &mut Ui, text: &str) -> bool {
 
 /// What can be done to the node that is picked, at this moment.
 fn deeds(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
-    let Some(node) = lab.selection.nodes.first() else { return };
-    ui.label(RichText::new(hand.say(Word::AtThisMoment, &[&lab.name(*node)])).strong());
+    let Some(node) = lab.picked_node() else { return };
+    ui.label(RichText::new(hand.say(Word::AtThisMoment, &[&lab.name(node)])).strong());
     ui.horizontal_wrapped(|ui| {
         for deed in Deed::ALL {
             hand.button(ui, Action::Do(deed));

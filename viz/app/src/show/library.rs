@@ -62,12 +62,14 @@ fn recent(window: &Window, ui: &mut Ui, hand: &mut Hand) {
 fn shelf(cards: &[&Card], ui: &mut Ui, hand: &mut Hand) {
     let width = WIDTH * f32::from(hand.style.scale) / 100.0;
     let gap = 10.0;
-    let room = (ui.available_width() + gap) / (width + gap);
+    // The scroll bar lies over the edge.
+    let whole = ui.available_width() - 14.0;
+    let room = (whole + gap) / (width + gap);
     let mut columns = 1;
     while f32::from(columns) + 1.0 <= room {
         columns += 1_u8;
     }
-    let each = (ui.available_width() + gap) / f32::from(columns) - gap;
+    let each = (whole + gap) / f32::from(columns) - gap;
     for row in cards.chunks(usize::from(columns)) {
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = gap;
@@ -82,7 +84,7 @@ fn shelf(cards: &[&Card], ui: &mut Ui, hand: &mut Hand) {
 /// A card is one button: its name is what a search would find it by.
 fn one(card: &Card, width: f32, ui: &mut Ui, hand: &mut Hand) {
     let line = 18.0 * f32::from(hand.style.scale) / 100.0;
-    let (rect, response) = ui.allocate_exact_size(vec2(width, line * 6.2), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(width, line * 6.8), Sense::click());
     named(&response, Role::Button, &format!("{}: {}", card.name, card.title));
     let edge =
         if response.hovered() || response.has_focus() { hand.theme.ink } else { hand.theme.faint };

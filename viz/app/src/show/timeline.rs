@@ -379,11 +379,12 @@ impl Field<'_> {
             Stroke::new(1.0, color(self.hand.theme.background)),
             egui::StrokeKind::Inside,
         );
-        if text.is_empty() || height < self.font.size {
+        if text.is_empty() || height < 7.0 {
             return;
         }
         let ink: Color32 = color(self.hand.theme.on(hue));
-        let galley = painter.layout_no_wrap(text.to_owned(), self.font.clone(), ink);
+        let font = FontId::proportional(self.font.size.min(height));
+        let galley = painter.layout_no_wrap(text.to_owned(), font, ink);
         if galley.size().x + 6.0 <= bar.width() {
             let y = bar.center().y - galley.size().y / 2.0;
             painter.galley(pos2(bar.min.x + 3.0, y), galley, ink);
