@@ -1,5 +1,6 @@
 //! The command line: what may be said, and the help that a newcomer can live with.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Draw a moment of a run as a picture, or a stretch of it as an animation; no display is needed.
     Render(Render),
+    /// Open the window: watch a run, step back and forth, and ask why.
+    Open(Open),
     /// Measure how fast the lab is, as ratios within one run.
     Bench(Bench),
     /// Serve the same engine on real TCP and files, to unmodified Kafka clients.
@@ -71,6 +74,14 @@ pub(crate) enum Command {
     },
     /// Print the manual page.
     Man,
+}
+
+/// `klamm open`.
+#[derive(Args, Debug)]
+pub(crate) struct Open {
+    /// What the window takes: a scenario or trace, --seed N, --at PLACE, --tab NAME, …; see klamm-viz --help.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<OsString>,
 }
 
 /// `klamm run`.

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(check) => command::check::check(check, &console),
         Command::Replay(replay) => command::replay::replay(replay, &console),
         Command::Render(render) => command::render::render(render, &console),
+        Command::Open(open) => command::open::open(open),
         Command::Bench(bench) => command::bench::bench(bench, &console),
         Command::Serve(serve) => command::serve::serve(serve, &console),
         Command::DumpLog(dump) => command::dump_log::dump_log(dump, &console),

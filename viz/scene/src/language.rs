@@ -41,45 +41,50 @@ impl Language {
 
     /// A phrase with its values, in pieces: what is a value bears its number.
     pub fn pieces(self, phrase: Phrase, values: &[String]) -> Vec<(String, Option<usize>)> {
-        let mut pieces: Vec<(String, Option<usize>)> = Vec::new();
-        let mut rest = phrase.pattern(self);
-        let plain = |pieces: &mut Vec<(String, Option<usize>)>, text: &str| {
-            if text.is_empty() {
-                return;
-            }
-            match pieces.last_mut() {
-                Some((last, None)) => last.push_str(text),
-                Some((_, Some(_))) | None => pieces.push((text.to_owned(), None)),
-            }
-        };
-        while let Some(at) = rest.find(['{', '<']) {
-            plain(&mut pieces, &rest[..at]);
-            rest = &rest[at..];
-            let close = if rest.starts_with('{') { '}' } else { '>' };
-            let Some((inside, after)) = rest[1..].split_once(close) else { break };
-            match (close, inside.parse::<usize>().ok(), inside.split_once('/')) {
-                ('}', Some(index), _) => {
-                    if let Some(value) = values.get(index) {
-                        pieces.push((value.clone(), Some(index)));
-                    }
-                }
-                (_, _, Some((with, without))) => {
-                    let before = pieces.last().map_or("", |(text, _)| text.as_str());
-                    let chosen = particle(before, with, without);
-                    plain(&mut pieces, chosen);
-                }
-                _ => plain(&mut pieces, &rest[..inside.len() + 2]),
-            }
-            rest = after;
-        }
-        plain(&mut pieces, rest);
-        pieces
+        filled(phrase.pattern(self), values)
     }
 
     /// A phrase without values.
     pub fn word(self, phrase: Phrase) -> &'static str {
         phrase.pattern(self)
     }
+}
+
+/// A pattern of any catalogue with its values, in pieces: what is a value bears its number.
+pub fn filled(pattern: &'static str, values: &[String]) -> Vec<(String, Option<usize>)> {
+    let mut pieces: Vec<(String, Option<usize>)> = Vec::new();
+    let mut rest = pattern;
+    let plain = |pieces: &mut Vec<(String, Option<usize>)>, text: &str| {
+        if text.is_empty() {
+            return;
+        }
+        match pieces.last_mut() {
+            Some((last, None)) => last.push_str(text),
+            Some((_, Some(_))) | None => pieces.push((text.to_owned(), None)),
+        }
+    };
+    while let Some(at) = rest.find(['{', '<']) {
+        plain(&mut pieces, &rest[..at]);
+        rest = &rest[at..];
+        let close = if rest.starts_with('{') { '}' } else { '>' };
+        let Some((inside, after)) = rest[1..].split_once(close) else { break };
+        match (close, inside.parse::<usize>().ok(), inside.split_once('/')) {
+            ('}', Some(index), _) => {
+                if let Some(value) = values.get(index) {
+                    pieces.push((value.clone(), Some(index)));
+                }
+            }
+            (_, _, Some((with, without))) => {
+                let before = pieces.last().map_or("", |(text, _)| text.as_str());
+                let chosen = particle(before, with, without);
+                plain(&mut pieces, chosen);
+            }
+            _ => plain(&mut pieces, &rest[..inside.len() + 2]),
+        }
+        rest = after;
+    }
+    plain(&mut pieces, rest);
+    pieces
 }
 
 #[cfg(test)]

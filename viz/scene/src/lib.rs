@@ -33,7 +33,7 @@ mod theme;
 mod why;
 mod words;
 
-pub use language::{Language, Phrase, particle};
+pub use language::{Language, Phrase, filled, particle};
 pub use opened::{
     Bands, Beat, Cursor, Fault, FaultKind, GivenUp, OpenTrace, Opening, PartitionPoint, Rebalance,
     Segment, Step, TimeScale, is_interesting,
@@ -42,8 +42,8 @@ pub use raster::{RasterError, gif, png};
 pub use scene::{
     Anchor, Canvas, Dash, Ink, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Type,
 };
-pub use stage::{Selection, Stage, Style, Tab, Zoom, draw, picked_partition};
+pub use stage::{Selection, Stage, Style, Tab, Zoom, draw, picked_partition, short_time};
 pub use subject::Subject;
 pub use svg::svg;
 pub use theme::{Colour, Hue, Palette, Theme};
-pub use why::{Changed, WhyAnswer, WhyPart, value_of, why};
+pub use why::{Changed, WhyAnswer, WhyPart, sentence, subjects, value_of, why};

@@ -308,7 +308,7 @@ pub(crate) fn list(ids: &[BrokerId]) -> String {
 }
 
 /// Seconds with three digits.
-pub(crate) fn short_time(time: klamm_node::Time) -> String {
+pub fn short_time(time: klamm_node::Time) -> String {
     format!("{}.{:03}", time.0 / 1_000_000_000, time.0 % 1_000_000_000 / 1_000_000)
 }
 

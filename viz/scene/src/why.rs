@@ -14,11 +14,13 @@ use crate::language::Phrase;
 use crate::stage::{Stage, list};
 use crate::subject::Subject;
 
+mod all;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub use all::subjects;
 pub use value::value_of;
 
 /// An answer.
@@ -97,7 +99,7 @@ fn changed(stage: &Stage<'_>, subject: &Subject) -> Option<Changed> {
 }
 
 /// An event in its text form, without what every event has.
-fn sentence(event: &Event, view: &View) -> String {
+pub fn sentence(event: &Event, view: &View) -> String {
     let mut text = format!("{} {}", view.table.name(event.node), event.kind.name());
     event.kind.visit(&mut |key, value| {
         if !value.is_silent() {

@@ -70,6 +70,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Pictures are made from events alone: the lab draws them, and they never know the engine.
     ("klamm-scene", &["klamm-node", "klamm-scenario", "klamm-trace"]),
+    // The window runs scenarios, so it knows the world, and the engine only through it.
+    ("klamm-viz", &["klamm-node", "klamm-scenario", "klamm-trace", "klamm-scene", "klamm-world"]),
 ];
 
 /// Outside crates that only these rooms may name: time, threads, sockets and simulators stay at the edge.
@@ -82,6 +84,9 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("kafka-protocol", &["klamm-protocol", "klamm-golden", "klamm-compat"]),
     ("chrono", &[]),
     ("uuid", &["klamm-protocol"]),
+    // A window is heavy: nobody else shall need one.
+    ("eframe", &["klamm-viz"]),
+    ("egui_tiles", &["klamm-viz"]),
 ];
 
 /// Licences that the project's dual licence can carry.

@@ -1,0 +1,417 @@
+//! The lab: an opened run, where one stands in it, and what one has picked and asked. No drawing.
+//!
+//! *Flows in*: events as they come, and actions. *Flows out*: scenes, answers and places, each a function of the run and of where
+//! one stands. *Must never*: read a clock, or compute a number that the engine's events do not have.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use klamm_node::{NodeId, Seq, Span, Time};
+use klamm_scene::{
+    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, Zoom, draw,
+};
+use klamm_trace::{EventStore, Violation};
+use klamm_world::Outcome;
+
+use crate::breakpoint::Breakpoint;
+use crate::load::Source;
+use crate::playback::{Playback, Stopped};
+use crate::words::Word;
+
+mod asking;
+mod picking;
+
+pub use asking::{Cause, Change, Changes};
+
+/// How long a frame may spend on events that came.
+const PATIENCE: Duration = Duration::from_millis(8);
+
+/// A page of the inspector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Inspect {
+    /// What happened, why, and what came of it.
+    #[default]
+    Event,
+    /// The numbers of what is picked.
+    State,
+    /// Why a number is what it is.
+    Why,
+    /// What changed.
+    Diff,
+}
+
+impl Inspect {
+    /// Every page.
+    pub const ALL: [Self; 4] = [Self::Event, Self::State, Self::Why, Self::Diff];
+}
+
+/// What a scene is a function of.
+#[derive(Clone, PartialEq, Debug)]
+struct SceneKey {
+    seq: Seq,
+    last: Seq,
+    tab: Tab,
+    selection: Selection,
+    style: Style,
+}
+
+/// An opened run and everything about how one looks at it.
+#[expect(
+    clippy::partial_pub_fields,
+    reason = "what a person sets is free, what has to agree with the run is not"
+)]
+#[derive(Debug)]
+pub struct Lab {
+    source: Source,
+    trace: OpenTrace,
+    cursor: Cursor,
+    /// Events that came and are not taken yet.
+    incoming: Option<EventStore>,
+    /// When the run will be over, while it runs.
+    until: Option<Time>,
+    outcome: Option<Box<Outcome>>,
+    /// The picture that is shown.
+    pub tab: Tab,
+    /// How near it is.
+    pub zoom: Zoom,
+    /// What is picked.
+    pub selection: Selection,
+    /// The inspector's page.
+    pub inspect: Inspect,
+    /// What was asked, the newest last.
+    asked: Vec<Subject>,
+    /// The value on the stage that the keyboard is at.
+    marked: Option<Subject>,
+    /// Whether, how fast and by what it plays.
+    pub playback: Playback,
+    bookmarks: BTreeSet<Seq>,
+    breakpoints: Vec<Breakpoint>,
+    /// Whether what is still to come is hidden.
+    pub hide_future: bool,
+    /// Whether differences are counted from the bookmark before, instead of from the event before.
+    pub since_bookmark: bool,
+    /// How much of the timeline fits into its pane: 1 is all of it.
+    pub stretch: f32,
+    /// True until somebody goes somewhere: then the first step is shown as soon as it is there.
+    fresh: bool,
+    /// Where to go as soon as the run is there.
+    wanted: Option<String>,
+    scene: Option<(SceneKey, Rc<Scene>)>,
+    answers: asking::Answers,
+}
+
+impl Lab {
+    /// A run that is there, or that begins.
+    pub fn new(source: Source, trace: OpenTrace) -> Self {
+        let cursor = Cursor::new(&trace);
+        let mut lab = Self {
+            source,
+            trace,
+            cursor,
+            incoming: None,
+            until: None,
+            outcome: None,
+            tab: Tab::Cluster,
+            zoom: Zoom::Auto,
+            selection: Selection::default(),
+            inspect: Inspect::Event,
+            asked: Vec::new(),
+            marked: None,
+            playback: Playback::default(),
+            bookmarks: BTreeSet::new(),
+            breakpoints: Vec::new(),
+            hide_future: false,
+            since_bookmark: false,
+            stretch: 1.0,
+            fresh: true,
+            wanted: None,
+            scene: None,
+            answers: asking::Answers::default(),
+        };
+        lab.settle();
+        lab
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// It has another source now: a file that it was saved as.
+    pub fn is_from(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    /// The run.
+    pub fn trace(&self) -> &OpenTrace {
+        &self.trace
+    }
+
+    /// Where one stands.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// The event at which one stands; 0 before the first.
+    pub fn seq(&self) -> Seq {
+        self.cursor.seq()
+    }
+
+    /// What came of the run, if it ran here and is over.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_deref()
+    }
+
+    /// While the run goes on: when it will be over.
+    pub fn until(&self) -> Option<Time> {
+        self.until
+    }
+
+    /// The run goes on until a time.
+    pub fn runs_until(&mut self, time: Time) {
+        self.until = Some(time);
+    }
+
+    /// The run is over.
+    pub fn done(&mut self, outcome: Box<Outcome>) {
+        self.outcome = Some(outcome);
+    }
+
+    /// Where to stand once the run is there, as one types it; see [`place`].
+    pub fn want(&mut self, place: String) {
+        self.wanted = Some(place);
+        self.settle();
+    }
+
+    /// Events have come.
+    pub fn grown(&mut self, events: EventStore) {
+        self.incoming = Some(events);
+    }
+
+    /// Takes events that came, for a little while; true if there are more to take.
+    pub fn take(&mut self) -> bool {
+        let Some(events) = self.incoming.take() else {
+            // The outcome comes after the last event.
+            if self.until.is_some() && self.outcome.is_some() {
+                self.until = None;
+                self.settle();
+            }
+            return false;
+        };
+        let begun = Instant::now();
+        let taken = self.trace.take(&events, &mut |_| {
+            if begun.elapsed() < PATIENCE {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        if taken.is_err() {
+            self.incoming = Some(events);
+        }
+        self.settle();
+        self.incoming.is_some() || (self.until.is_some() && self.outcome.is_some())
+    }
+
+    /// Goes to where one wanted to begin, as soon as that is there.
+    fn settle(&mut self) {
+        if !self.fresh {
+            return;
+        }
+        if let Some(wanted) = &self.wanted {
+            // Only the whole run says where its end is, and whether there is such a place at all.
+            let early = self.until.is_some() || self.incoming.is_some();
+            if let (false, Ok(seq)) = (early, place(&self.trace, wanted)) {
+                self.go(seq);
+            }
+        } else if let Some(first) = self.trace.beats().first().map(|beat| beat.seq) {
+            self.cursor.seek(&self.trace, first);
+            self.fresh = self.until.is_some() && self.trace.beats().is_empty();
+        } else if self.until.is_none() {
+            self.cursor.seek(&self.trace, self.trace.last());
+        }
+    }
+
+    /// Goes to an event.
+    pub fn go(&mut self, seq: Seq) {
+        self.fresh = false;
+        self.cursor.seek(&self.trace, seq);
+    }
+
+    /// Takes a step; false if there is none.
+    pub fn next(&mut self, step: Step) -> bool {
+        let next = self.trace.next(step, self.seq());
+        next.inspect(|seq| self.go(*seq)).is_some()
+    }
+
+    /// Takes a step back; false if there is none.
+    pub fn previous(&mut self, step: Step) -> bool {
+        let previous = self.trace.previous(step, self.seq());
+        previous.inspect(|seq| self.go(*seq)).is_some()
+    }
+
+    /// So many events on or back, as far as there are any.
+    pub fn jump(&mut self, events: i64) -> bool {
+        let to = self.seq().0.saturating_add_signed(events).min(self.trace.last().0);
+        let moved = to != self.seq().0;
+        self.go(Seq(to));
+        moved
+    }
+
+    /// To the neighbouring event at the node that is picked; false if there is none.
+    pub fn step_at_node(&mut self, on: bool) -> bool {
+        let Some(node) = self.selection.nodes.first().copied() else { return false };
+        let at = |seq: &u64| self.trace.event(Seq(*seq)).is_some_and(|event| event.node == node);
+        let (here, last) = (self.seq().0, self.trace.last().0);
+        let found = if on { (here + 1..=last).find(at) } else { (1..here).rev().find(at) };
+        found.inspect(|seq| self.go(Seq(*seq))).is_some()
+    }
+
+    /// Begins to play, or pauses. At the end there is nothing to play: false.
+    pub fn play_pause(&mut self, now: f64) -> bool {
+        if self.playback.plays() {
+            self.playback.pause();
+            return true;
+        }
+        let more = self.trace.next(Step::Event, self.seq()).is_some() || self.until.is_some();
+        if more {
+            self.playback.play(now);
+        }
+        more
+    }
+
+    /// Takes the step that is due, if one is. It never goes past a violation or a breakpoint: it stops there.
+    pub fn tick(&mut self, now: f64) -> Option<Stopped> {
+        if !self.playback.take(now) {
+            return None;
+        }
+        let from = self.seq();
+        let next = self.trace.next(self.playback.by, from);
+        // Where no more steps of the kind are, the end is the last one: playing by beats shows what follows the last beat.
+        let Some(to) = next.or_else(|| {
+            Some(self.trace.last()).filter(|last| *last > from && self.until.is_none())
+        }) else {
+            if self.until.is_some() {
+                return None;
+            }
+            self.playback.pause();
+            return Some(Stopped::End);
+        };
+        let violation = self.trace.violations().iter().map(|violation| violation.seq);
+        let violation = violation.filter(|seq| *seq > from && *seq <= to).min();
+        let breaks = self.breakpoints.iter().filter_map(|it| it.find(&self.trace, from, to)).min();
+        let (stop, why) = match (violation, breaks) {
+            (Some(violation), Some(broken)) if broken < violation => {
+                (broken, Some(Stopped::Breakpoint))
+            }
+            (Some(violation), _) => (violation, Some(Stopped::Violation)),
+            (None, Some(broken)) => (broken, Some(Stopped::Breakpoint)),
+            (None, None) => (to, None),
+        };
+        self.go(stop);
+        let ended = self.until.is_none() && self.seq() == self.trace.last();
+        let why = why.or_else(|| ended.then_some(Stopped::End));
+        if why.is_some() {
+            self.playback.pause();
+        }
+        why
+    }
+
+    /// The bookmarks, in the order of the run.
+    pub fn bookmarks(&self) -> &BTreeSet<Seq> {
+        &self.bookmarks
+    }
+
+    /// Sets a bookmark here, or takes it away.
+    pub fn toggle_bookmark(&mut self) {
+        let here = self.seq();
+        if !self.bookmarks.remove(&here) {
+            self.bookmarks.insert(here);
+        }
+    }
+
+    /// To the neighbouring bookmark; false if there is none.
+    pub fn to_bookmark(&mut self, on: bool) -> bool {
+        let here = self.seq();
+        let found = if on {
+            self.bookmarks.range(Seq(here.0 + 1)..).next()
+        } else {
+            self.bookmarks.range(..here).next_back()
+        };
+        let found = found.copied();
+        found.inspect(|seq| self.go(*seq)).is_some()
+    }
+
+    /// The breakpoints.
+    pub fn breakpoints(&self) -> &[Breakpoint] {
+        &self.breakpoints
+    }
+
+    /// Sets a breakpoint; one that is set already is taken away.
+    pub fn toggle_breakpoint(&mut self, breakpoint: Breakpoint) {
+        match self.breakpoints.iter().position(|known| *known == breakpoint) {
+            Some(at) => drop(self.breakpoints.remove(at)),
+            None => self.breakpoints.push(breakpoint),
+        }
+    }
+
+    /// The violations that are not hidden.
+    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
+        let all = self.trace.violations().iter();
+        all.filter(|violation| !self.hides(violation.seq))
+    }
+
+    /// Whether an event is still to come and hidden.
+    pub fn hides(&self, seq: Seq) -> bool {
+        self.hide_future && seq > self.seq()
+    }
+
+    /// The picture.
+    pub fn scene(&mut self, style: Style) -> Rc<Scene> {
+        let style = Style { zoom: self.zoom, ..style };
+        let (seq, last) = (self.seq(), self.trace.last());
+        let key = SceneKey { seq, last, tab: self.tab, selection: self.selection.clone(), style };
+        if let Some((known, scene)) = &self.scene
+            && *known == key
+        {
+            return Rc::clone(scene);
+        }
+        let scene = Rc::new(draw(self.tab, &self.stage(style)));
+        self.scene = Some((key, Rc::clone(&scene)));
+        scene
+    }
+
+    /// What a picture or an answer is a function of.
+    pub fn stage(&self, style: Style) -> Stage<'_> {
+        Stage { trace: &self.trace, view: self.cursor.view(), selection: &self.selection, style }
+    }
+
+    /// A node's name.
+    pub fn name(&self, node: NodeId) -> &str {
+        self.trace.nodes().name(node)
+    }
+}
+
+/// A place in a run as a person says it: an event's number, a time, `beat:3`, or `end`.
+///
+/// # Errors
+///
+/// When there is no such place.
+pub fn place(trace: &OpenTrace, text: &str) -> Result<Seq, Word> {
+    let text = text.trim();
+    if text == "end" {
+        return Ok(trace.last());
+    }
+    if let Some(beat) = text.strip_prefix("beat:") {
+        let beat = beat.parse::<usize>().ok().and_then(|beat| trace.beats().get(beat));
+        return beat.map(|beat| beat.seq).ok_or(Word::NoSuchBeat);
+    }
+    if let Ok(seq) = text.parse::<u64>() {
+        return if seq <= trace.last().0 { Ok(Seq(seq)) } else { Err(Word::NoSuchMoment) };
+    }
+    let span: Span = klamm_scenario::duration(text).map_err(|_| Word::PlaceHelp)?;
+    let time = Time::ZERO + span;
+    if time > trace.end() { Err(Word::NoSuchMoment) } else { Ok(trace.at_time(time)) }
+}

@@ -1,0 +1,147 @@
+//! What a click on the stage means, and how the keyboard walks over its values.
+
+use klamm_node::{GroupId, NodeId, Seq};
+use klamm_scene::{Object, Scene, Subject};
+
+use super::{Inspect, Lab};
+use crate::subjects::is_about_node;
+
+impl Lab {
+    /// Picks an object of the stage: a number is asked about, a node, partition, group or message is picked. False for what
+    /// only decorates.
+    pub fn pick(&mut self, object: &Object) -> bool {
+        if let Some(subject) = &object.subject {
+            self.ask(subject.clone());
+            return true;
+        }
+        let own = object.id.rsplit('/').next().unwrap_or_default();
+        let Some((kind, rest)) = own.split_once(':') else { return false };
+        match kind {
+            "node" | "column" => {
+                let Some(node) = self.trace.nodes().named(rest) else { return false };
+                let picked = self.selection.nodes == [node];
+                self.selection.nodes = if picked { Vec::new() } else { vec![node] };
+                self.inspect = Inspect::State;
+                true
+            }
+            "replica" | "partition" | "lane" => {
+                let name = rest.split_once('@').map_or(rest, |(name, _)| name);
+                let mut known = self.cursor.view().partitions.keys();
+                let Some(known) = known.find(|known| known.to_string() == name) else {
+                    return false;
+                };
+                self.selection.partition = Some(known.clone());
+                self.inspect = Inspect::State;
+                true
+            }
+            "frame" | "fact" => {
+                let Some(seq) = rest.parse().ok().map(Seq) else { return false };
+                let picked = self.selection.event == Some(seq);
+                self.selection.event = (!picked).then_some(seq);
+                self.inspect = Inspect::Event;
+                true
+            }
+            "group" | "offsets" => {
+                let group = GroupId::from(rest);
+                if self.cursor.view().group(&group).is_none() {
+                    return false;
+                }
+                self.selection.group = Some(group);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a click on an object does something.
+    pub fn can_pick(object: &Object) -> bool {
+        const PICKED: [&str; 9] =
+            ["node", "column", "replica", "partition", "lane", "frame", "fact", "group", "offsets"];
+        let own = object.id.rsplit('/').next().unwrap_or_default();
+        object.subject.is_some()
+            || own.split_once(':').is_some_and(|(kind, _)| PICKED.contains(&kind))
+    }
+
+    /// The node that is picked, or the one that the marked value is about.
+    pub fn picked_node(&self) -> Option<NodeId> {
+        let picked = self.selection.nodes.first().copied();
+        let table = self.trace.nodes();
+        let about = |subject: &Subject| {
+            table.iter().map(|(node, _)| node).find(|node| is_about_node(subject, *node, table))
+        };
+        picked.or_else(|| self.marked.as_ref().and_then(about))
+    }
+
+    /// Picks nothing; false if nothing was picked.
+    pub fn clear(&mut self) -> bool {
+        let empty = klamm_scene::Selection::default();
+        let had = self.selection != empty || self.marked.is_some() || !self.asked.is_empty();
+        self.selection = empty;
+        self.marked = None;
+        self.asked.clear();
+        had
+    }
+
+    /// The value that the keyboard is at.
+    pub fn marked(&self) -> Option<&Subject> {
+        self.marked.as_ref()
+    }
+
+    /// Marks the next value on the stage, or the one before, in reading order and around the end. False if there is none.
+    pub fn mark(&mut self, scene: &Scene, on: bool) -> bool {
+        let mut all: Vec<&Subject> = Vec::new();
+        for object in scene.all() {
+            if let Some(subject) = &object.subject
+                && !all.contains(&subject)
+            {
+                all.push(subject);
+            }
+        }
+        if all.is_empty() {
+            return false;
+        }
+        let here = self.marked.as_ref().and_then(|marked| all.iter().position(|at| *at == marked));
+        let next = match (here, on) {
+            (Some(here), true) => (here + 1) % all.len(),
+            (Some(here), false) => (here + all.len() - 1) % all.len(),
+            (None, true) => 0,
+            (None, false) => all.len() - 1,
+        };
+        self.marked = all.get(next).map(|subject| (*subject).clone());
+        true
+    }
+
+    /// Asks why a number is what it is.
+    pub fn ask(&mut self, subject: Subject) {
+        if self.asked.last() != Some(&subject) {
+            self.asked.push(subject.clone());
+        }
+        self.marked = Some(subject);
+        self.inspect = Inspect::Why;
+    }
+
+    /// Asks about the value that is marked. False if none is.
+    pub fn ask_marked(&mut self) -> bool {
+        let marked = self.marked.clone();
+        let asked = marked.is_some();
+        marked.into_iter().for_each(|subject| self.ask(subject));
+        self.inspect = Inspect::Why;
+        asked
+    }
+
+    /// Back to what was asked before; false if nothing was.
+    pub fn ask_before(&mut self) -> bool {
+        if self.asked.len() < 2 {
+            return false;
+        }
+        self.asked.pop();
+        self.marked = self.asked.last().cloned();
+        self.inspect = Inspect::Why;
+        true
+    }
+
+    /// What was asked, the newest last.
+    pub fn asked(&self) -> &[Subject] {
+        &self.asked
+    }
+}

@@ -1,0 +1,120 @@
+//! The lowest lines: what just happened in a sentence, where one stands, and how the cluster fares.
+
+use eframe::egui;
+use egui::{RichText, Ui};
+use klamm_node::Room;
+use klamm_scene::{Hue, sentence, short_time};
+use klamm_trace::View;
+
+use super::hand::Hand;
+use crate::lab::Lab;
+use crate::window::{Notice, Screen, Window};
+use crate::words::Word;
+
+/// Draws the lines.
+pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
+    ui.add_space(2.0);
+    if let Screen::Lab(lab) = &window.screen {
+        told(lab, ui);
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new(window.position().unwrap_or_default()).strong());
+            if let Some(until) = lab.until() {
+                let (now, until) = (short_time(lab.trace().end()), short_time(until));
+                ui.label(hand.say(Word::RunsUntil, &[&now, &until]));
+            }
+            health(lab, ui, hand);
+            if lab.hide_future {
+                ui.label(hand.word(Word::FutureHidden));
+            } else {
+                verdict(lab, ui, hand);
+            }
+        });
+    }
+    notice(window, ui, hand);
+    ui.add_space(2.0);
+}
+
+/// The caption of the presenter's view: large, and nothing else.
+pub(super) fn caption(window: &Window, ui: &mut Ui, hand: &Hand) {
+    if let Screen::Lab(lab) = &window.screen {
+        ui.add_space(6.0);
+        ui.label(RichText::new(narration(lab)).heading());
+        ui.label(RichText::new(happened(lab)));
+        ui.horizontal_wrapped(|ui| {
+            ui.label(window.position().unwrap_or_default());
+        });
+    }
+    notice(window, ui, hand);
+    ui.add_space(6.0);
+}
+
+fn notice(window: &Window, ui: &mut Ui, hand: &Hand) {
+    let text = match &window.notice {
+        None => return,
+        Some(Notice::Word(word)) => hand.word(*word).to_owned(),
+        Some(Notice::Said(word, value)) => hand.say(*word, &[value]),
+    };
+    ui.label(RichText::new(text).color(hand.colour(Hue::Danger)));
+}
+
+/// What the scenario says of the step.
+pub(super) fn narration(lab: &Lab) -> String {
+    lab.cursor().view().step.as_ref().map(|step| step.text.clone()).unwrap_or_default()
+}
+
+/// The event as a sentence.
+fn happened(lab: &Lab) -> String {
+    // The scenario's own events are told by what it says.
+    let event = lab.trace().event(lab.seq()).filter(|event| event.kind.room() != Room::Scenario);
+    event.map_or_else(String::new, |event| sentence(&event, lab.cursor().view()))
+}
+
+fn told(lab: &Lab, ui: &mut Ui) {
+    let narration = narration(lab);
+    if !narration.is_empty() {
+        ui.label(RichText::new(narration).strong());
+    }
+    ui.add(egui::Label::new(happened(lab)).truncate());
+}
+
+/// How the partitions of one's own topics fare.
+fn health(lab: &Lab, ui: &mut Ui, hand: &Hand) {
+    let [under, min, leaderless] = counts(lab.cursor().view());
+    let here =
+        lab.trace().violations().iter().filter(|violation| violation.seq <= lab.seq()).count();
+    let text = hand.say(Word::Health, &[&under, &min, &leaderless, &here]);
+    let bad = min + leaderless + here > 0;
+    let text = RichText::new(text);
+    ui.label(if bad { text.color(hand.colour(Hue::Danger)) } else { text });
+}
+
+/// Partitions that are under-replicated, under min ISR, and without a leader.
+fn counts(view: &View) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for partition in view.partitions.keys() {
+        let Some(truth) = view.truth(partition) else { continue };
+        let holds = [
+            truth.isr.len() < truth.replicas.len(),
+            truth.isr.len() < view.min_isr(&partition.topic),
+            view.leader_of(partition).is_none(),
+        ];
+        for (count, holds) in counts.iter_mut().zip(holds) {
+            *count += usize::from(holds);
+        }
+    }
+    counts
+}
+
+/// Whether the whole run was as the scenario expects.
+fn verdict(lab: &Lab, ui: &mut Ui, hand: &Hand) {
+    let Some(outcome) = lab.outcome() else { return };
+    if outcome.passed() {
+        ui.label(hand.word(Word::Passed));
+        return;
+    }
+    let unmet = outcome.expectations.iter().filter(|it| it.met != Some(true)).count();
+    let wrong =
+        unmet + outcome.violations.len() + outcome.missed_steps.len() + outcome.panics.len();
+    let text = hand.say(Word::NotPassed, &[&wrong]);
+    ui.label(RichText::new(text).color(hand.colour(Hue::Danger)));
+}

@@ -1,0 +1,398 @@
+//! The timeline: bands over time, the place where one stands, and a finger to move it with.
+//!
+//! Idle stretches are folded by [`klamm_scene::TimeScale`]. With the future hidden nothing right of the playhead is drawn, and
+//! the scale, which shows how long the run is, is the only thing that tells of it.
+
+use eframe::egui;
+use egui::{
+    Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
+};
+use klamm_node::{Seq, Time, TopicPartition};
+use klamm_scene::{Fault, FaultKind, Hue, TimeScale, short_time};
+
+use super::hand::{Hand, color, named, points, tenths};
+use crate::lab::Lab;
+use crate::words::Word;
+
+/// The width of the bands' names, at text size 100.
+const GUTTER: f32 = 104.0;
+
+/// How far the timeline can be stretched.
+const STRETCH: (f32, f32) = (1.0, 32.0);
+
+/// A band.
+enum Band {
+    Steps,
+    Controller,
+    Partition(TopicPartition),
+    /// Faults that do not overlap: those of a lane, by their places in the list.
+    Faults(Vec<usize>),
+    Groups,
+    Violations,
+}
+
+/// Where times are.
+struct Field<'a> {
+    lab: &'a Lab,
+    hand: &'a Hand,
+    scale: TimeScale,
+    left: f32,
+    /// Nothing later is shown.
+    shown: Time,
+    font: FontId,
+}
+
+/// Draws the pane.
+pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
+    let size = f32::from(hand.style.scale) / 100.0;
+    ui.horizontal(|ui| {
+        for (word, sign, factor) in [(Word::StretchLess, "-", 0.5), (Word::StretchMore, "+", 2.0)] {
+            let name = hand.word(word);
+            let response = ui.button(sign).on_hover_text(name);
+            named(&response, Role::Button, name);
+            if response.clicked() {
+                lab.stretch = (lab.stretch * factor).clamp(STRETCH.0, STRETCH.1);
+            }
+        }
+        ui.label(short_time(lab.cursor().view().now));
+    });
+    let mut to = None;
+    let row = 18.0 * size;
+    let gutter = GUTTER * size;
+    let width = (ui.available_width() - gutter - 24.0).max(120.0) * lab.stretch;
+    ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
+        let bands = bands(lab);
+        let (left, top) = (ui.cursor().min.x + gutter, ui.cursor().min.y);
+        let field = Field {
+            scale: lab.trace().time_scale(tenths(width)),
+            left,
+            shown: if lab.hide_future { lab.cursor().view().now } else { lab.trace().end() },
+            font: FontId::proportional(12.0 * size),
+            lab,
+            hand,
+        };
+        let mut bottom = top;
+        // Names stay where they are while the bands are scrolled below them.
+        let fixed = ui.clip_rect().min.x.max(ui.cursor().min.x);
+        for (at, band) in bands.iter().enumerate() {
+            let (rect, response) =
+                ui.allocate_exact_size(vec2(gutter + width, row), Sense::click_and_drag());
+            named(&response, Role::Slider, &field.name(band));
+            if response.clicked() || response.dragged() {
+                to = response.interact_pointer_pos().map(|at| field.seq_at(at));
+            }
+            if at % 2 == 0 {
+                ui.painter().rect_filled(rect, 0.0, color(hand.theme.panel).gamma_multiply(0.6));
+            }
+            field.draw(ui.painter(), band, rect.with_min_x(left));
+            let names = Rect::from_min_size(pos2(fixed, rect.min.y), vec2(gutter - 4.0, row));
+            ui.painter().rect_filled(names, 0.0, color(hand.theme.panel));
+            let place = pos2(names.min.x + 2.0, names.center().y);
+            let ink = color(hand.theme.ink);
+            let clipped = ui.painter().with_clip_rect(names.intersect(ui.clip_rect()));
+            clipped.text(
+                place,
+                egui::Align2::LEFT_CENTER,
+                field.title(band),
+                field.font.clone(),
+                ink,
+            );
+            response.on_hover_text_at_pointer(field.name(band));
+            bottom = rect.max.y;
+        }
+        let x = field.x(lab.cursor().view().now);
+        if x >= fixed + gutter - 5.0 {
+            let line = Stroke::new(2.0, color(hand.theme.ink));
+            ui.painter().vline(x, top..=bottom, line);
+        }
+        for seq in lab.bookmarks().iter().filter(|seq| !lab.hides(**seq)) {
+            let x = field.x(lab.trace().time_of(*seq));
+            let flag = vec![pos2(x, top), pos2(x + 8.0, top + 4.0), pos2(x, top + 8.0)];
+            ui.painter().add(Shape::convex_polygon(flag, hand.colour(Hue::Txn), Stroke::NONE));
+        }
+    });
+    if let Some(seq) = to {
+        lab.go(seq);
+        ui.ctx().request_repaint();
+    }
+}
+
+/// Which bands there are. What has no content in this run has no band.
+fn bands(lab: &Lab) -> Vec<Band> {
+    let bands = lab.trace().bands();
+    let mut all = vec![Band::Steps, Band::Controller];
+    let own = |partition: &&TopicPartition| !partition.topic.starts_with("__");
+    all.extend(bands.partitions().keys().filter(own).cloned().map(Band::Partition));
+    all.extend(lanes(bands.faults()).into_iter().map(Band::Faults));
+    if !bands.rebalances().is_empty() {
+        all.push(Band::Groups);
+    }
+    if !lab.trace().violations().is_empty() {
+        all.push(Band::Violations);
+    }
+    all
+}
+
+/// Faults in lanes: each in the first in which nothing else lasts at its time.
+fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
+    let mut lanes: Vec<(Option<Time>, Vec<usize>)> = Vec::new();
+    // What happened to processes comes first: it is what one looks for.
+    let mut order: Vec<(usize, &Fault)> = faults.iter().enumerate().collect();
+    order.sort_by_key(|(_, fault)| match fault.kind {
+        FaultKind::Down(_) => 0,
+        FaultKind::Paused(_) | FaultKind::Disk(_) | FaultKind::Clock(_) => 1,
+        FaultKind::Cut(..) | FaultKind::Link(..) => 2,
+    });
+    for (at, fault) in order {
+        let end = fault.to.map(|(_, time)| time);
+        let free =
+            lanes.iter_mut().find(|(until, _)| until.is_some_and(|time| time <= fault.from.1));
+        match free {
+            Some((until, lane)) => {
+                *until = end;
+                lane.push(at);
+            }
+            None => lanes.push((end, vec![at])),
+        }
+    }
+    lanes.into_iter().map(|(_, lane)| lane).collect()
+}
+
+impl Field<'_> {
+    fn x(&self, time: Time) -> f32 {
+        self.left + points(self.scale.x_of(time))
+    }
+
+    /// The event at a place.
+    fn seq_at(&self, at: Pos2) -> Seq {
+        let time = self.scale.time_at(tenths((at.x - self.left).max(0.0)));
+        self.lab.trace().at_time(time)
+    }
+
+    fn title(&self, band: &Band) -> String {
+        match band {
+            Band::Steps => self.hand.word(Word::BandSteps).to_owned(),
+            Band::Controller => self.hand.word(Word::BandController).to_owned(),
+            Band::Partition(partition) => partition.to_string(),
+            Band::Faults(_) => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Groups => self.hand.word(Word::BandGroups).to_owned(),
+            Band::Violations => self.hand.word(Word::BandViolations).to_owned(),
+        }
+    }
+
+    /// What a band says at the playhead.
+    fn name(&self, band: &Band) -> String {
+        let (lab, seq) = (self.lab, self.lab.seq());
+        let bands = lab.trace().bands();
+        let title = self.title(band);
+        let listed = |all: Vec<String>| {
+            let all = if all.is_empty() {
+                self.hand.word(Word::BandNobody).to_owned()
+            } else {
+                all.join(", ")
+            };
+            self.hand.say(Word::BandCount, &[&title, &all])
+        };
+        match band {
+            Band::Steps => {
+                listed(lab.cursor().view().step.iter().map(|step| step.text.clone()).collect())
+            }
+            Band::Controller => {
+                let active = lab.cursor().view().active_controller();
+                let name = active.map(|(broker, _)| self.broker(broker));
+                listed(
+                    name.map(|it| self.hand.say(Word::BandControllerIs, &[&it]))
+                        .into_iter()
+                        .collect(),
+                )
+            }
+            Band::Partition(partition) => match bands.partition_at(partition, seq) {
+                Some(point) if point.replicas > 0 => {
+                    let nobody = || self.hand.word(Word::BandNobody).to_owned();
+                    let leader = point.leader.map_or_else(nobody, |leader| leader.to_string());
+                    let values: [&dyn std::fmt::Display; 4] =
+                        [partition, &leader, &point.in_sync, &point.replicas];
+                    self.hand.say(Word::BandPartition, &values)
+                }
+                _ => self.hand.say(Word::BandNoPartition, &[partition]),
+            },
+            Band::Faults(lane) => {
+                let now = self.faults(lane).filter(|fault| {
+                    fault.from.0 <= seq && fault.to.is_none_or(|(end, _)| end > seq)
+                });
+                listed(now.map(|fault| self.fault(fault.kind)).collect())
+            }
+            Band::Groups => {
+                let now = bands.rebalances().iter().filter(|rebalance| {
+                    rebalance.from.0 <= seq && rebalance.to.is_none_or(|(end, _)| end > seq)
+                });
+                listed(now.map(|rebalance| rebalance.group.to_string()).collect())
+            }
+            Band::Violations => {
+                let past = lab.trace().violations().iter().filter(|violation| violation.seq <= seq);
+                listed(past.map(|violation| violation.id.code().to_owned()).collect())
+            }
+        }
+    }
+
+    fn faults<'a>(&'a self, lane: &'a [usize]) -> impl Iterator<Item = &'a Fault> {
+        let all = self.lab.trace().bands().faults();
+        lane.iter().filter_map(|at| all.get(*at))
+    }
+
+    fn broker(&self, id: klamm_node::BrokerId) -> String {
+        let nodes = self.lab.trace().nodes();
+        nodes.node_of(id).map_or_else(|| id.to_string(), |node| nodes.name(node).to_owned())
+    }
+
+    fn fault(&self, kind: FaultKind) -> String {
+        let name = |node| self.lab.name(node);
+        match kind {
+            FaultKind::Down(node) => self.hand.say(Word::FaultDown, &[&name(node)]),
+            FaultKind::Paused(node) => self.hand.say(Word::FaultPaused, &[&name(node)]),
+            FaultKind::Cut(from, to) => self.hand.say(Word::FaultCut, &[&name(from), &name(to)]),
+            FaultKind::Link(from, to) => self.hand.say(Word::FaultLink, &[&name(from), &name(to)]),
+            FaultKind::Disk(node) => self.hand.say(Word::FaultDisk, &[&name(node)]),
+            FaultKind::Clock(node) => self.hand.say(Word::FaultClock, &[&name(node)]),
+        }
+    }
+
+    fn draw(&self, painter: &Painter, band: &Band, rect: Rect) {
+        let bands = self.lab.trace().bands();
+        for fold in self.scale.segments().iter().filter(|segment| segment.folded) {
+            let x = self.left + points(fold.x0);
+            let fold = Rect::from_x_y_ranges(x..=x + points(fold.x1 - fold.x0), rect.y_range());
+            painter.rect_filled(fold, 0.0, color(self.hand.theme.faint).gamma_multiply(0.4));
+        }
+        match band {
+            Band::Steps => {
+                for beat in self.lab.trace().beats().iter().filter(|beat| beat.time <= self.shown) {
+                    let done = beat.seq <= self.lab.seq();
+                    let ink = color(if done { self.hand.theme.ink } else { self.hand.theme.quiet });
+                    let at = pos2(self.x(beat.time), rect.center().y);
+                    let radius = rect.height() * 0.22;
+                    if done {
+                        painter.circle_filled(at, radius, ink);
+                    } else {
+                        painter.circle_stroke(at, radius, Stroke::new(1.5, ink));
+                    }
+                }
+            }
+            Band::Controller => {
+                let points = bands.controllers();
+                for (at, (_, from, active)) in points.iter().enumerate() {
+                    let to = points.get(at + 1).map(|(_, time, _)| *time);
+                    if let Some(active) = active {
+                        self.bar(painter, rect, (*from, to), 1.0, Hue::Leader, &active.to_string());
+                    }
+                }
+            }
+            Band::Partition(partition) => self.partition(painter, partition, rect),
+            Band::Faults(lane) => {
+                for fault in self.faults(lane) {
+                    let to = fault.to.map(|(_, time)| time);
+                    let name = self.fault(fault.kind);
+                    self.bar(painter, rect, (fault.from.1, to), 0.8, Hue::Danger, &name);
+                }
+            }
+            Band::Groups => {
+                for rebalance in bands.rebalances() {
+                    let to = rebalance.to.map(|(_, time)| time);
+                    let name = rebalance.group.to_string();
+                    self.bar(painter, rect, (rebalance.from.1, to), 0.8, Hue::Warning, &name);
+                }
+            }
+            Band::Violations => {
+                for violation in self.lab.trace().violations() {
+                    if violation.time <= self.shown {
+                        let (x, y) = (self.x(violation.time), rect.center().y);
+                        let line = Stroke::new(2.5, self.hand.colour(Hue::Danger));
+                        let reach = rect.height() * 0.28;
+                        painter.line_segment(
+                            [pos2(x - reach, y - reach), pos2(x + reach, y + reach)],
+                            line,
+                        );
+                        painter.line_segment(
+                            [pos2(x - reach, y + reach), pos2(x + reach, y - reach)],
+                            line,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Who leads, as a number; how thick the bar is says how many are in sync. Below the minimum it changes its colour and has a
+    /// line on top, without a leader it is a line alone.
+    fn partition(&self, painter: &Painter, partition: &TopicPartition, rect: Rect) {
+        let Some(all) = self.lab.trace().bands().partitions().get(partition) else { return };
+        for (at, point) in all.iter().enumerate() {
+            if point.replicas == 0 {
+                continue;
+            }
+            let to = all.get(at + 1).map(|next| next.time);
+            let part = share(point.in_sync, point.replicas);
+            match point.leader {
+                Some(leader) => {
+                    let hue = if point.under_min { Hue::Warning } else { Hue::Isr };
+                    self.bar(painter, rect, (point.time, to), part, hue, &leader.to_string());
+                }
+                None => self.bar(painter, rect, (point.time, to), 0.12, Hue::Danger, ""),
+            }
+            if point.under_min
+                && let Some(bar) = self.span(rect, (point.time, to))
+            {
+                painter.hline(
+                    bar.x_range(),
+                    bar.min.y + 1.0,
+                    Stroke::new(2.0, self.hand.colour(Hue::Danger)),
+                );
+            }
+        }
+    }
+
+    /// The rectangle of a stretch of time, as far as it is shown.
+    fn span(&self, rect: Rect, (from, to): (Time, Option<Time>)) -> Option<Rect> {
+        let to = to.unwrap_or(self.shown).min(self.shown);
+        (from <= to).then(|| {
+            let left = self.x(from);
+            Rect::from_x_y_ranges(left..=self.x(to).max(left + 2.0), rect.y_range().shrink(1.0))
+        })
+    }
+
+    fn bar(
+        &self,
+        painter: &Painter,
+        rect: Rect,
+        times: (Time, Option<Time>),
+        part: f32,
+        hue: Hue,
+        text: &str,
+    ) {
+        let Some(span) = self.span(rect, times) else { return };
+        let height = span.height() * part.clamp(0.1, 1.0);
+        let bar = Rect::from_x_y_ranges(span.x_range(), span.max.y - height..=span.max.y);
+        painter.rect_filled(bar, 2.0, self.hand.colour(hue));
+        painter.rect_stroke(
+            bar,
+            2.0,
+            Stroke::new(1.0, color(self.hand.theme.background)),
+            egui::StrokeKind::Inside,
+        );
+        if text.is_empty() || height < 7.0 {
+            return;
+        }
+        let ink: Color32 = color(self.hand.theme.on(hue));
+        let font = FontId::proportional(self.font.size.min(height));
+        let galley = painter.layout_no_wrap(text.to_owned(), font, ink);
+        if galley.size().x + 6.0 <= bar.width() {
+            let y = bar.center().y - galley.size().y / 2.0;
+            painter.galley(pos2(bar.min.x + 3.0, y), galley, ink);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "replicas are few")]
+fn share(part: usize, whole: usize) -> f32 {
+    part as f32 / whole.max(1) as f32
+}
