@@ -67,7 +67,6 @@ impl MetadataImage {
                 broker_id: BrokerId::NONE,
                 broker_epoch: BrokerEpoch(-1),
                 next_producer_id: *next_producer_id,
-                ..Default::default()
             };
             records.push(ids.into());
         }
