@@ -37,6 +37,34 @@ fn every_scenario_has_a_transcript_and_every_transcript_a_scenario() {
     assert!(!scenarios.is_empty(), "there are no scenarios at all");
 }
 
+/// The page that says for each transcript what of Kafka decides whether it is right.
+const SOURCES: &str = "book/src/internals/sources.md";
+
+#[test]
+fn every_transcript_has_a_source() {
+    // Those of applications tell of programs, not of Kafka.
+    let told: BTreeSet<String> = stems("tests/golden/snapshots/", ".snap")
+        .into_iter()
+        .filter(|stem| !stem.starts_with("apps/"))
+        .collect();
+    let text = read(SOURCES);
+    let mut named = BTreeSet::new();
+    let mut chapter = "";
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            chapter = title;
+        } else if let Some(row) = line.strip_prefix("| ")
+            && let Some((name, source)) = row.split_once(" | ")
+            && !source.trim_matches([' ', '|']).is_empty()
+        {
+            named.insert(format!("{chapter}/{name}"));
+        }
+    }
+    let offenders: Vec<String> =
+        told.difference(&named).map(|stem| format!("{stem} has no row in {SOURCES}")).collect();
+    assert_none("transcripts without a source", &offenders);
+}
+
 #[test]
 fn every_snapshot_in_a_room_has_its_test_file() {
     // insta writes a snapshot beside the test: `<folder>/snapshots/<crate>__<module>__<name>.snap`.
