@@ -25,6 +25,11 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
         ui.label(hand.word(Word::DropHint));
     });
     ui.separator();
+    let entered = ui.input(|input| input.key_pressed(egui::Key::Enter));
+    let search = window.search.clone();
+    if hand.code_in(ui, &search, entered) {
+        return;
+    }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         recent(window, ui, hand);
         let mut found = false;

@@ -6,8 +6,10 @@ use klamm_scene::{Language, Step, Subject, Tab, Zoom};
 
 use super::{Seen, harness, lab, other, window};
 use crate::action::{Action, TABLE};
+use crate::deed::Deed;
 use crate::lab::Inspect;
 use crate::layout::Preset;
+use crate::load::Source;
 use crate::window::{Notice, Overlay, Window};
 use crate::words::Word;
 
@@ -18,6 +20,8 @@ fn prepared(language: Language) -> Window {
     let before = Preset::Present.tree();
     window.layouts_before.push(before);
     let lab = lab(&mut window);
+    // What is in a file has a code.
+    lab.is_from(Source::File(super::lesson_file().to_owned()));
     let node = lab.trace().nodes().named("broker-1").expect("a broker");
     let middle = Seq(lab.trace().last().0 / 2);
     for seq in [Seq(middle.0 - 50), Seq(middle.0 + 50)] {
@@ -84,8 +88,36 @@ fn did(action: Action, before: &Seen, now: &Seen, window: &Window) -> bool {
             panes(&now.layout) == panes(&preset.tree()) && window.layouts_before.len() == 2
         }
         Action::UndoLayout => now.layout != before.layout && window.layouts_before.is_empty(),
-        Action::CopyCommand => matches!(now.notice, Some(Notice::Said(Word::Copied, _))),
-        Action::Do(_) => window.branches.all().len() == 2 && window.branches.shown() == 1,
+        Action::CopyCommand | Action::CopyMessage => {
+            matches!(now.notice, Some(Notice::Said(Word::Copied, _)))
+        }
+        Action::Do(deed) => {
+            let prepared = prepared(Language::English);
+            let choices = prepared.lab().expect("open").choices(deed);
+            let said =
+                |why| now.notice == Some(Notice::Word(why)) && window.branches.all().is_empty();
+            let asked =
+                matches!(now.overlay, Some(Overlay::Choose { deed: Some(it), .. }) if it == deed);
+            match choices.as_deref() {
+                Err(why) => said(*why),
+                Ok([only]) if deed != Deed::Produce => match only.refused {
+                    Some(why) => said(why),
+                    None => window.branches.all().len() == 2 && window.branches.shown() == 1,
+                },
+                Ok(_) => asked,
+            }
+        }
+        Action::Editor => window.editor().is_some_and(|editor| editor.text.contains("Scenario(")),
+        // Nothing is being written here.
+        Action::RunEdited => now.notice == Some(Notice::Word(Word::NothingThere)),
+        Action::Compare => matches!(now.overlay, Some(Overlay::Compare(_))),
+        Action::Deeds => matches!(now.overlay, Some(Overlay::Choose { deed: None, .. })),
+        // There is no other branch here: see `breaking`.
+        Action::ToParent => now.notice == Some(Notice::Word(Word::IsRoot)),
+        Action::NextBranch | Action::PreviousBranch => {
+            now.notice == Some(Notice::Word(Word::NothingThere))
+        }
+        Action::NameBranch => matches!(now.overlay, Some(Overlay::Name(_))),
         Action::SaveBranch => matches!(now.overlay, Some(Overlay::Save(..))),
         Action::Commands => matches!(now.overlay, Some(Overlay::Commands(_))),
         Action::Shortcuts => now.overlay == Some(Overlay::Shortcuts),
