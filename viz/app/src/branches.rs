@@ -127,6 +127,11 @@ impl Branches {
         (0..).zip(&self.all).filter(move |(_, branch)| branch.parent == of).map(|(at, _)| at)
     }
 
+    /// What all of them are branches of.
+    pub(crate) fn of(&self) -> String {
+        self.all.first().map_or_else(String::new, |root| root.source.name())
+    }
+
     /// The branch from which the one that is shown was made.
     pub(crate) fn parent(&self) -> Option<usize> {
         self.all.get(self.shown)?.parent

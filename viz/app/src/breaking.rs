@@ -82,6 +82,25 @@ impl Window {
         true
     }
 
+    /// Keeps the branches of what is shown for later, if there are any.
+    pub(crate) fn put_aside(&mut self) {
+        let branches = std::mem::take(&mut self.branches);
+        if branches.all().len() > 1 {
+            self.aside.push(branches);
+        }
+    }
+
+    /// Takes branches up again that were put aside.
+    pub(crate) fn take_up(&mut self, index: usize, wake: Wake) {
+        if index < self.aside.len() {
+            let branches = self.aside.remove(index);
+            self.put_aside();
+            self.screen = Screen::Library;
+            self.branches = branches;
+            self.show_branch(self.branches.shown(), wake);
+        }
+    }
+
     /// Names the branch that is shown.
     pub(crate) fn name_branch(&mut self, name: &str) {
         let Screen::Lab(lab) = &self.screen else { return };

@@ -62,6 +62,7 @@ impl Window {
         let code = hand.code.take();
         let compare = hand.compare.take();
         let answer = hand.answer.take();
+        let aside = hand.aside.take();
         let todo = std::mem::take(&mut hand.todo);
         let acted = !todo.is_empty()
             || opened.is_some()
@@ -69,7 +70,8 @@ impl Window {
             || doing.is_some()
             || code.is_some()
             || compare.is_some()
-            || answer.is_some();
+            || answer.is_some()
+            || aside.is_some();
         for action in todo {
             self.act(action, &ctx);
         }
@@ -88,6 +90,9 @@ impl Window {
         if let Some(doing) = doing {
             self.notice = None;
             self.carry_out(doing, wake(&ctx));
+        }
+        if let Some(aside) = aside {
+            self.take_up(aside, wake(&ctx));
         }
         if let Some(branch) = branch {
             self.show_branch(branch, wake(&ctx));

@@ -123,6 +123,8 @@ pub struct Window {
     pub(crate) dressed: Option<(klamm_scene::Palette, u16, bool)>,
     full: bool,
     pub(crate) branches: Branches,
+    /// The branches of what was open before.
+    pub(crate) aside: Vec<Branches>,
     /// A text that is being edited.
     pub(crate) editor: Option<Editor>,
     /// What waits until it is known what becomes of it.
@@ -169,6 +171,7 @@ impl Window {
             dressed: None,
             full: false,
             branches: Branches::default(),
+            aside: Vec::new(),
             editor: None,
             waiting: None,
             compare: None,
@@ -209,13 +212,13 @@ impl Window {
         self.opening.as_ref()
     }
 
-    /// Opens something, unless what is being written would be lost: then it is asked first. What was open is closed, and so are
-    /// its branches; a worker that still ran stops.
+    /// Opens something, unless what is being written would be lost: then it is asked first. What was open is closed; its
+    /// branches are put aside, and a worker that still ran stops.
     pub fn open(&mut self, source: Source, wake: Wake) {
         if self.asks_first(Waiting::Open(source.clone())) {
             return;
         }
-        self.branches = Branches::default();
+        self.put_aside();
         self.run(source, wake);
     }
 

@@ -45,6 +45,8 @@ catalogue! {
     Search: "Search", "검색";
     SearchHint: "words of a title, a question or a name, or a replay code", "제목, 질문, 이름의 낱말 또는 재현 코드";
     Recent: "Recent files", "최근 파일";
+    Aside: "Branches made before", "전에 만든 갈래";
+    AsideOf: "{0}: branches {1}", "{0}: 갈래 {1}개";
     NothingFound: "No scenario has all of these words", "이 낱말이 모두 있는 시나리오가 없습니다";
     DropHint: "Drop a scenario or a trace on the window to open it.", "시나리오나 트레이스를 창에 끌어다 놓으면 열립니다.";
     Opening: "Opening {0}", "{0} 여는 중";
@@ -278,6 +280,8 @@ catalogue! {
     UnitInteresting: "Of note", "주목";
     UnitBeat: "Step", "단계";
     UnitFuture: "Hide future", "앞일 감추기";
+    UnitCompare: "Compare", "비교";
+    UnitEdit: "Edit", "고치기";
     UnitPalette: "Light/dark", "밝게/어둡게";
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";

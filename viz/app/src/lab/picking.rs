@@ -126,6 +126,11 @@ impl Lab {
         self.marked.as_ref()
     }
 
+    /// Marks a value, or none.
+    pub fn mark_value(&mut self, subject: Option<Subject>) {
+        self.marked = subject;
+    }
+
     /// Marks the next value on the stage, or the one before, in reading order and around the end. False if there is none.
     pub fn mark(&mut self, scene: &Scene, on: bool) -> bool {
         let mut all: Vec<&Subject> = Vec::new();

@@ -7,7 +7,7 @@ use klamm_node::event::Event;
 use klamm_scene::{Hue, sentence, short_time};
 
 use super::hand::Hand;
-use super::{stage, timeline};
+use super::{inspector, stage, timeline};
 use crate::action::Action;
 use crate::compare::With;
 use crate::lab::Lab;
@@ -36,7 +36,15 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
     Panel::bottom("both timelines").resizable(true).default_size(190.0).show(ui, |ui| {
         timeline::show(lab, compare.other(), ui, hand);
     });
-    Panel::right("differences").resizable(true).default_size(300.0).show(ui, |ui| {
+    Panel::right("differences").resizable(true).default_size(320.0).show(ui, |ui| {
+        // What is asked about is answered for the first run.
+        Panel::bottom("inspector of the first").resizable(true).default_size(230.0).show(
+            ui,
+            |ui| {
+                ui.label(RichText::new(titles[0].as_str()).weak());
+                inspector::show(lab, ui, hand);
+            },
+        );
         hand.button(ui, Action::Compare);
         ui.separator();
         ScrollArea::vertical().id_salt("differences").auto_shrink(false).show(ui, |ui| {
@@ -84,6 +92,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
             let mut half = ui.new_child(UiBuilder::new().id_salt(at).max_rect(rect).layout(layout));
             half.shrink_clip_rect(rect);
             let (tab, zoom, selection) = (lab.tab, lab.zoom, lab.selection.clone());
+            let marked = lab.marked().cloned();
             let side = if at == 0 { Some(&mut **lab) } else { compare.other_mut() };
             let Some(side) = side else {
                 half.label(hand.word(Word::StillRuns));
@@ -91,6 +100,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
             };
             // Both are looked at alike.
             (side.tab, side.zoom, side.selection) = (tab, zoom, selection.clone());
+            side.mark_value(marked);
             let here = short_time(side.cursor().view().now);
             let text = hand.say(Word::SideAt, &[&titles[at], &here, &side.seq()]);
             let text = RichText::new(text).strong().color(hand.colour(hue(at)));

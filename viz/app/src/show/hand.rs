@@ -29,6 +29,8 @@ pub(super) struct Hand {
     pub todo: Vec<Action>,
     /// What to open once everything is drawn.
     pub open: Option<Source>,
+    /// Which branches to take up again once everything is drawn.
+    pub aside: Option<usize>,
     /// Which branch to show once everything is drawn.
     pub branch: Option<usize>,
     /// What becomes of text that is not saved.
@@ -66,6 +68,7 @@ impl Hand {
             style,
             todo: Vec::new(),
             open: None,
+            aside: None,
             branch: None,
             answer: None,
             compare: None,

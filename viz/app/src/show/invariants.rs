@@ -18,11 +18,14 @@ pub(super) fn show(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
         let mut all = lab.violations().filter(|violation| violation.id.code() == code);
         all.next()
     };
-    let broken = INVARIANTS.iter().filter(|it| first(it.code).is_some_and(|it| it.seq <= here));
-    let held = INVARIANTS.len() - broken.count();
+    let past = INVARIANTS.iter().filter(|it| first(it.code).is_some_and(|it| it.seq <= here));
+    let held = INVARIANTS.len() - past.count();
     ui.label(RichText::new(hand.say(Word::InvariantsHold, &[&held, &INVARIANTS.len()])).strong());
     ui.add_space(4.0);
-    for info in INVARIANTS {
+    // What broke comes first: that is what one looks for.
+    let (broken, holding): (Vec<_>, Vec<_>) =
+        INVARIANTS.iter().partition(|info| first(info.code).is_some());
+    for info in broken.into_iter().chain(holding) {
         let doc: String = info.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         match first(info.code) {
             Some(violation) => {

@@ -371,6 +371,75 @@ fn the_last_deed_is_taken_back_and_branches_are_walked_and_named() {
 }
 
 #[test]
+fn branches_of_what_was_open_before_are_taken_up_again() {
+    let mut harness = harness(at_work(Language::English));
+    harness.key_press(Key::K);
+    harness.step();
+    until(&mut harness, whole);
+    let little = "(version: 1, title: \"L\", question: \"?\", duration: \"1s\")";
+    let other = Source::Text { name: "other".to_owned(), text: little.to_owned() };
+    let wake = crate::window::wake(&harness.ctx);
+    harness.state_mut().open(other, wake);
+    until(&mut harness, whole);
+    assert!(harness.state().branches.all().is_empty(), "it has none of its own");
+    let ctx = harness.ctx.clone();
+    harness.state_mut().act(crate::action::Action::Library, &ctx);
+    harness.run();
+    let said = Word::AsideOf.say(Language::English, &[&"lessons/leader-crash", &1]);
+    harness.get_by_label(&said).click();
+    harness.run_ok();
+    until(&mut harness, whole);
+    assert_eq!((harness.state().branches.all().len(), harness.state().branches.shown()), (2, 1));
+    let dead = lab(harness.state_mut()).trace().nodes().named("broker-1").expect("a broker");
+    assert!(!lab(harness.state_mut()).cursor().view().is_alive(dead));
+    assert!(harness.state().aside.is_empty());
+}
+
+/// The page of invariants names every one, and the first place where one broke.
+#[test]
+fn the_invariants_are_listed_with_where_they_broke() {
+    use klamm_node::{BrokerId, EventKind, LeaderEpoch, NodeId, Time};
+    use klamm_trace::{INVARIANTS, NodeInfo, NodeKind, NodeTable, Recorder, TraceHeader};
+    let voter = |id: i32| NodeInfo {
+        name: format!("controller-{id}").into(),
+        kind: NodeKind::Controller,
+        broker: Some(BrokerId(id)),
+        host: format!("controller-{id}").into(),
+        rack: None,
+    };
+    let header = TraceHeader::new(NodeTable::new(vec![voter(1), voter(2)]));
+    let mut recorder = Recorder::new(header, Keep::EVENTS);
+    let raft = |node: u16| EventKind::QuorumLeaderElected {
+        epoch: LeaderEpoch(3),
+        votes: vec![BrokerId(i32::from(node) + 1)],
+    };
+    // Two leaders of one epoch.
+    for node in [0, 1] {
+        recorder.record(Time(u64::from(node) + 1), NodeId(node), None, raft(node));
+    }
+    let trace = OpenTrace::of_recorder(&recorder);
+    let broken = trace.violations().first().expect("it is noticed").clone();
+    for language in Language::ALL {
+        let mut window = Window::new(crate::window::Start::default(), None);
+        window.settings.language = language;
+        window.show_run(Source::Text { name: "t".to_owned(), text: String::new() }, trace.clone());
+        let mut harness = super::harness(window);
+        lab(harness.state_mut()).go(Seq(0));
+        press(&mut harness, Key::V);
+        let all = INVARIANTS.len();
+        let said = Word::InvariantsHold.say(language, &[&all, &all]);
+        assert!(harness.query_by_label(&said).is_some(), "before it breaks, all hold");
+        let info = INVARIANTS.iter().find(|info| info.id == broken.id).expect("it is listed");
+        let line = format!("{} {}: ", info.code, info.name);
+        harness.get_by_label_contains(&line).click();
+        harness.run();
+        assert_eq!(lab(harness.state_mut()).seq(), broken.seq, "a click goes where it broke");
+        let said = Word::InvariantsHold.say(language, &[&(all - 1), &all]);
+        assert!(harness.query_by_label(&said).is_some(), "{said}");
+    }
+}
+
+#[test]
 fn a_trace_with_planted_faults_has_no_branches() {
     let mut harness = harness(at_work(Language::English));
     let (trace, source) = run();

@@ -144,6 +144,18 @@ fn differences_are_those_of_the_two_states_and_marked_on_both_pictures() {
     assert!(process.is_some(), "the deed itself is among them: {all:?}");
     let said = Word::Differences.say(Language::English, &[&all.len()]);
     assert!(harness.query_by_label(&said).is_some());
+    // Asked about, it is answered for the first run.
+    let change = process.expect("there").clone();
+    let name = crate::subjects::label(
+        &change.subject,
+        lab(harness.state_mut()).trace().nodes(),
+        Language::English,
+    );
+    let line = Word::DiffersBy.say(Language::English, &[&name, &change.before, &change.after]);
+    harness.get_by_label(&line).click_accesskit();
+    harness.run();
+    let said = Word::WhyIs.say(Language::English, &[&name, &change.before]);
+    assert!(harness.query_by_label(&said).is_some(), "{said}");
     let marked = harness.query_all_by_label_contains("differs between A and B").count();
     assert!(marked >= 2, "{marked} marks on two pictures");
 }
