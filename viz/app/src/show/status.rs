@@ -23,7 +23,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
                 ui.label(hand.say(Word::RunsUntil, &[&now, &until]));
             }
             health(lab, ui, hand);
-            if lab.hide_future {
+            if lab.curtain().is_some() {
                 ui.label(hand.word(Word::FutureHidden));
             } else {
                 verdict(lab, ui, hand);
