@@ -15,6 +15,7 @@ use crate::window::{Screen, Window, wake};
 
 mod broken;
 mod dress;
+mod fit;
 mod guide;
 mod hand;
 mod inspector;
@@ -27,7 +28,7 @@ mod status;
 mod timeline;
 mod toolbar;
 
-pub(crate) use dress::fonts;
+pub use dress::fonts;
 use hand::Hand;
 
 impl eframe::App for Window {
@@ -78,7 +79,7 @@ impl Window {
             Panel::bottom("caption").show(ui, |ui| status::caption(self, ui, hand));
             CentralPanel::default().show(ui, |ui| {
                 if let Screen::Lab(lab) = &mut self.screen {
-                    stage::show(lab, ui, hand);
+                    stage::show(lab, ui, hand, true);
                 }
             });
             return;

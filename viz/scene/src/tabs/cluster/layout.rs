@@ -44,8 +44,10 @@ impl Layout {
         });
 
         let width = draw.stage.style.width;
-        let column = draw.em(150);
-        let gap = draw.em(60);
+        // Where it is narrow, clients give way: what is asked of the picture happens at the brokers.
+        let narrow = width < draw.em(1000);
+        let column = draw.em(if narrow { 120 } else { 150 });
+        let gap = draw.em(if narrow { 24 } else { 60 });
         let inner_x = MARGIN + if left.is_empty() { 0 } else { column + gap };
         let inner_right = width - MARGIN - if right.is_empty() { 0 } else { column + gap };
         let inner = inner_right - inner_x;
