@@ -7,11 +7,14 @@ use std::path::Path;
 
 use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations};
 
-/// How far a channel may be off. Renderers round differently where an edge is smoothed; a colour that somebody changed is
-/// farther off than that, and so is a letter that moved by half a pixel.
+/// How far a channel may be off at an edge. Renderers round differently where it is smoothed; a letter that moved by half a pixel
+/// is farther off than that.
 const TOLERANCE: u8 = 24;
 
-/// How far a channel may be off in what is kept: with few colours a picture takes a third of the room. It counts against
+/// How far a channel may be off where all around is of one colour: nothing is smoothed there, and every colour counts.
+const FLAT: u8 = 2;
+
+/// How far a channel may be off in what is kept, at edges: with few colours a picture takes a third of the room. It counts against
 /// [`TOLERANCE`], and leaves as much again for rounding.
 const KEPT_WITHIN: u8 = 12;
 
@@ -66,21 +69,41 @@ impl Picture {
         writer.finish().map_err(|error| said(&error))
     }
 
-    /// The picture in at most 256 colours, those that are most in it first; none if that would change it too much.
+    /// Whether all pixels around one are of its colour.
+    fn is_flat(&self, at: usize) -> bool {
+        let width = usize::try_from(self.width).unwrap_or(1).max(1);
+        let (above, below) = (at.checked_sub(width), at + width);
+        let around = [
+            at.checked_sub(1),
+            Some(at + 1),
+            above,
+            above.and_then(|at| at.checked_sub(1)),
+            above.map(|at| at + 1),
+            Some(below),
+            Some(below - 1),
+            Some(below + 1),
+        ];
+        let here = self.pixels.get(at);
+        around.into_iter().flatten().filter_map(|at| self.pixels.get(at)).all(|it| Some(it) == here)
+    }
+
+    /// The picture in at most 256 colours, exact where it is flat; none if that would change it too much.
     fn few_colours(&self) -> Option<(Vec<[u8; 3]>, Vec<u8>)> {
-        let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
-        for pixel in &self.pixels {
-            *counts.entry(*pixel).or_default() += 1;
+        let mut counts: BTreeMap<[u8; 3], (usize, usize)> = BTreeMap::new();
+        for (at, pixel) in self.pixels.iter().enumerate() {
+            let (flat, all) = counts.entry(*pixel).or_default();
+            *flat += usize::from(self.is_flat(at));
+            *all += 1;
         }
-        let mut order: Vec<([u8; 3], usize)> = counts.into_iter().collect();
-        order.sort_by_key(|(_, count)| usize::MAX - count);
+        let mut order: Vec<([u8; 3], (usize, usize))> = counts.into_iter().collect();
+        order.sort_by_key(|(_, (flat, all))| (usize::MAX - flat, usize::MAX - all));
         let mut palette: Vec<[u8; 3]> = Vec::new();
         let mut places: BTreeMap<[u8; 3], u8> = BTreeMap::new();
-        for (colour, _) in order {
+        for (colour, (flat, _)) in order {
             let far = |other: &[u8; 3]| distance(colour, *other);
             let near = (0..).zip(&palette).map(|(at, other)| (far(other), at)).min();
             let place = match near {
-                Some((far, at)) if far <= KEPT_WITHIN => at,
+                Some((far, at)) if far <= KEPT_WITHIN && flat == 0 => at,
                 _ => {
                     palette.push(colour);
                     palette.len() - 1
@@ -98,8 +121,9 @@ impl Picture {
             return Some((self.pixels.len().max(other.pixels.len()), other.clone()));
         }
         let mut count = 0;
-        let pixels = self.pixels.iter().zip(&other.pixels).map(|(kept, new)| {
-            let off = distance(*kept, *new) > TOLERANCE;
+        let pixels = self.pixels.iter().zip(&other.pixels).enumerate().map(|(at, (kept, new))| {
+            let flat = self.is_flat(at) && other.is_flat(at);
+            let off = distance(*kept, *new) > if flat { FLAT } else { TOLERANCE };
             count += usize::from(off);
             if off { [255, 0, 0] } else { kept.map(|channel| 255 - (255 - channel) / 4) }
         });
@@ -114,18 +138,21 @@ fn distance(a: [u8; 3], b: [u8; 3]) -> u8 {
 }
 
 #[test]
-fn one_pixel_of_another_colour_is_a_difference_and_rounding_is_none() {
-    let kept = Picture { width: 3, height: 2, pixels: vec![[250, 120, 0]; 6] };
+fn another_colour_is_a_difference_and_rounding_at_an_edge_is_none() {
+    let kept = Picture { width: 8, height: 8, pixels: vec![[250, 120, 0]; 64] };
+    assert!(kept.differs(&kept.clone()).is_none());
+    // A pixel in the middle: an edge of something.
     let mut new = kept.clone();
+    new.pixels[27] = [250, 120 + TOLERANCE, 0];
     assert!(kept.differs(&new).is_none());
-    new.pixels[4] = [250, 120 + TOLERANCE, 0];
-    assert!(kept.differs(&new).is_none());
-    new.pixels[4] = [250, 121 + TOLERANCE, 0];
-    assert_eq!(
-        kept.differs(&new).map(|(count, shown)| (count, shown.pixels[4])),
-        Some((1, [255, 0, 0]))
-    );
-    let wider = Picture { width: 6, height: 1, ..kept.clone() };
+    new.pixels[27] = [250, 121 + TOLERANCE, 0];
+    let (count, shown) = kept.differs(&new).expect("a difference");
+    assert_eq!((count, shown.pixels[27]), (1, [255, 0, 0]));
+    // A shade that nobody sees at an edge is another colour where there is nothing else.
+    let shade = |by: u8| Picture { pixels: vec![[250, 120 + by, 0]; 64], ..kept.clone() };
+    assert!(kept.differs(&shade(FLAT)).is_none());
+    assert_eq!(kept.differs(&shade(FLAT + 1)).map(|(count, _)| count), Some(64));
+    let wider = Picture { width: 16, height: 4, ..kept.clone() };
     assert!(kept.differs(&wider).is_some(), "another shape");
 }
 

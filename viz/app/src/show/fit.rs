@@ -12,7 +12,7 @@ const MOST: f32 = 2.2;
 fn natural(tab: Tab, brokers: usize) -> f32 {
     match tab {
         Tab::Cluster if brokers > 4 => 1100.0,
-        Tab::Cluster => 880.0,
+        Tab::Cluster => 920.0,
         Tab::Logs | Tab::Sequence | Tab::Groups | Tab::Quorum => 760.0,
     }
 }

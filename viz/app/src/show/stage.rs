@@ -36,7 +36,16 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, fills: bool) {
         .auto_shrink(false)
         // The newest message is the lowest.
         .stick_to_bottom(lab.tab == Tab::Sequence)
-        .show(ui, |ui| paint::scene(ui, &scene, factor, lab.marked()).cloned())
+        .show(ui, |ui| {
+            // What is narrower than the room stands in its middle.
+            let beside = (room - points(scene.width) * factor).max(0.0) / 2.0;
+            let shown = ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 0.0;
+                ui.add_space(beside);
+                paint::scene(ui, &scene, factor, lab.marked()).cloned()
+            });
+            shown.inner
+        })
         .inner;
     if let Some(object) = clicked {
         lab.pick(&object);

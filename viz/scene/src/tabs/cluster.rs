@@ -140,13 +140,16 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
     canvas.object(format!("node:{name_of}"), Role::Stop, name, |ink| {
         ink.rect(place, px(8), Look::both(panel, edge));
         let (x, mut y) = (place.x + px(12), place.y + draw.em(22));
+        let room = place.w - px(24);
+        // It is what one has to see: in a narrow card it takes two lines.
+        let unaware = text::wrapped(draw.word(Phrase::NotFencedYet), small.size, room);
+        let said = if believed { i32::try_from(unaware.len()).unwrap_or(1) } else { 1 };
         if gone.is_some() {
             // Below the words, so that what has to be read first is not struck out.
-            let from = y + line + draw.em(6);
+            let from = y + line * said + draw.em(6);
             let below = Rect::new(place.x, from, place.w, (place.bottom() - from).max(0));
             ink.hatch(below.inset(px(3)), px(14), Stroke::new(draw.theme.faint, 12));
         }
-        let room = place.w - px(24);
         let w = ink.fitted(at(x, y), strong, &name_of, room / 2);
         let subject = if gone.is_some() { Subject::Process(node) } else { Subject::Fenced(id) };
         let colour = if gone.is_some() || fenced { warning } else { ink_colour };
@@ -157,8 +160,13 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
         y += line;
         if believed {
             let text = draw.word(Phrase::NotFencedYet);
-            ink.value(Subject::Fenced(id), text, |ink| {
-                ink.fitted(at(x, y), small.colour(warning), text, room)
+            y = ink.value(Subject::Fenced(id), text, |ink| {
+                let mut y = y;
+                for text in unaware {
+                    ink.text(at(x, y), small.colour(warning), text);
+                    y += line;
+                }
+                y - line
             });
         } else {
             ink.value(Subject::Applied(node), metadata.clone(), |ink| {
