@@ -107,6 +107,16 @@ impl Branches {
         self.shown
     }
 
+    /// When the run that is shown parted from the one that it stands on; none for the run as it was.
+    pub(crate) fn parted(&self) -> Option<Time> {
+        self.all.get(self.shown).and_then(|branch| match &branch.made {
+            Made::Done(_, at) => Some(*at),
+            // Another text or other dice: nothing before is the same.
+            Made::Edited | Made::Seed => Some(Time::ZERO),
+            Made::Root => None,
+        })
+    }
+
     /// The tree, each branch behind the one that it was made from: place and depth.
     pub(crate) fn tree(&self) -> Vec<(usize, u8)> {
         let mut tree = Vec::new();

@@ -87,6 +87,7 @@ impl Compare {
             (News::Begun(header, until), _) => {
                 let mut other = Lab::new(self.source.clone(), OpenTrace::new(*header));
                 other.runs_until(until);
+                other.predictions.ask(false);
                 self.other = Some(other);
             }
             (News::Grown(events), Some(other)) => other.grown(events),

@@ -33,6 +33,13 @@ impl Window {
 
     /// Takes what came of the second run, and lets it follow the first. True if there is more to do at once.
     pub(crate) fn keep_step(&mut self) -> bool {
+        // Questions are asked where there is one run and the guide beside it.
+        let (comparing, asks) = (self.compare.is_some(), self.settings.asks);
+        if comparing != std::mem::replace(&mut self.compared, comparing)
+            && let Some(lab) = self.lab_mut()
+        {
+            lab.predictions.ask(asks && !comparing);
+        }
         let Some(compare) = &mut self.compare else { return false };
         let busy = match compare.hear() {
             Ok(busy) => busy,

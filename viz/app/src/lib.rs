@@ -28,6 +28,7 @@ pub mod layout;
 pub mod library;
 pub mod load;
 pub mod playback;
+pub mod predictions;
 pub mod settings;
 mod sharing;
 mod show;
@@ -36,3 +37,5 @@ mod subjects;
 mod tests;
 pub mod window;
 pub mod words;
+
+pub use show::fonts;

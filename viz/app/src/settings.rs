@@ -35,6 +35,8 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// The arrangement of panes, if it was changed.
     pub layout: Option<Tree<Pane>>,
+    /// Whether a scenario's questions are asked.
+    pub asks: bool,
 }
 
 impl Default for Settings {
@@ -45,6 +47,7 @@ impl Default for Settings {
             scale: 100,
             recent: Vec::new(),
             layout: None,
+            asks: true,
         }
     }
 }
@@ -58,6 +61,8 @@ struct Saved {
     scale: u16,
     recent: Vec<PathBuf>,
     layout: Option<Tree<Pane>>,
+    /// Not in the files of the first builds.
+    asks: Option<bool>,
 }
 
 /// Just enough of a file to know whether it is ours to read.
@@ -110,6 +115,7 @@ impl Settings {
             scale: self.scale,
             recent: self.recent.clone(),
             layout: self.layout.clone(),
+            asks: Some(self.asks),
         };
         ron::ser::to_string_pretty(&saved, ron::ser::PrettyConfig::default())
     }
@@ -137,6 +143,7 @@ impl Settings {
             scale: if SCALES.contains(&saved.scale) { saved.scale } else { 100 },
             recent,
             layout: saved.layout.filter(is_sound),
+            asks: saved.asks.unwrap_or(true),
         }))
     }
 }
@@ -203,6 +210,7 @@ mod tests {
             scale: 150,
             recent: Vec::new(),
             layout: Some(Preset::Debug.tree()),
+            asks: false,
         };
         (0..20).for_each(|n| settings.remember(Path::new(&format!("{}.ron", n % 10))));
         assert_eq!(settings.recent.len(), RECENT);
@@ -231,7 +239,7 @@ mod tests {
             "(version: 1, language: \"xx\", palette: \"dark\", scale: 7, recent: [], layout: None)";
         let Found::Settings(settings) = Settings::of_text(text) else { panic!("readable") };
         assert_eq!((settings.language, settings.palette), (Language::English, Palette::Dark));
-        assert_eq!(settings.scale, 100);
+        assert_eq!((settings.scale, settings.asks), (100, true));
     }
 
     #[test]

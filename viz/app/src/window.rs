@@ -21,6 +21,7 @@ use crate::lab::{Inspect, Lab, place};
 use crate::layout::{Pane, Preset};
 use crate::load::{News, Problem, Source, Wake, Worker};
 use crate::playback::Stopped;
+use crate::predictions::Session;
 use crate::settings::{self, Found, Settings};
 use crate::words::Word;
 
@@ -131,6 +132,9 @@ pub struct Window {
     pub(crate) waiting: Option<Waiting>,
     /// A second run beside the first.
     pub(crate) compare: Option<Compare>,
+    /// Whether there was one in the frame before.
+    pub(crate) compared: bool,
+    answered: Session,
     pub(crate) start: Start,
     opening: Option<Source>,
     worker: Option<Worker>,
@@ -175,6 +179,8 @@ impl Window {
             editor: None,
             waiting: None,
             compare: None,
+            compared: false,
+            answered: Session::default(),
             start,
             opening: None,
             worker: None,
@@ -229,6 +235,7 @@ impl Window {
         if let Source::File(path) = &source {
             self.settings.remember(path);
         }
+        self.keep_answers();
         self.worker = Some(Worker::start(source.clone(), seed, wake));
         self.opening = Some(source);
         self.screen = Screen::Opening(0, 0);
@@ -245,11 +252,21 @@ impl Window {
         if let Some(tab) = self.start.tab.take() {
             lab.tab = tab;
         }
+        self.keep_answers();
+        self.answered.restore(&mut lab, self.branches.parted());
+        lab.predictions.ask(self.settings.asks);
         self.branches.dress(&mut lab);
         if let Some(code) = self.start.code.take() {
             lab.wear(&code);
         }
         self.screen = Screen::Lab(Box::new(lab));
+    }
+
+    /// Keeps what was answered in the run that is shown, before another takes its place.
+    fn keep_answers(&mut self) {
+        if let Screen::Lab(lab) = &self.screen {
+            self.answered.keep(lab);
+        }
     }
 
     /// Opens what the command line named.
@@ -323,6 +340,8 @@ impl Window {
             | Action::FullScreen
             | Action::Library
             | Action::Clear => true,
+            Action::Answer | Action::SkipQuestion => self.lab().is_some_and(Lab::waits),
+            Action::AskQuestions => true,
             Action::PlayPause
             | Action::Next(_)
             | Action::Previous(_)
@@ -371,7 +390,21 @@ impl Window {
     pub fn act(&mut self, action: Action, ctx: &egui::Context) {
         self.notice = None;
         if !self.can(action) || !self.done(action, ctx) {
-            self.notice.get_or_insert(Notice::Word(Word::NothingThere));
+            let why = self.waits_before(action).unwrap_or(Word::NothingThere);
+            self.notice.get_or_insert(Notice::Word(why));
+        }
+    }
+
+    /// What keeps an action from being done: a question that waits for an answer.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else waits for an answer")]
+    fn waits_before(&self, action: Action) -> Option<Word> {
+        let waits = self.lab().is_some_and(Lab::waits);
+        match action {
+            Action::PlayPause | Action::Next(_) | Action::NextTen if waits => {
+                Some(Word::AnswerFirst)
+            }
+            Action::Answer if waits => Some(Word::ChooseFirst),
+            _ => None,
         }
     }
 
@@ -391,6 +424,23 @@ impl Window {
                     klamm_scene::Palette::Dark => klamm_scene::Palette::Light,
                 };
                 true
+            }
+            Action::AskQuestions => {
+                self.settings.asks = !self.settings.asks;
+                let asks = self.settings.asks;
+                if let Some(lab) = self.lab_mut() {
+                    lab.predictions.ask(asks);
+                }
+                let said = if asks { Word::QuestionsOn } else { Word::QuestionsOff };
+                self.notice = Some(Notice::Word(said));
+                true
+            }
+            Action::Answer => {
+                let class = self.presenter;
+                self.lab_mut().is_some_and(|lab| {
+                    // Hands that were counted are the answer; who has none counted answers as one person.
+                    (class && lab.answer_question(true)) || lab.answer_question(false)
+                })
             }
             Action::Larger => self.settings.resize(true),
             Action::Smaller => self.settings.resize(false),
@@ -478,6 +528,7 @@ impl Window {
             | Action::Bookmark
             | Action::NextBookmark
             | Action::PreviousBookmark
+            | Action::SkipQuestion
             | Action::HideFuture => {
                 let now = self.now;
                 match self.step_both(action) {
@@ -573,6 +624,8 @@ impl Window {
             Stopped::End => Word::StoppedAtEnd,
             Stopped::Violation => Word::StoppedAtViolation,
             Stopped::Breakpoint => Word::StoppedAtBreakpoint,
+            Stopped::Question => Word::StoppedAtQuestion,
+            Stopped::Verdict => Word::StoppedAtVerdict,
         }));
     }
 
@@ -580,7 +633,8 @@ impl Window {
     pub fn position(&self) -> Option<String> {
         let lab = self.lab()?;
         let (seq, last) = (lab.seq(), lab.trace().last());
-        let last = if lab.hide_future { "…".to_owned() } else { last.to_string() };
+        let hidden = lab.curtain().is_some();
+        let last = if hidden { "…".to_owned() } else { last.to_string() };
         let time = short_time(lab.cursor().view().now);
         Some(Word::Position.say(self.settings.language, &[&time, &seq, &last]))
     }
@@ -635,6 +689,7 @@ fn in_lab(lab: &mut Lab, action: Action, now: f64) -> bool {
             Zoom::Middle | Zoom::Auto => set(&mut lab.zoom, Zoom::Far),
             Zoom::Far => false,
         },
+        Action::SkipQuestion => lab.skip_question(),
         Action::Bookmark => {
             lab.toggle_bookmark();
             true

@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_golden::{applications, lessons, on_workers, told_from_trace, verdict};
+use klamm_golden::{Lesson, applications, lessons, on_workers, told_from_trace, verdict};
 use klamm_world::{World, transcript_options};
+
+use crate::predictions::wrong_with;
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
@@ -23,9 +25,16 @@ fn every_scenario_reads_as_it_did() {
         let outcome = world.run();
         let transcript = told_from_trace(&world, transcript_options(scenario));
         let verdict = verdict(&outcome, &world.recorder().header().nodes);
-        format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question)
+        let told = format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question);
+        (told, wrong_with(scenario, &world))
     });
-    for (lesson, told) in lessons.iter().zip(told) {
+    let name = |lesson: &Lesson| format!("{}/{}", lesson.chapter, lesson.name);
+    let wrong = lessons.iter().zip(&told).flat_map(|(lesson, (_, wrong))| {
+        wrong.iter().map(move |what| format!("{}: {what}\n", name(lesson)))
+    });
+    let wrong: String = wrong.collect();
+    assert!(wrong.is_empty(), "predictions that their own runs refute:\n{wrong}");
+    for (lesson, (told, _)) in lessons.iter().zip(told) {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(SNAPSHOTS).join(&lesson.chapter));
         settings.set_prepend_module_to_snapshot(false);

@@ -92,7 +92,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
             let mut half = ui.new_child(UiBuilder::new().id_salt(at).max_rect(rect).layout(layout));
             half.shrink_clip_rect(rect);
             let (tab, zoom, selection) = (lab.tab, lab.zoom, lab.selection.clone());
-            let marked = lab.marked().cloned();
+            let (marked, hidden) = (lab.marked().cloned(), lab.hide_future);
             let side = if at == 0 { Some(&mut **lab) } else { compare.other_mut() };
             let Some(side) = side else {
                 half.label(hand.word(Word::StillRuns));
@@ -100,12 +100,13 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
             };
             // Both are looked at alike.
             (side.tab, side.zoom, side.selection) = (tab, zoom, selection.clone());
+            side.hide_future = hidden;
             side.mark_value(marked);
             let here = short_time(side.cursor().view().now);
             let text = hand.say(Word::SideAt, &[&titles[at], &here, &side.seq()]);
             let text = RichText::new(text).strong().color(hand.colour(hue(at)));
             half.add(egui::Label::new(text).truncate());
-            stage::picture(side, &mut half, hand, &differ, Some(at));
+            stage::picture(side, &mut half, hand, &differ, stage::Size::Side(at));
             if side.selection != selection {
                 picked = Some(side.selection.clone());
             }

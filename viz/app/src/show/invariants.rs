@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::{RichText, Ui};
 use klamm_node::Seq;
 use klamm_scene::{Hue, short_time};
-use klamm_trace::{INVARIANTS, Severity};
+use klamm_trace::{INVARIANTS, InvariantInfo, Severity};
 
 use super::hand::Hand;
 use crate::lab::Lab;
@@ -23,9 +23,9 @@ pub(super) fn show(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     ui.label(RichText::new(hand.say(Word::InvariantsHold, &[&held, &INVARIANTS.len()])).strong());
     ui.add_space(4.0);
     // What broke comes first: that is what one looks for.
-    let (broken, holding): (Vec<_>, Vec<_>) =
-        INVARIANTS.iter().partition(|info| first(info.code).is_some());
-    for info in broken.into_iter().chain(holding) {
+    let mut all: Vec<&InvariantInfo> = INVARIANTS.iter().collect();
+    all.sort_by_key(|info| first(info.code).is_none());
+    for info in all {
         let doc: String = info.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         match first(info.code) {
             Some(violation) => {

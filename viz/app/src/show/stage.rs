@@ -6,24 +6,29 @@ use eframe::egui;
 use egui::{ScrollArea, Ui};
 use klamm_scene::{Style, Subject, Tab};
 
-use super::hand::{Hand, tenths};
+use super::fit;
+use super::hand::{Hand, points, tenths};
 use super::paint::{self, Click};
 use crate::action::Action;
 use crate::lab::Lab;
 use crate::words::Word;
 
-/// The width for which pictures are made, in points. In a narrower pane they are drawn smaller, down to the least size, and from
-/// there on scrolled.
-const NATURAL: f32 = 1100.0;
-const LEAST: f32 = 0.72;
-
-/// How small a picture may become where two share the room.
-const LEAST_OF_TWO: f32 = 0.6;
-
-/// Draws the pane.
-pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
+/// Draws the pane. Before a class it fills the screen: the picture as large as it fits, instead of as much as fits.
+pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, fills: bool) {
     tabs(lab, ui, hand);
-    picture(lab, ui, hand, &BTreeSet::new(), None);
+    let size = if fills { Size::Fills } else { Size::Whole };
+    picture(lab, ui, hand, &BTreeSet::new(), size);
+}
+
+/// How large a picture is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Size {
+    /// As wide as its room.
+    Whole,
+    /// As large as its room allows.
+    Fills,
+    /// One of two side by side, by its place.
+    Side(usize),
 }
 
 /// Draws the tabs.
@@ -39,30 +44,47 @@ pub(super) fn tabs(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
     });
 }
 
-/// Draws the picture; of two side by side, `side` says which. What differs between them stands out.
+/// Draws the picture. What differs between two side by side stands out.
 pub(super) fn picture(
     lab: &mut Lab,
     ui: &mut Ui,
     hand: &mut Hand,
     differ: &BTreeSet<Subject>,
-    side: Option<usize>,
+    size: Size,
 ) {
     let room = (ui.available_width() - ui.spacing().scroll.bar_width - 4.0).max(1.0);
-    let natural = NATURAL * f32::from(hand.style.scale) / 100.0;
-    let least = if side.is_some() { LEAST_OF_TWO } else { LEAST };
-    let factor = (room / natural).clamp(least, 1.0);
-    let width = tenths((room / factor).max(natural));
-    let scene = lab.scene(Style { width, ..hand.style });
+    let brokers = lab.trace().nodes().iter().filter(|(_, info)| info.kind.is_broker()).count();
+    let scale = hand.style.scale;
+    let (mut width, mut factor) = match size {
+        Size::Whole | Size::Fills => fit::width(room, lab.tab, brokers, scale),
+        Size::Side(_) => fit::beside(room, lab.tab, brokers, scale),
+    };
+    if size == Size::Fills {
+        width = fit::filling(lab.tab, brokers, scale);
+    }
+    let scene = lab.scene(Style { width: tenths(width), ..hand.style });
+    if size == Size::Fills {
+        let height = (ui.available_height() - 4.0).max(1.0);
+        factor = fit::fill([room, height], [points(scene.width), points(scene.height)]);
+    }
     let differs_name = |name: &str| hand.say(Word::DiffersHere, &[&name]);
     let differ = paint::Differ { subjects: differ, name: &differs_name };
+    let side = if let Size::Side(side) = size { Some(side) } else { None };
     let clicked = ScrollArea::both()
         .id_salt(("stage", lab.tab.name(), side))
         .auto_shrink(false)
         // The newest message is the lowest.
         .stick_to_bottom(lab.tab == Tab::Sequence)
         .show(ui, |ui| {
-            let clicked = paint::scene(ui, &scene, factor, lab.marked(), &differ);
-            clicked.map(|(object, how)| (object.clone(), how))
+            // What is narrower than the room stands in its middle.
+            let beside = (room - points(scene.width) * factor).max(0.0) / 2.0;
+            let shown = ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 0.0;
+                ui.add_space(beside);
+                let clicked = paint::scene(ui, &scene, factor, lab.marked(), &differ);
+                clicked.map(|(object, how)| (object.clone(), how))
+            });
+            shown.inner
         })
         .inner;
     if let Some((object, how)) = clicked {

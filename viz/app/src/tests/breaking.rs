@@ -423,7 +423,7 @@ fn the_invariants_are_listed_with_where_they_broke() {
         let mut window = Window::new(crate::window::Start::default(), None);
         window.settings.language = language;
         window.show_run(Source::Text { name: "t".to_owned(), text: String::new() }, trace.clone());
-        let mut harness = super::harness(window);
+        let mut harness = harness(window);
         lab(harness.state_mut()).go(Seq(0));
         press(&mut harness, Key::V);
         let all = INVARIANTS.len();
