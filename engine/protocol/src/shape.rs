@@ -80,11 +80,7 @@ fn walk_struct(shape: &Shape, version: i16, cursor: &mut Cursor<'_>) -> Result<(
             match field.kind {
                 // Most fields are plain numbers, and every frame is walked.
                 Kind::Fixed(size) => cursor.skip(size, field.name)?,
-                Kind::Text
-                | Kind::Blob
-                | Kind::Array(_)
-                | Kind::Struct(_)
-                | Kind::Nullable(_) => {
+                Kind::Text | Kind::Blob | Kind::Array(_) | Kind::Struct(_) | Kind::Nullable(_) => {
                     walk(&field.kind, field.name, version, flexible, cursor)?;
                 }
             }

@@ -22,6 +22,7 @@ mod hash;
 mod header;
 mod invariant;
 mod recorder;
+mod shared;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -40,6 +41,7 @@ pub use invariant::{
     Quiescence, Severity, Violation,
 };
 pub use recorder::{Keep, Recorder};
+pub use shared::{Entries, Leaf, List, Sorted};
 pub use store::{EventStore, Events};
 pub use transcript::{Transcript, TranscriptOptions};
 pub use validation::validate;

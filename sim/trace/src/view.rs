@@ -8,12 +8,14 @@
 //! somebody has acted on it, however far behind the others are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use klamm_node::{
     BrokerId, GroupId, NodeId, Offset, RecordId, Seq, Time, TopicName, TopicPartition,
 };
 
 use crate::header::{NodeTable, TraceHeader};
+use crate::shared::Sorted;
 
 mod client;
 mod fold;
@@ -71,13 +73,13 @@ pub struct View {
     /// Ways between nodes whose speed or quality was changed, be it back to what it was.
     pub links: BTreeMap<(NodeId, NodeId), LinkView>,
     /// Records that producers accepted.
-    pub records: BTreeMap<RecordId, RecordView>,
+    pub records: Sorted<RecordId, RecordView>,
     /// Records with one key that a consumer got in another order than they were sent: consumer, key, event.
     pub disorders: Vec<(NodeId, TopicPartition, String, Seq)>,
     /// Keys whose records are in more than one partition of a topic.
     pub scattered_keys: BTreeSet<(TopicName, String)>,
     /// Where the records of a key went first, by topic.
-    pub key_homes: BTreeMap<TopicName, BTreeMap<String, i32>>,
+    pub key_homes: BTreeMap<TopicName, Sorted<Arc<str>, i32>>,
     /// Who reads what for which group.
     pub ownership: BTreeMap<(GroupId, TopicPartition), OwnershipView>,
     /// What each group went through.

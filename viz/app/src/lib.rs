@@ -29,3 +29,5 @@ mod subjects;
 mod tests;
 pub mod window;
 pub mod words;
+
+pub use show::fonts;

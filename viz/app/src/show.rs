@@ -15,6 +15,7 @@ use crate::window::{Screen, Window, wake};
 
 mod broken;
 mod dress;
+mod fit;
 mod guide;
 mod hand;
 mod inspector;
@@ -28,7 +29,7 @@ mod status;
 mod timeline;
 mod toolbar;
 
-pub(crate) use dress::fonts;
+pub use dress::fonts;
 use hand::Hand;
 
 impl eframe::App for Window {
@@ -86,7 +87,7 @@ impl Window {
             }
             CentralPanel::default().show(ui, |ui| {
                 if let Screen::Lab(lab) = &mut self.screen {
-                    stage::show(lab, ui, hand);
+                    stage::show(lab, ui, hand, true);
                 }
             });
             return;

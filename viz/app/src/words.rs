@@ -217,7 +217,7 @@ catalogue! {
     UnitPalette: "Light/dark", "밝게/어둡게";
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";
-    Passed: "everything held", "모두 지켜짐";
+    Passed: "the whole run: everything held", "전체 실행: 모두 지켜짐";
     NotPassed: "{0} expectations or invariants did not hold", "지켜지지 않은 기대와 불변 조건 {0}개";
     Violations: "Violations", "위반";
     ViolationAt: "{0} at {1} s: {2}", "{1}초 {0}: {2}";
@@ -225,6 +225,7 @@ catalogue! {
     StepAt: "{0} s: {1}", "{0}초: {1}";
     NoSteps: "The scenario has no steps", "시나리오에 단계가 없습니다";
     NotYet: "The rest is still to come", "나머지는 아직 오지 않았습니다";
+    ServersDown: "down {0}", "꺼짐 {0}";
     Health: "under-replicated {0}, under min ISR {1}, leaderless {2}, violations {3}", "복제 부족 {0}, 최소 ISR 미달 {1}, 리더 없음 {2}, 위반 {3}";
     NoEvent: "Nothing has happened yet", "아직 아무 일도 없었습니다";
     EventHead: "event {0}: {1}", "이벤트 {0}: {1}";
@@ -261,6 +262,7 @@ catalogue! {
     FaultDown: "{0} is down", "{0} 정지";
     FaultPaused: "{0} is paused", "{0} 일시 정지";
     FaultCut: "{0} to {1} is cut", "{0}에서 {1}<으로/로> 단절";
+    FaultCutBoth: "{0} and {1} are cut apart", "{0}, {1} 사이 양방향 단절";
     FaultLink: "{0} to {1} is impaired", "{0}에서 {1}<으로/로> 품질 저하";
     FaultDisk: "the disk of {0}", "{0}의 디스크";
     FaultClock: "the clock of {0}", "{0}의 시계";

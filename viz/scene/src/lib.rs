@@ -19,7 +19,9 @@ mod language;
 pub mod link;
 mod opened;
 mod raster;
+pub mod rules;
 mod scene;
+mod sheet;
 mod stage;
 mod subject;
 mod svg;
@@ -42,6 +44,7 @@ pub use raster::{RasterError, gif, png};
 pub use scene::{
     Anchor, Canvas, Dash, Ink, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Type,
 };
+pub use sheet::{fingerprint, places, sheet};
 pub use stage::{Selection, Stage, Style, Tab, Zoom, draw, picked_partition, short_time};
 pub use subject::Subject;
 pub use svg::svg;

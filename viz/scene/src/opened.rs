@@ -19,6 +19,8 @@ use klamm_trace::{
 
 mod bands;
 mod clock;
+#[cfg(test)]
+mod figures;
 mod marks;
 #[cfg(test)]
 mod tests;
@@ -70,7 +72,6 @@ pub struct GivenUp;
 struct Keyframe {
     seq: Seq,
     view: View,
-    weight: usize,
 }
 
 /// A recorded run that can be looked at anywhere.
@@ -172,9 +173,8 @@ impl OpenTrace {
         self.marks.push(event, broken);
         self.bands.push(event, &self.tip);
         if event.seq.0.is_multiple_of(self.spacing) {
-            let weight = weight::of(&self.tip);
-            self.keyframes.push(Keyframe { seq: event.seq, view: self.tip.clone(), weight });
-            self.weight += weight;
+            self.weight += weight::own(&self.tip);
+            self.keyframes.push(Keyframe { seq: event.seq, view: self.tip.clone() });
             self.thin(event.seq);
         }
     }
@@ -187,7 +187,7 @@ impl OpenTrace {
             self.spacing *= 2;
             let spacing = self.spacing;
             self.keyframes.retain(|frame| frame.seq.0.is_multiple_of(spacing));
-            self.weight = self.keyframes.iter().map(|frame| frame.weight).sum();
+            self.weight = weight::together(self.keyframes.iter().map(|frame| &frame.view));
         }
     }
 
@@ -253,7 +253,7 @@ impl OpenTrace {
 
     /// Bytes that the opened trace takes besides the events, by estimate.
     pub fn memory(&self) -> usize {
-        self.weight + weight::of(&self.tip) + self.marks.bytes() + self.bands.bytes()
+        self.weight + weight::own(&self.tip) + self.marks.bytes() + self.bands.bytes()
     }
 
     /// The distance between keyframes and how many there are.

@@ -1,7 +1,5 @@
 //! Pictures of the lessons: what they say, that they are exact, and that nothing in them runs out of its box.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use klamm_node::Seq;
 
 use super::*;
@@ -82,91 +80,20 @@ fn the_lesson_is_told_in_words() {
 }
 
 #[test]
-fn every_object_has_a_name_and_an_id_of_its_own() {
-    for (name, trace, tab, seq) in moments() {
-        for language in Language::ALL {
-            let style = Style::new(Palette::Dark, language);
-            let scene = picture(trace, tab, seq, style);
-            let mut seen = BTreeSet::new();
-            for object in scene.all() {
-                assert!(!object.name.trim().is_empty(), "{name}: {} has no name", object.id);
-                assert!(!object.name.contains(['{', '<']), "{name}: {}", object.name);
-                assert!(seen.insert(&object.id), "{name}: two objects have the id {}", object.id);
-            }
-        }
-    }
-}
-
-#[test]
-fn nothing_runs_out_of_the_picture_in_either_language_and_any_size_of_text() {
+fn pictures_are_tidy_in_either_language_and_any_size_of_text() {
     let mut offenders = Vec::new();
     for (name, trace, tab, seq) in moments() {
         for language in Language::ALL {
             for (scale, width) in [(100, 12_000), (150, 12_000), (200, 12_000), (100, 7_000)] {
                 let style = Style { scale, width, ..Style::new(Palette::Light, language) };
-                let scene = picture(trace, tab, seq, style);
-                let paper = Rect::new(0, 0, scene.width, scene.height);
-                for (object, label) in scene.labels() {
-                    if !paper.holds(label.bounds()) {
-                        offenders.push(format!(
-                            "{name} {language:?} {scale} {width}: '{}' of {} at {:?}",
-                            label.text,
-                            object.id,
-                            label.bounds()
-                        ));
-                    }
-                }
+                let found = rules::untidy(&picture(trace, tab, seq, style));
+                let told =
+                    found.iter().map(|it| format!("{name} {language:?} {scale} {width}: {it}"));
+                offenders.extend(told);
             }
         }
     }
     assert!(offenders.is_empty(), "{}", offenders.join("\n"));
-}
-
-#[test]
-fn brokers_do_not_overlap_and_labels_stay_in_their_cards() {
-    let mut offenders = Vec::new();
-    for (name, trace, tab, seq) in
-        moments().into_iter().filter(|(_, _, tab, _)| *tab == Tab::Cluster)
-    {
-        for language in Language::ALL {
-            for scale in [100, 150, 200] {
-                let style = Style { scale, ..Style::new(Palette::Light, language) };
-                let scene = picture(trace, tab, seq, style);
-                let cards: Vec<(&str, Rect)> = scene
-                    .objects
-                    .iter()
-                    .filter(|object| object.id.starts_with("node:"))
-                    .filter_map(|object| Some((object.id.as_str(), first_shape(object)?)))
-                    .collect();
-                for (at, (one, a)) in cards.iter().enumerate() {
-                    for (two, b) in &cards[..at] {
-                        if a.overlaps(*b) {
-                            offenders.push(format!("{name} {scale}: {one} and {two} overlap"));
-                        }
-                    }
-                }
-                let of: BTreeMap<&str, Rect> = cards.into_iter().collect();
-                for (object, label) in scene.labels() {
-                    let owner = object.id.split('/').next().unwrap_or_default();
-                    let Some(card) = of.get(owner) else { continue };
-                    if !card.inset(-20).holds(label.bounds()) {
-                        offenders.push(format!(
-                            "{name} {language:?} {scale}: '{}' runs out of {owner}",
-                            label.text
-                        ));
-                    }
-                }
-            }
-        }
-    }
-    assert!(offenders.is_empty(), "{}", offenders.join("\n"));
-}
-
-fn first_shape(object: &Object) -> Option<Rect> {
-    object.parts.iter().find_map(|part| match part {
-        Part::Shape(shape) => Some(shape.bounds()),
-        Part::Object(_) => None,
-    })
 }
 
 #[test]
@@ -176,7 +103,7 @@ fn the_place_of_a_card_does_not_depend_on_what_happens() {
         let scene =
             picture(trace, Tab::Cluster, seq, Style { captioned: false, ..Style::default() });
         let nodes = scene.objects.iter().filter(|object| object.id.starts_with("node:"));
-        nodes.map(|object| (object.id.clone(), first_shape(object))).collect()
+        nodes.map(|object| (object.id.clone(), rules::first_shape(object))).collect()
     };
     let first = places(moment(trace, 1, 0));
     for beat in 2..trace.beats().len() {

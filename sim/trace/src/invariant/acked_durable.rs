@@ -48,7 +48,7 @@ fn check_from(
 ) {
     let Some(state) = view.partitions.get(partition) else { return };
     let Some((broker, leader)) = view.true_leader_in(state) else { return };
-    for acked in state.acked.iter().skip(first) {
+    for acked in state.acked.from(first) {
         let stated = observer.get(partition).is_some_and(|memory| memory.lost.contains(&acked.seq));
         if acked.base.0 < 0 || acked.epoch.is_none() || stated || leader.holds(acked) {
             continue;
@@ -123,7 +123,7 @@ pub(super) fn finish(view: &View, observer: &mut Observer, reporter: &mut Report
         let Some((_, leader)) = view.true_leader_in(state) else { continue };
         let stored: std::collections::BTreeSet<u32> =
             leader.log.batches().map(|batch| batch.crc).collect();
-        for acked in &state.acked {
+        for acked in state.acked.iter() {
             let settled = view.now.since(acked.time) > ON_ITS_WAY;
             if acked.base.0 >= 0 || acked.acks != 0 || stored.contains(&acked.crc) || !settled {
                 continue;

@@ -26,7 +26,7 @@ impl View {
                 self.accept(event, *record, partition, key.as_deref());
             }
             EventKind::BatchSent { partition, records, crc, .. } => {
-                self.partition(partition).sent.insert(*crc, records.clone());
+                self.partition(partition).sent.insert(*crc, records.as_slice().into());
             }
             EventKind::RecordsAcknowledged {
                 partition,
@@ -120,7 +120,7 @@ impl View {
                     self.scattered_keys.insert((Arc::clone(topic), key.to_owned()));
                 }
                 None => {
-                    homes.insert(key.to_owned(), partition.partition);
+                    homes.insert(Arc::from(key), partition.partition);
                 }
             }
         }
@@ -176,15 +176,17 @@ impl View {
                 None => client.newest_of_key.entry(partition.clone()).or_default(),
             };
             for id in sent {
-                client.read_ids.insert(*id);
+                client.read_ids.insert(*id, ());
                 let Some(record) = self.records.get(id) else { continue };
                 let Some(key) = &record.key else { continue };
-                let newest =
-                    newest_of_key.entry((record.producer, Arc::clone(key))).or_insert(record.seq);
-                if record.seq < *newest {
-                    self.disorders.push((node, partition.clone(), key.to_string(), seq));
+                let whose = (record.producer, Arc::clone(key));
+                match newest_of_key.get_mut(&whose) {
+                    Some(newest) if record.seq < *newest => {
+                        self.disorders.push((node, partition.clone(), key.to_string(), seq));
+                    }
+                    Some(newest) => *newest = record.seq,
+                    None => drop(newest_of_key.insert(whose, record.seq)),
                 }
-                *newest = (*newest).max(record.seq);
             }
         }
         client.read += u64::try_from(span.last.0 - span.base.0 + 1).unwrap_or(0);
@@ -197,9 +199,7 @@ impl View {
         }
         match client.reads.get_mut(partition) {
             Some(reads) => reads.push(span),
-            None => {
-                client.reads.insert(partition.clone(), vec![span]);
-            }
+            None => client.reads.entry(partition.clone()).or_default().push(span),
         }
     }
 }

@@ -638,7 +638,9 @@ impl View {
                 if *as_leader && !stale {
                     let written =
                         Written { last, crc: *crc, sequence: sequence.0, seq, by: broker };
-                    view.written.entry((epoch, base)).or_insert(written);
+                    if !view.written.contains_key(&(epoch, base)) {
+                        view.written.insert((epoch, base), written);
+                    }
                 }
                 let replica = view.replicas.entry(broker).or_default();
                 replica.settled = true;

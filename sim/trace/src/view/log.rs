@@ -3,6 +3,8 @@
 use klamm_node::{LeaderEpoch, Offset};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::shared::{Leaf, List};
+
 /// A batch in a log. Offsets, epoch and CRC are its identity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Batch {
@@ -41,7 +43,7 @@ pub struct LogModel {
     end: Offset,
     /// The digest of what was before the first link.
     before: u64,
-    links: Vec<Link>,
+    links: List<Link>,
 }
 
 impl LogModel {
@@ -83,8 +85,8 @@ impl LogModel {
         let mut next = 0;
         while let Some(link) = self.links.get(next) {
             epochs.push((link.batch.epoch, link.batch.base));
-            let rest = self.links.get(next..).unwrap_or_default();
-            next += rest.partition_point(|other| other.batch.epoch <= link.batch.epoch).max(1);
+            let of = link.batch.epoch;
+            next = self.links.partition_point(|other| other.batch.epoch <= of).max(next + 1);
         }
         epochs
     }
@@ -95,8 +97,7 @@ impl LogModel {
             self.start_over(other.start, other.before);
         }
         let first = other.links.partition_point(|link| link.batch.base < self.end);
-        let fresh = other.links.get(first..).unwrap_or_default();
-        for link in fresh.iter().take_while(|link| link.batch.last < below) {
+        for link in other.links.from(first).take_while(|link| link.batch.last < below) {
             self.append(link.batch);
         }
     }
@@ -118,7 +119,12 @@ impl LogModel {
 
     /// Throws everything away and begins at an offset, behind a history with this digest.
     pub fn start_over(&mut self, start: Offset, before: u64) {
-        *self = Self { start, end: start, before, links: Vec::new() };
+        *self = Self { start, end: start, before, links: List::default() };
+    }
+
+    /// Bytes of its leaves that count.
+    pub fn bytes(&self, counts: &mut dyn FnMut(Leaf) -> bool) -> usize {
+        self.links.bytes(counts, |_| 0)
     }
 
     /// Adds a batch.
@@ -147,7 +153,7 @@ impl LogModel {
         if let Some(last) = drop.checked_sub(1).and_then(|last| self.links.get(last)) {
             self.before = last.chain;
         }
-        self.links.drain(..drop);
+        self.links.drop_first(drop);
         self.start = start;
         self.end = self.end.max(start);
     }
@@ -180,7 +186,7 @@ impl LogModel {
         }
         let relevant = |log: &Self, count: usize| -> Vec<Batch> {
             let first = log.links.partition_point(|link| link.batch.last < from);
-            log.links.get(first..count).unwrap_or_default().iter().map(|link| link.batch).collect()
+            log.links.from(first).take(count.saturating_sub(first)).map(|link| link.batch).collect()
         };
         let (left, right) = (relevant(self, mine), relevant(other, theirs));
         for index in 0..left.len().max(right.len()) {

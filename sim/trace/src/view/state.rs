@@ -1,6 +1,6 @@
 //! The parts of the View, as plain data.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use klamm_node::effects::FrameRole;
@@ -13,6 +13,7 @@ use klamm_node::{
 
 use super::group::{CoordinatorView, GroupView, MembershipView};
 use super::log::LogModel;
+use crate::shared::{List, Sorted};
 
 /// The step of the scenario that began last.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -320,13 +321,13 @@ pub struct PartitionView {
     /// Its replicas.
     pub replicas: BTreeMap<BrokerId, ReplicaView>,
     /// Every batch that some leader wrote, by epoch and first offset.
-    pub written: BTreeMap<(LeaderEpoch, Offset), Written>,
+    pub written: Sorted<(LeaderEpoch, Offset), Written>,
     /// Every promise, in the order in which producers got them.
-    pub acked: Vec<AckedBatch>,
+    pub acked: List<AckedBatch>,
     /// Unclean elections: the decisions, and who was elected.
     pub unclean: Vec<(Seq, BrokerId)>,
     /// The records of each batch that a producer sent, by CRC.
-    pub sent: BTreeMap<u32, Vec<RecordId>>,
+    pub sent: Sorted<u32, Arc<[RecordId]>>,
 }
 
 /// What a replica is at a moment.
@@ -528,11 +529,11 @@ pub struct ClientView {
     /// Records read.
     pub read: u64,
     /// What it read, in order.
-    pub reads: BTreeMap<TopicPartition, Vec<ReadSpan>>,
+    pub reads: BTreeMap<TopicPartition, List<ReadSpan>>,
     /// Records read by id.
-    pub read_ids: BTreeSet<RecordId>,
+    pub read_ids: Sorted<RecordId, ()>,
     /// The acceptance of the newest record read, by partition, then by producer and key.
-    pub newest_of_key: BTreeMap<TopicPartition, BTreeMap<(NodeId, Arc<str>), Seq>>,
+    pub newest_of_key: BTreeMap<TopicPartition, Sorted<(NodeId, Arc<str>), Seq>>,
     /// How often its position was set because its log position was gone or diverged.
     pub resets: u64,
     /// Its place in a group, if it subscribed with one.

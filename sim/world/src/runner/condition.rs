@@ -274,7 +274,7 @@ impl Judge<'_> {
             let Some((_, leader)) = view.true_leader(at) else { return 0 };
             let mut seen = BTreeSet::new();
             let records = leader.log.batches().filter_map(|batch| partition.sent.get(&batch.crc));
-            records.flatten().filter(|record| !seen.insert(**record)).count()
+            records.flat_map(|records| &**records).filter(|record| !seen.insert(**record)).count()
         })
         .sum()
     }

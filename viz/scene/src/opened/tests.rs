@@ -133,7 +133,7 @@ fn memory_stays_within_its_budget() {
     let trace = testing::leader_crash();
     let (_, count) = trace.keyframes();
     assert!(count >= 1, "a trace of {} events has no keyframe", trace.last());
-    let each = (trace.memory() - weight::of(trace.tip())) / trace.events().len();
+    let each = (trace.memory() - weight::own(trace.tip())) / trace.events().len();
     assert!(each < 100, "{each} bytes an event");
 }
 

@@ -44,8 +44,10 @@ impl Layout {
         });
 
         let width = draw.stage.style.width;
-        let column = draw.em(150);
-        let gap = draw.em(60);
+        // Where it is narrow, clients give way: what is asked of the picture happens at the brokers.
+        let narrow = width < draw.em(1000);
+        let column = draw.em(if narrow { 134 } else { 150 });
+        let gap = draw.em(if narrow { 24 } else { 60 });
         let inner_x = MARGIN + if left.is_empty() { 0 } else { column + gap };
         let inner_right = width - MARGIN - if right.is_empty() { 0 } else { column + gap };
         let inner = inner_right - inner_x;
@@ -56,7 +58,7 @@ impl Layout {
             y += draw.em(66 + 56);
         }
         let per_row = per_row(brokers.len());
-        let space = if per_row <= 4 { draw.em(70) } else { draw.em(24) };
+        let space = if per_row <= 4 && !narrow { draw.em(70) } else { draw.em(28) };
         let each_row = i32::try_from(per_row).unwrap_or(1).max(1);
         let card = ((inner - (each_row - 1) * space) / each_row).clamp(px(60), draw.em(330));
         let chip = chips::Size::of(draw, card - px(24));
