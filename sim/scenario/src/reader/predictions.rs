@@ -189,7 +189,19 @@ impl Reader {
                 let items = self.list(node, |reader, node| {
                     let args = reader.record(node, &schema::ITEM);
                     let text = args.get("text").and_then(|node| reader.said(node, Wording::Option));
-                    let when = args.get("when").and_then(|node| reader.proof(node));
+                    let when = args.get("when").and_then(|node| {
+                        let proof = reader.proof(node)?;
+                        if matches!(proof, Proof::Never(_)) {
+                            reader.mistake(
+                                Mistake::new(
+                                    &node.span,
+                                    "what never happens has no place in an order",
+                                )
+                                .help("name something that happens"),
+                            );
+                        }
+                        Some(proof)
+                    });
                     Some(OrderItem { text: text?, when: when? })
                 });
                 if items.len() < 2 {

@@ -112,7 +112,8 @@ fn write(harness: &mut Harness<'_, Window>, asked: &Asked, given: &Given, langua
 /// panes only cost time.
 fn play(name: &str, run: &(Source, OpenTrace), language: Language, right: bool) {
     let mut window = window(language, run);
-    window.layout = egui_tiles::Tree::new_tabs("guide", vec![Pane::Guide]);
+    window.layout =
+        egui_tiles::Tree::new_tabs(eframe::egui::Id::unique("guide"), vec![Pane::Guide]);
     let mut harness = harness(window);
     let all = lab(harness.state_mut()).predictions.all().len();
     assert!(all > 0, "{name} asks nothing");
