@@ -60,7 +60,7 @@ impl Reader {
         node: Option<&Node>,
         declared: &mut [Declared],
     ) -> Vec<Prediction> {
-        let asked = self.list_of(node, |reader, node| {
+        self.list_of(node, |reader, node| {
             let id = reader.text(node)?;
             let named = |it: &&mut Declared| it.id.as_ref().is_some_and(|(known, _)| *known == id);
             let Some(found) = declared.iter_mut().find(named) else {
@@ -77,8 +77,7 @@ impl Reader {
                 );
             }
             found.prediction.clone()
-        });
-        asked
+        })
     }
 
     /// A prediction that no step names would never be asked.
