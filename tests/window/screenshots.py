@@ -23,7 +23,6 @@ def lesson(tab, at, *more):
 def whole(app):
     """Waits until the run is over and the place is reached."""
     app.wait("everything held")
-    app.key("Escape")
 
 
 def asks(app):
