@@ -18,7 +18,7 @@ pub use text::event_line;
 pub(crate) use text::{write_fields, write_fields_with};
 
 /// The version of the trace file that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// A recorded run: self-contained, to be replayed without the engine.
 #[derive(Clone, Debug)]

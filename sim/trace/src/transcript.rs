@@ -217,6 +217,12 @@ impl Transcript {
     /// True if the event passes the filters.
     fn wants(&self, kind: &EventKind) -> bool {
         let options = &self.options;
+        // What was asked of the cluster and refused is nobody's detail, whatever rooms are shown.
+        if let EventKind::AdminAnswered { error, .. } = kind
+            && error != "NONE"
+        {
+            return !options.hide.iter().any(|name| name == kind.name());
+        }
         if !options.rooms.contains(&kind.room())
             || options.hide.iter().any(|name| name == kind.name())
         {

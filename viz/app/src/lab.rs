@@ -282,10 +282,14 @@ impl Lab {
     /// To the neighbouring event at the node that is picked; false if there is none.
     pub fn step_at_node(&mut self, on: bool) -> bool {
         let Some(node) = self.selection.nodes.first().copied() else { return false };
+        if on && self.waits() {
+            return false;
+        }
         let at = |seq: &u64| self.trace.event(Seq(*seq)).is_some_and(|event| event.node == node);
         let (here, last) = (self.seq().0, self.trace.last().0);
         let found = if on { (here + 1..=last).find(at) } else { (1..here).rev().find(at) };
-        found.inspect(|seq| self.go(Seq(*seq))).is_some()
+        let to = found.map(|seq| if on { self.no_farther(Seq(seq)) } else { Seq(seq) });
+        to.inspect(|seq| self.go(*seq)).is_some()
     }
 
     /// Begins to play, or pauses. At the end there is nothing to play: false.

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use klamm_node::{BrokerId, Seq};
-use klamm_scenario::model::Prediction;
+use klamm_scenario::model::{Prediction, Question};
 use klamm_scene::{Beat, OpenTrace};
-use klamm_world::predict::{Given, Judgement, Past, Truth, Unjudged, is_right, judge};
+use klamm_world::predict::{Given, Judgement, Past, Truth, Unjudged, is_as_meant, is_right, judge};
 
 mod draft;
 mod session;
@@ -116,6 +116,8 @@ pub struct Predictions {
     off: bool,
     beats: usize,
     settled: bool,
+    /// Whether this is the scenario's own run, which its texts are about.
+    own: bool,
 }
 
 impl Predictions {
@@ -127,6 +129,7 @@ impl Predictions {
             return Self::default();
         };
         let brokers: Vec<BrokerId> = scenario.cluster.brokers.iter().map(|it| it.id).collect();
+        let own = header.seed == scenario.seed && header.switches.is_empty();
         let mut all = Vec::new();
         for (step, of) in (0_u32..).zip(scenario.steps) {
             all.extend(of.predict.into_iter().map(|prediction| Asked {
@@ -139,7 +142,7 @@ impl Predictions {
                 seen: false,
             }));
         }
-        let mut predictions = Self { all, ..Self::default() };
+        let mut predictions = Self { all, own, ..Self::default() };
         predictions.settle(trace, false);
         predictions
     }
@@ -157,6 +160,20 @@ impl Predictions {
     /// Whether somebody wants to be asked.
     pub fn ask(&mut self, wanted: bool) {
         self.off = !wanted;
+    }
+
+    /// Whether the run is one that parted from the scenario's own.
+    pub fn is_branch(&mut self, branch: bool) {
+        self.own &= !branch;
+    }
+
+    /// Whether the texts of a question explain how it came out. Those about an option are held against the run; what else is
+    /// said is about the scenario's own run: under another seed, or in a branch, it may be another story.
+    pub fn explains(&self, asked: &Asked) -> bool {
+        let Some(Ok(judgement)) = &asked.verdict else { return false };
+        let question = &asked.prediction.ask;
+        let by_option = matches!(question, Question::Choice(_));
+        (self.own || by_option) && is_as_meant(question, &judgement.truth)
     }
 
     /// The run has grown, or is over: finds the places of questions, and the truths once it is over.

@@ -210,7 +210,9 @@ impl Window {
             lab.tab = tab;
         }
         self.keep_answers();
-        self.answered.restore(&mut lab, self.branches.parted());
+        let parted = self.branches.parted();
+        self.answered.restore(&mut lab, parted);
+        lab.predictions.is_branch(parted.is_some());
         lab.predictions.ask(self.settings.asks);
         self.branches.dress(&mut lab);
         self.screen = Screen::Lab(Box::new(lab));
@@ -340,7 +342,7 @@ impl Window {
     fn waits_before(&self, action: Action) -> Option<Word> {
         let waits = self.lab().is_some_and(Lab::waits);
         match action {
-            Action::PlayPause | Action::Next(_) | Action::NextTen if waits => {
+            Action::PlayPause | Action::Next(_) | Action::NextTen | Action::NextOfNode if waits => {
                 Some(Word::AnswerFirst)
             }
             Action::Answer if waits => Some(Word::ChooseFirst),

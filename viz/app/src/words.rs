@@ -161,7 +161,7 @@ catalogue! {
     AnsweredWrong: "Not so: it is {0}", "아닙니다: {0}";
     AnswerWas: "The answer: {0}", "답: {0}";
     HandsRight: "{0} of {1} hands were right", "손 {1}개 중 {0}개가 맞았습니다";
-    OtherRun: "In this run it came out otherwise than the scenario's texts explain", "이 실행에서는 시나리오의 설명과 다르게 되었습니다";
+    OtherRun: "The scenario's texts explain its own run, and this is another", "시나리오의 설명은 원래 실행에 대한 것이고, 이것은 다른 실행입니다";
     NeverDecided: "This run never came to what the question is about", "이 실행은 질문이 묻는 일에 이르지 않았습니다";
     NoSuchValue: "In this run there is no such value", "이 실행에는 그런 값이 없습니다";
     SkippedQuestion: "Skipped", "건너뛰었습니다";

@@ -4,6 +4,7 @@
 //!   magic      8 bytes   KLAMMTRC
 //!   version    u16 LE
 //!   header     u32 LE length, then postcard of the header
+//!   check      XXH3-64 of all before it, LE (since version 2)
 //!   events     each: u32 LEB128 length, then postcard of the event
 //!   end        a zero length
 //!   hash       16 bytes LE
@@ -15,6 +16,10 @@ use crate::header::TraceHeader;
 use crate::store::EventStore;
 use klamm_node::Seq;
 use klamm_node::event::Event;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Before it, a scenario or a name that was changed in the header was taken for true: the hash is of the events alone.
+const FIRST_WITH_CHECK: u16 = 2;
 
 impl Trace {
     /// How a trace file begins.
@@ -29,6 +34,7 @@ impl Trace {
         let length = u32::try_from(header.len()).expect("a header is below 4 GiB");
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
         for event in (0..self.events.len()).filter_map(|i| self.events.encoded(i)) {
             put_length(&mut bytes, event.len());
             bytes.extend_from_slice(event);
@@ -50,10 +56,20 @@ impl Trace {
         if version > FORMAT_VERSION {
             return Err(TraceError::Newer { found: version, newest: FORMAT_VERSION });
         }
+        if version == 0 {
+            let inside = "the format version".to_owned();
+            return Err(TraceError::Corrupt { at: Self::MAGIC.len(), inside });
+        }
         let length = u32::from_le_bytes(input.array("the header's length")?);
         let at = input.at;
         let header = input.take(usize::try_from(length).unwrap_or(usize::MAX), "the header")?;
         let header: TraceHeader = decode(header, at, "the header")?;
+        let found = xxh3_64(bytes.get(..input.at).unwrap_or_default());
+        if version >= FIRST_WITH_CHECK
+            && u64::from_le_bytes(input.array("the header's check")?) != found
+        {
+            return Err(TraceError::Corrupt { at, inside: "the header".to_owned() });
+        }
         let mut events = EventStore::default();
         loop {
             let inside = format!("event #{}", events.len() + 1);

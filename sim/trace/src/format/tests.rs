@@ -80,9 +80,8 @@ fn broken_files_are_told_apart() {
         let cut = Trace::from_bytes(&bytes[..end]).unwrap_err();
         assert!(matches!(cut, TraceError::Truncated { .. }), "cut at {end}: {cut}");
     }
-    // A flipped byte is found by the decoder or by the hash. (The header is not part of the hash.)
-    let events = bytes.len() / 2;
-    for at in events..bytes.len() {
+    // A flipped byte is found by the decoder, by the header's check or by the hash.
+    for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
         assert!(Trace::from_bytes(&flipped).is_err(), "flipped byte {at}");
@@ -95,6 +94,9 @@ fn broken_files_are_told_apart() {
 
 #[test]
 fn hostile_lengths_are_an_error() {
+    let mut none = trace().to_bytes();
+    none[8] = 0;
+    assert!(Trace::from_bytes(&none).unwrap_err().to_string().contains("the format version"));
     let mut bytes = b"KLAMMTRC\x01\x00".to_vec();
     bytes.extend_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(Trace::from_bytes(&bytes), Err(TraceError::Truncated { .. })));

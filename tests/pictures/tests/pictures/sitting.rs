@@ -42,6 +42,8 @@ impl TestRenderer for Textures {
 /// Draws a subject.
 pub(crate) fn picture(software: &Software, subject: &Subject) -> Picture {
     let mut window = Window::new(Start::default(), None);
+    // A question that waits would hide half of what the pictures are of.
+    window.settings.asks = false;
     if let Some(scenario) = subject.scenario {
         let (source, trace, outcome) = run(scenario);
         window.show_run(source, trace);

@@ -5,7 +5,7 @@ use egui::{RichText, TextEdit, Ui, WidgetInfo};
 use klamm_node::{BrokerId, Seq};
 use klamm_scenario::model::{Question, Said};
 use klamm_scene::{Hue, Language, filled, short_time};
-use klamm_world::predict::{Given, Judgement, Truth, Unjudged, is_as_meant, reason};
+use klamm_world::predict::{Given, Judgement, Truth, Unjudged, reason};
 
 use super::hand::Hand;
 use crate::action::Action;
@@ -207,7 +207,7 @@ fn tell(lab: &Lab, index: usize, ui: &mut Ui, hand: &Hand) -> Option<Wish> {
     };
     ui.label(RichText::new(hand.say(word, &[&truth])).color(hand.colour(hue)).strong());
     hands(asked, judgement, ui, hand);
-    if is_as_meant(question, &judgement.truth) {
+    if lab.predictions.explains(asked) {
         let wrong = given.filter(|_| asked.is_right() == Some(false));
         if let Some(reason) = wrong.and_then(|given| reason(question, given)) {
             ui.label(text(reason, language));

@@ -25,7 +25,9 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
             health(lab, ui, hand);
             if lab.curtain().is_some() {
                 ui.label(hand.word(Word::FutureHidden));
-            } else {
+            }
+            // Whether everything held gives no question's answer away.
+            if !lab.hide_future {
                 verdict(lab, ui, hand);
             }
         });

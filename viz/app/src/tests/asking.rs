@@ -10,10 +10,12 @@ use klamm_world::predict::{Given, Truth, is_right};
 use klamm_world::{Options, World};
 
 use super::{harness, lab, press};
+use crate::branch::{Deed, with_step};
 use crate::lab::{Inspect, Lab};
+use crate::layout::Pane;
 use crate::library;
 use crate::load::Source;
-use crate::predictions::{Answer, Asked};
+use crate::predictions::{Answer, Asked, Session};
 use crate::window::{Notice, Start, Window};
 use crate::words::Word;
 
@@ -106,10 +108,12 @@ fn write(harness: &mut Harness<'_, Window>, asked: &Asked, given: &Given, langua
     harness.run();
 }
 
-/// Every lesson from its start to its end by steps of the scenario: each question stops one, is answered, and is judged.
-fn play(name: &str, language: Language, right: bool) {
-    let run = opened(name);
-    let mut harness = harness(window(language, &run));
+/// A lesson from its start to its end by steps of the scenario: each question stops one, is answered, and is judged. The other
+/// panes only cost time.
+fn play(name: &str, run: &(Source, OpenTrace), language: Language, right: bool) {
+    let mut window = window(language, run);
+    window.layout = egui_tiles::Tree::new_tabs("guide", vec![Pane::Guide]);
+    let mut harness = harness(window);
     let all = lab(harness.state_mut()).predictions.all().len();
     assert!(all > 0, "{name} asks nothing");
     let mut answered = 0;
@@ -218,7 +222,7 @@ fn every_lesson_is_played_asked_and_judged_in_both_languages() {
         // Each lesson in one language with right answers or with wrong ones; all four ways are taken by several lessons, and
         // texts are read in both languages below.
         let language = if index % 2 == 0 { Language::Korean } else { Language::English };
-        play(&card.name, language, index % 4 < 2);
+        play(&card.name, &opened(&card.name), language, index % 4 < 2);
         played += 1;
     }
     assert!(played >= 18, "{played} lessons");
@@ -227,9 +231,11 @@ fn every_lesson_is_played_asked_and_judged_in_both_languages() {
 /// The main lesson all four ways.
 #[test]
 fn the_main_lesson_is_answered_rightly_and_wrongly_in_both_languages() {
+    let name = "lessons/leader-crash";
+    let run = opened(name);
     for language in Language::ALL {
         for right in [true, false] {
-            play("lessons/leader-crash", language, right);
+            play(name, &run, language, right);
         }
     }
 }
@@ -357,7 +363,7 @@ fn a_class_raises_hands_and_sees_how_many_were_right() {
 }
 
 #[test]
-fn answers_stay_with_their_run_and_branches_have_those_from_before_they_parted() {
+fn answers_stay_with_their_run() {
     let run = opened("lessons/leader-crash");
     let mut window = window(Language::English, &run);
     let open = lab(&mut window);
@@ -374,6 +380,51 @@ fn answers_stay_with_their_run_and_branches_have_those_from_before_they_parted()
     assert!(lab(&mut window).predictions.all().iter().all(|it| it.answer().is_none()));
     window.show_run(run.0.clone(), run.1.clone());
     assert!(lab(&mut window).predictions.score().is_some());
+}
+
+#[test]
+fn a_branch_has_the_answers_from_before_it_parted_and_judges_the_rest_by_itself() {
+    let card = library::named("lessons/leader-crash").expect("the main lesson");
+    let run = opened(&card.name);
+    let mut window = window(Language::English, &run);
+    let open = lab(&mut window);
+    let order: Vec<usize> = (0..open.predictions.all().len()).collect();
+    for index in &order {
+        open.to_question(*index);
+        let given = answer(&open.predictions.all()[*index], true);
+        let asked = open.predictions.get_mut(*index).expect("a question");
+        match given {
+            Given::Option(option) => asked.draft.option = Some(option),
+            Given::Number(number) => asked.draft.number = number.to_string(),
+            Given::Brokers(_) | Given::Order(_) => panic!("the lesson asks no such thing"),
+        }
+        assert!(open.answer_question(false));
+    }
+    let mut session = Session::default();
+    session.keep(open);
+    // Broker 2 is stopped in order, a second after the first question was decided: broker 3 follows the dead leader.
+    let first = open.predictions.all()[0].decided().expect("judged");
+    let at = open.trace().time_of(first) + klamm_node::Span::secs(1);
+    let text = with_step(&card.name, card.text, at, &Deed::Stop.action("broker-2"));
+    let text = text.expect("a branch");
+    let scenario = klamm_scenario::parse("branch", &text).expect("good");
+    let mut world = World::with(&scenario, scenario.seed, &Options::default());
+    world.run();
+    let source = Source::Text { name: "branch".to_owned(), text };
+    let mut branch = Lab::new(source, OpenTrace::of_recorder(world.recorder()));
+    session.restore(&mut branch, Some(at));
+    branch.predictions.is_branch(true);
+    let answers: Vec<bool> =
+        branch.predictions.all().iter().map(|asked| asked.answer().is_some()).collect();
+    assert!(answers[0] && answers[1..].iter().all(|has| !has), "{answers:?}");
+    let next = branch.predictions.all().iter().find(|it| it.prediction.id == "next-leader");
+    let next = next.expect("the second question");
+    let Some(Ok(judgement)) = next.verdict() else { panic!("{:?}", next.verdict()) };
+    assert_eq!(judgement.truth, Truth::Options(vec![false, true, false]), "broker 3 leads here");
+    assert!(!branch.predictions.explains(next), "the texts say that broker 3 is wrong");
+    let numbers = branch.predictions.all().iter().filter(|it| it.prediction.id == "how-long");
+    assert!(numbers.clone().count() == 1 && numbers.clone().all(|it| it.verdict().is_some()));
+    assert!(!numbers.clone().any(|it| branch.predictions.explains(it)), "another run's seconds");
 }
 
 #[test]
