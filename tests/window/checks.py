@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from app import App, Failed, announce_a_screen_reader, until
+from app import App, Atspi, Failed, announce_a_screen_reader, until
 
 VIZ, KLAMM = sys.argv[1:3]
 WORK = os.environ["KLAMM_WORK"]
@@ -63,7 +63,7 @@ def walks():
         app.wait("Logs of ")
         app.resize(1024, 700)
         until("it has the size", lambda: (lambda at: (at.width, at.height) == (1024, 700))(
-            app.root.get_component_iface().get_extents(0)))
+            Atspi.Component.get_extents(app.root, Atspi.CoordType.WINDOW)))
         app.wait("Logs of ")
         expect(app.close() == 0, "it closes with status 0")
 
