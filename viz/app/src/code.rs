@@ -254,14 +254,13 @@ impl fmt::Display for Code {
 impl Code {
     /// The code in a text that may have more around it: a command line, a message. None if there is none.
     pub fn find_in(text: &str) -> Option<&str> {
-        let at = text.match_indices("klamm").map(|(at, _)| at);
         let begins = |at: &usize| {
             let rest = text.get(*at + "klamm".len()..).unwrap_or_default();
             rest.split_once(':').is_some_and(|(version, _)| {
                 !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
             })
         };
-        let at = { at }.find(begins)?;
+        let at = text.match_indices("klamm").map(|(at, _)| at).find(begins)?;
         let rest = text.get(at..)?;
         let end = rest.find(|sign: char| sign.is_whitespace() || "'\"`<>".contains(sign));
         rest.get(..end.unwrap_or(rest.len()))

@@ -13,6 +13,10 @@ use crate::library;
 use crate::load::Source;
 
 /// A text that is being edited.
+#[expect(
+    clippy::partial_pub_fields,
+    reason = "what is typed is free, what has to agree with the file is not"
+)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Editor {
     /// The text.

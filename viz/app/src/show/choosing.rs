@@ -84,7 +84,10 @@ fn lines(lab: &Lab, deeds: &[Deed], hand: &Hand) -> Vec<Line> {
                     Deed::Produce => {
                         let to = choice.doing.of.get(1).cloned().unwrap_or_default();
                         let partition = choice.doing.of.get(2).filter(|it| !it.is_empty());
-                        let to = partition.map_or(to.clone(), |it| format!("{to}-{it}"));
+                        let to = match partition {
+                            Some(partition) => format!("{to}-{partition}"),
+                            None => to,
+                        };
                         let client = choice.doing.of.first().cloned().unwrap_or_default();
                         format!("{}: {client} > {to}", hand.word(Word::DeedProduce))
                     }

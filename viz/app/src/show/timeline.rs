@@ -75,7 +75,7 @@ pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand)
             let field = Field {
                 scale: scale.clone(),
                 left,
-                shown: shown.unwrap_or(run.trace().end()),
+                shown: shown.unwrap_or_else(|| run.trace().end()),
                 font: FontId::proportional(12.0 * size),
                 lab: run,
                 hand,
@@ -208,7 +208,10 @@ impl Field<'_> {
 
     /// With the side's letter before it, where there are two.
     fn sided(&self, text: String) -> String {
-        self.side.map_or(text.clone(), |side| format!("{side} {text}"))
+        match self.side {
+            Some(side) => format!("{side} {text}"),
+            None => text,
+        }
     }
 
     /// The time at a place.
