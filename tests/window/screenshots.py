@@ -51,7 +51,7 @@ def breaks(app):
     whole(app)
     app.click("broker-3, running")
     app.click("Crash the picked node")
-    app.wait('Crash("broker-3") at')
+    app.wait("broker-3 crashes at")
     app.wait("broker-3", "crashed")
     until("the branch has run", lambda: app.named("everything held") or app.named("did not hold"))
 

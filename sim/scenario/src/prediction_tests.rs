@@ -129,6 +129,12 @@ fn what_is_wrong_with_a_prediction_is_said_at_its_place() {
         (one("Number(Members(\"h\"))"), "no consumer is in a group 'h'"),
         (one("Brokers(Leaders(\"a-0\"))"), "there is no broker set 'Leaders'"),
         (one("Order([(text: (\"a\", \"가\"), when: AllInSync)])"), "nothing to put into order"),
+        (
+            one(
+                "Order([(text: (\"a\", \"가\"), when: Never(\"IsrProposed\")), (text: (\"b\", \"나\"), when: AllInSync)])",
+            ),
+            "what never happens has no place",
+        ),
         (one("Essay"), "there is no question 'Essay'"),
         (one("Number(Seconds)").replace("\"왜\"", "\"why\""), "this is not Korean"),
         (one("Number(Seconds)").replace("\"왜\"", "\"\""), "a text says something"),

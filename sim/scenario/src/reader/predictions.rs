@@ -60,7 +60,7 @@ impl Reader {
         node: Option<&Node>,
         declared: &mut [Declared],
     ) -> Vec<Prediction> {
-        let asked = self.list_of(node, |reader, node| {
+        self.list_of(node, |reader, node| {
             let id = reader.text(node)?;
             let named = |it: &&mut Declared| it.id.as_ref().is_some_and(|(known, _)| *known == id);
             let Some(found) = declared.iter_mut().find(named) else {
@@ -77,8 +77,7 @@ impl Reader {
                 );
             }
             found.prediction.clone()
-        });
-        asked
+        })
     }
 
     /// A prediction that no step names would never be asked.
@@ -189,7 +188,19 @@ impl Reader {
                 let items = self.list(node, |reader, node| {
                     let args = reader.record(node, &schema::ITEM);
                     let text = args.get("text").and_then(|node| reader.said(node, Wording::Option));
-                    let when = args.get("when").and_then(|node| reader.proof(node));
+                    let when = args.get("when").and_then(|node| {
+                        let proof = reader.proof(node)?;
+                        if matches!(proof, Proof::Never(_)) {
+                            reader.mistake(
+                                Mistake::new(
+                                    &node.span,
+                                    "what never happens has no place in an order",
+                                )
+                                .help("name something that happens"),
+                            );
+                        }
+                        Some(proof)
+                    });
                     Some(OrderItem { text: text?, when: when? })
                 });
                 if items.len() < 2 {
