@@ -72,6 +72,8 @@ pub enum Action {
     Language,
     /// The other palette.
     Palette,
+    /// More or less motion.
+    Motion,
     /// An arrangement of panes.
     Arrange(Preset),
     /// The arrangement before the last change.
@@ -323,6 +325,7 @@ pub const TABLE: &[Entry] = {
         entry(Action::CopyCommand, Word::CopyCommand, Program, &[Press::ctrl(Key::L)]),
         entry(Action::Language, Word::OtherLanguage, Program, &[Press::plain(Key::L)]),
         entry(Action::Palette, Word::OtherPalette, Program, &[Press::shift(Key::L)]),
+        entry(Action::Motion, Word::OtherMotion, Program, &[]),
         entry(
             Action::Larger,
             Word::Larger,

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use klamm_node::{NodeId, Seq, Span, Time};
 use klamm_scene::{
-    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, Zoom, draw,
+    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom,
+    draw,
 };
 use klamm_trace::{EventStore, Violation};
 use klamm_world::Outcome;
@@ -21,6 +22,7 @@ use crate::playback::{Playback, Stopped};
 use crate::words::Word;
 
 mod asking;
+mod moving;
 mod picking;
 
 pub use asking::{Cause, Change, Changes};
@@ -99,6 +101,8 @@ pub struct Lab {
     /// Where to go as soon as the run is there.
     wanted: Option<String>,
     scene: Option<(SceneKey, Rc<Scene>)>,
+    moving: Option<moving::Moving>,
+    scale: Option<(Seq, i32, Rc<TimeScale>)>,
     answers: asking::Answers,
 }
 
@@ -128,6 +132,8 @@ impl Lab {
             fresh: true,
             wanted: None,
             scene: None,
+            moving: None,
+            scale: None,
             answers: asking::Answers::default(),
         };
         lab.settle();
@@ -237,19 +243,27 @@ impl Lab {
     /// Goes to an event.
     pub fn go(&mut self, seq: Seq) {
         self.fresh = false;
+        self.moving = None;
         self.cursor.seek(&self.trace, seq);
     }
 
     /// Takes a step; false if there is none.
     pub fn next(&mut self, step: Step) -> bool {
         let next = self.trace.next(step, self.seq());
-        next.inspect(|seq| self.go(*seq)).is_some()
+        next.inspect(|seq| self.step_to(*seq)).is_some()
     }
 
     /// Takes a step back; false if there is none.
     pub fn previous(&mut self, step: Step) -> bool {
         let previous = self.trace.previous(step, self.seq());
-        previous.inspect(|seq| self.go(*seq)).is_some()
+        previous.inspect(|seq| self.step_to(*seq)).is_some()
+    }
+
+    /// Goes to a neighbouring place, and shows the way there.
+    fn step_to(&mut self, seq: Seq) {
+        let (from, back) = (self.scene.clone(), seq < self.seq());
+        self.go(seq);
+        self.sets_off(from, back);
     }
 
     /// So many events on or back, as far as there are any.
@@ -310,7 +324,7 @@ impl Lab {
             (None, Some(broken)) => (broken, Some(Stopped::Breakpoint)),
             (None, None) => (to, None),
         };
-        self.go(stop);
+        self.step_to(stop);
         let ended = self.until.is_none() && self.seq() == self.trace.last();
         let why = why.or_else(|| ended.then_some(Stopped::End));
         if why.is_some() {
@@ -386,6 +400,19 @@ impl Lab {
     /// What a picture or an answer is a function of.
     pub fn stage(&self, style: Style) -> Stage<'_> {
         Stage { trace: &self.trace, view: self.cursor.view(), selection: &self.selection, style }
+    }
+
+    /// Time on an axis of a width. It is the same from frame to frame, and made anew when the run has grown.
+    pub fn time_scale(&mut self, width: i32) -> Rc<TimeScale> {
+        let last = self.trace.last();
+        if let Some((then, known, scale)) = &self.scale
+            && (*then, *known) == (last, width)
+        {
+            return Rc::clone(scale);
+        }
+        let scale = Rc::new(self.trace.time_scale(width));
+        self.scale = Some((last, width, Rc::clone(&scale)));
+        scale
     }
 
     /// A node's name.

@@ -18,6 +18,7 @@ use crate::window::{Notice, Overlay, Screen, Start, Window};
 
 mod journeys;
 mod opening;
+mod speed;
 mod table;
 
 /// The main lesson, up to where its leader has died: run once.

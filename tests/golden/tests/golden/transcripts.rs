@@ -7,25 +7,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_golden::{applications, lessons, on_workers, told_from_trace, verdict};
-use klamm_world::{World, transcript_options};
+use klamm_golden::{applications, lessons};
+
+use crate::ran::{Ran, ran};
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
 #[test]
 fn every_scenario_reads_as_it_did() {
-    let mut lessons = lessons();
-    // What is drawn at random is no story, and nobody's change should have to renew it: `nemesis` looks after those.
-    lessons.retain(|lesson| lesson.scenario.nemesis.is_none());
-    let told = on_workers(&lessons, |lesson| {
-        let scenario = &lesson.scenario;
-        let mut world = World::new(scenario, scenario.seed);
-        let outcome = world.run();
-        let transcript = told_from_trace(&world, transcript_options(scenario));
-        let verdict = verdict(&outcome, &world.recorder().header().nodes);
-        format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question)
-    });
-    for (lesson, told) in lessons.iter().zip(told) {
+    for Ran { lesson, told, .. } in ran() {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(SNAPSHOTS).join(&lesson.chapter));
         settings.set_prepend_module_to_snapshot(false);

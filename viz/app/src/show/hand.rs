@@ -9,6 +9,7 @@ use klamm_scene::{Colour, Hue, Language, Style, Theme};
 use crate::action::Action;
 use crate::branches::Branch;
 use crate::load::Source;
+use crate::settings::Motion;
 use crate::window::Window;
 use crate::words::Word;
 
@@ -22,6 +23,8 @@ pub(super) struct Hand {
     pub language: Language,
     pub theme: Theme,
     pub style: Style,
+    /// How much moves.
+    pub motion: Motion,
     /// What to do once everything is drawn.
     pub todo: Vec<Action>,
     /// What to open once everything is drawn.
@@ -55,6 +58,7 @@ impl Hand {
             language: style.language,
             theme: style.theme,
             style,
+            motion: window.settings.motion,
             todo: Vec::new(),
             open: None,
             branch: None,
@@ -98,6 +102,7 @@ impl Hand {
                 action,
                 Action::Language
                     | Action::Palette
+                    | Action::Motion
                     | Action::Commands
                     | Action::Shortcuts
                     | Action::Library

@@ -29,7 +29,15 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
     let natural = NATURAL * f32::from(hand.style.scale) / 100.0;
     let factor = (room / natural).clamp(LEAST, 1.0);
     let width = tenths((room / factor).max(natural));
-    let scene = lab.scene(Style { width, ..hand.style });
+    let now = ui.input(|input| input.time);
+    let (scene, next) = lab.shown(Style { width, ..hand.style }, hand.motion, now);
+    match next {
+        Some(rest) if rest > 0.0 => {
+            ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(rest));
+        }
+        Some(_) => ui.ctx().request_repaint(),
+        None => {}
+    }
     let clicked = ScrollArea::both()
         .id_salt(("stage", lab.tab.name()))
         .auto_shrink(false)

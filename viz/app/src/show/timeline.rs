@@ -3,6 +3,8 @@
 //! Idle stretches are folded by [`klamm_scene::TimeScale`]. With the future hidden nothing right of the playhead is drawn, and
 //! the scale, which shows how long the run is, is the only thing that tells of it.
 
+use std::rc::Rc;
+
 use eframe::egui;
 use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
@@ -35,7 +37,7 @@ enum Band {
 struct Field<'a> {
     lab: &'a Lab,
     hand: &'a Hand,
-    scale: TimeScale,
+    scale: Rc<TimeScale>,
     left: f32,
     /// Nothing later is shown.
     shown: Time,
@@ -60,11 +62,12 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
     let row = 18.0 * size;
     let gutter = GUTTER * size;
     let width = (ui.available_width() - gutter - 24.0).max(120.0) * lab.stretch;
+    let scale = lab.time_scale(tenths(width));
     ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
         let bands = bands(lab);
         let (left, top) = (ui.cursor().min.x + gutter, ui.cursor().min.y);
         let field = Field {
-            scale: lab.trace().time_scale(tenths(width)),
+            scale,
             left,
             shown: if lab.hide_future { lab.cursor().view().now } else { lab.trace().end() },
             font: FontId::proportional(12.0 * size),
@@ -77,6 +80,12 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
         for (at, band) in bands.iter().enumerate() {
             let (rect, response) =
                 ui.allocate_exact_size(vec2(gutter + width, row), Sense::click_and_drag());
+            bottom = rect.max.y;
+            // What is scrolled out of sight is not drawn: a cluster may have hundreds of bands.
+            if !ui.is_rect_visible(rect) {
+                named(&response, Role::Slider, &field.title(band));
+                continue;
+            }
             named(&response, Role::Slider, &field.name(band));
             if response.clicked() || response.dragged() {
                 to = response.interact_pointer_pos().map(|at| field.seq_at(at));
@@ -98,7 +107,6 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
                 ink,
             );
             response.on_hover_text_at_pointer(field.name(band));
-            bottom = rect.max.y;
         }
         let x = field.x(lab.cursor().view().now);
         if x >= fixed + gutter - 5.0 {
@@ -326,11 +334,23 @@ impl Field<'_> {
     /// line on top, without a leader it is a line alone.
     fn partition(&self, painter: &Painter, partition: &TopicPartition, rect: Rect) {
         let Some(all) = self.lab.trace().bands().partitions().get(partition) else { return };
+        let mut drawn: Option<(f32, Hue)> = None;
         for (at, point) in all.iter().enumerate() {
             if point.replicas == 0 {
                 continue;
             }
             let to = all.get(at + 1).map(|next| next.time);
+            // Thousands of changes on one pixel are one mark, as long as they say the same of it.
+            let says = match point.leader {
+                Some(_) if point.under_min => Hue::Warning,
+                Some(_) => Hue::Isr,
+                None => Hue::Danger,
+            };
+            let right = self.x(to.unwrap_or(self.shown));
+            if drawn.is_some_and(|(x, hue)| hue == says && right < x + 0.5) {
+                continue;
+            }
+            drawn = Some((right, says));
             let part = share(point.in_sync, point.replicas);
             match point.leader {
                 Some(leader) => {
