@@ -5,6 +5,7 @@
 
 pub mod alter_configs;
 pub mod api_versions;
+pub mod authorized;
 pub mod create_topics;
 pub mod describe_client_quotas;
 pub mod describe_cluster;

@@ -9,8 +9,7 @@
 //! *Flows in*: requests of clients, elections and resignations of partitions of `__consumer_offsets`. *Flows out*: answers.
 //! *Must never*: know what a group is; that is the shards' business.
 //!
-//! Simplified: without a transaction coordinator, TxnOffsetCommit is not verified with one (KIP-890). Authorized operations of
-//! groups are not told.
+//! Simplified: without a transaction coordinator, TxnOffsetCommit is not verified with one (KIP-890).
 
 mod refusals;
 
@@ -32,6 +31,7 @@ use klamm_protocol::kafka::messages::{
     ListGroupsResponse, OffsetFetchRequest, OffsetFetchResponse, RequestKind, ResponseKind,
 };
 
+use crate::api::authorized;
 use crate::process::CoordinatorSummary;
 
 /// An answer with the request that it is for.
@@ -399,6 +399,11 @@ impl Coordinators {
                 described = Some(shard.describe(token.api_version, &group));
             });
             match (taken, described) {
+                (Ok(()), Some(group))
+                    if request.include_authorized_operations && group.error_code == 0 =>
+                {
+                    group.with_authorized_operations(authorized::GROUP)
+                }
                 (Ok(()), Some(described)) => described,
                 (Err(code), _) => admin::describe_refused(&group, code),
                 (Ok(()), None) => admin::describe_refused(&group, ErrorCode::NOT_COORDINATOR),
@@ -426,6 +431,11 @@ impl Coordinators {
                 })
             });
             match (taken, described) {
+                (Ok(()), Some(group))
+                    if request.include_authorized_operations && group.error_code == 0 =>
+                {
+                    group.with_authorized_operations(authorized::GROUP)
+                }
                 (Ok(()), Some(described)) => described,
                 (Err(code), _) => consumer::describe_refused(&group, code, ""),
                 (Ok(()), None) => {

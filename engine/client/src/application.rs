@@ -83,6 +83,13 @@ pub enum Delivered {
         /// Kafka's error name, if it failed.
         error: Option<Word>,
     },
+    /// Consumer: a question was answered.
+    Found {
+        /// The question.
+        call: u64,
+        /// The offset of each partition; -1 where there is none. Or Kafka's error name.
+        answer: Result<Vec<(TopicPartition, Offset)>, Word>,
+    },
     /// Consumer: a poll returns an error.
     Failed {
         /// Kafka's error name, or the consumer's own word.
@@ -127,7 +134,8 @@ impl Client {
                 Self::Producer(Box::new(Producer::new(&client_id, bootstrap, config)))
             }
             NewClientKind::Consumer { config, stores } => {
-                let consumer = Consumer::new(&client_id, bootstrap, config).hosted(stores);
+                let consumer = Consumer::new(&client_id, bootstrap, config);
+                let consumer = consumer.hosted(&client_id, stores);
                 Self::Consumer(Box::new(consumer))
             }
             NewClientKind::Admin => {

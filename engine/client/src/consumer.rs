@@ -23,6 +23,7 @@
 mod fetch;
 mod handout;
 mod position;
+mod question;
 mod read_replica;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use self::fetch::{BrokerFetch, FetchAsk};
 use self::handout::Handout;
 pub(crate) use self::handout::Start;
 use self::position::{EARLIEST, LATEST};
+use self::question::Questions;
 use crate::application::Delivered;
 use crate::backoff::Backoff;
 use crate::core::{Core, Shared};
@@ -97,6 +99,8 @@ struct Asked {
     /// The epoch that the client believed the leader to be in.
     epochs: BTreeMap<TopicPartition, LeaderEpoch>,
     to: Endpoint,
+    /// The program's question that it answers.
+    question: Option<u64>,
 }
 
 /// The requests that a look around wants to send to one broker, by kind.
@@ -121,6 +125,8 @@ pub struct Consumer {
     group: Option<Box<Group>>,
     /// A program reads the records themselves.
     keeps_records: bool,
+    /// What the program has asked for.
+    questions: Questions,
 }
 
 impl Consumer {
@@ -147,30 +153,55 @@ impl Consumer {
             read: 0,
             wake: None,
             keeps_records: false,
+            questions: Questions::default(),
             config,
         }
     }
 
     /// The same, for a program of one's own; `stores` is `enable.auto.offset.store`.
-    pub(crate) fn hosted(mut self, stores: bool) -> Self {
+    pub(crate) fn hosted(mut self, client_id: &str, stores: bool) -> Self {
         self.keeps_records = true;
-        if let Some(group) = self.group.as_deref_mut() {
-            group.host(stores);
-        }
+        // Without a `group.id` it is nobody's member, and yet polls, stores and reads by hand.
+        let config = &self.config;
+        let group = self.group.get_or_insert_with(|| Box::new(Group::new(client_id, config)));
+        group.host(stores);
         self
     }
 
     /// The program calls.
     pub(crate) fn call(&mut self, cx: &mut Context<'_>, call: ReadCall) {
-        if let Some(group) = self.group.as_deref_mut() {
-            group.program_calls(call);
+        match call {
+            ReadCall::LookUp { call, partition, at, within } => {
+                self.question(cx, call, partition, at, within);
+            }
+            call @ (ReadCall::Subscribe { .. }
+            | ReadCall::SubscribePattern { .. }
+            | ReadCall::Unsubscribe
+            | ReadCall::Assign { .. }
+            | ReadCall::Unassign { .. }
+            | ReadCall::LookUpCommitted { .. }
+            | ReadCall::Poll
+            | ReadCall::StopPolling
+            | ReadCall::RebalanceDone { .. }
+            | ReadCall::Store { .. }
+            | ReadCall::Commit { .. }
+            | ReadCall::Seek { .. }
+            | ReadCall::Pause { .. }
+            | ReadCall::Resume { .. }) => {
+                if let Some(group) = self.group.as_deref_mut() {
+                    group.program_calls(call);
+                }
+            }
         }
         self.drive(cx);
     }
 
     /// What there is for the program.
     pub(crate) fn take_deliveries(&mut self) -> Vec<Delivered> {
-        self.group.as_deref_mut().map(Group::take_deliveries).unwrap_or_default()
+        let mut deliveries =
+            self.group.as_deref_mut().map(Group::take_deliveries).unwrap_or_default();
+        deliveries.append(&mut self.questions.answers);
+        deliveries
     }
 
     /// What it believes and has done.
@@ -189,7 +220,7 @@ impl Consumer {
             positions: positions.collect(),
             leaders: self.core.metadata.leaders(),
             read: self.read,
-            group: self.group.as_deref().map(Group::summary),
+            group: self.group.as_deref().and_then(Group::summary),
             ..ClientSummary::default()
         }
     }
@@ -322,6 +353,7 @@ impl Consumer {
             }
         }
         self.wake = wake;
+        self.ask_questions(cx);
     }
 
     /// The tag of a request about some partitions, which are busy from now on.
@@ -335,11 +367,14 @@ impl Consumer {
                 epochs.insert(partition.clone(), leader.epoch);
             }
         }
-        Asked { api, partitions, epochs, to: wanted.to.clone() }
+        Asked { api, partitions, epochs, to: wanted.to.clone(), question: None }
     }
 
     fn handle_completed(&mut self, cx: &mut Context<'_>, done: Completed<Asked>) {
         let asked = done.tag;
+        if let Some(call) = asked.question {
+            return self.question_answered(cx, call, done.outcome);
+        }
         if asked.api == ApiKey::FindCoordinator {
             return self.coordinator_found(cx, &done.outcome);
         }
@@ -495,7 +530,8 @@ impl Consumer {
 impl Asked {
     /// A fetch, of which its session knows the rest.
     fn fetch(to: Endpoint) -> Self {
-        Self { api: ApiKey::Fetch, partitions: Vec::new(), epochs: BTreeMap::new(), to }
+        let (partitions, epochs) = (Vec::new(), BTreeMap::new());
+        Self { api: ApiKey::Fetch, partitions, epochs, to, question: None }
     }
 
     /// What was asked of a partition, and in which epoch of its leader.

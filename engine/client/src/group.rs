@@ -24,6 +24,7 @@
 //! go up to version 9, so topics are named, not given by id.
 
 mod application;
+mod by_hand;
 mod classic;
 mod coordinator;
 mod hosted;
@@ -46,6 +47,7 @@ use klamm_protocol::kafka::messages::ApiKey;
 use klamm_protocol::{Client, ClientSettings, Completed, RpcError};
 
 use self::application::Application;
+use self::by_hand::ByHand;
 use self::classic::Classic;
 use self::coordinator::Coordinator;
 pub(crate) use self::coordinator::find_coordinator;
@@ -67,6 +69,8 @@ enum Asked {
     Commit(u64, Identity),
     /// The committed offsets of these partitions.
     Offsets(BTreeSet<TopicPartition>),
+    /// The same, because the program wants to know.
+    Committed(u64),
 }
 
 /// As whom a member speaks: its id, and its generation or member epoch; -1 for none.
@@ -115,6 +119,8 @@ pub(crate) struct Group {
     application: Application,
     /// A program of one's own polls, rather than the model application.
     hosted: Option<Box<Hosted>>,
+    /// What that program does without the group.
+    by_hand: ByHand,
     commits: Commits,
     fetching: Fetching,
     /// Where its polls have come.
@@ -159,6 +165,7 @@ impl Group {
             told: Identity::nobody(),
             application: Application::default(),
             hosted: None,
+            by_hand: ByHand::default(),
             commits: Commits::default(),
             fetching: Fetching::default(),
             polled: BTreeMap::new(),
@@ -170,18 +177,23 @@ impl Group {
         }
     }
 
-    /// What it believes of its place.
-    pub(crate) fn summary(&self) -> GroupSummary {
+    /// What it believes of its place; none without a `group.id`.
+    pub(crate) fn summary(&self) -> Option<GroupSummary> {
+        if self.id.as_str().is_empty() {
+            return None;
+        }
         let identity = self.told.clone();
-        GroupSummary {
+        // What is assigned by hand the group knows nothing of.
+        let assigned = self.assigned.keys().filter(|_| !self.by_hand.reads);
+        Some(GroupSummary {
             group: self.id.clone(),
             member: identity.member,
             epoch: identity.epoch,
-            assigned: self.assigned.keys().cloned().collect(),
+            assigned: assigned.cloned().collect(),
             polled: self.polled.clone(),
             committed: self.committed.clone(),
             coordinator: self.coordinator.last(),
-        }
+        })
     }
 
     /// Takes what concerns its connections.
@@ -311,6 +323,7 @@ impl Group {
             Asked::Offsets(partitions) => {
                 self.offsets_answered(cx, reader, &partitions, done.outcome);
             }
+            Asked::Committed(call) => self.committed_answered(cx, call, done.outcome),
         }
     }
 

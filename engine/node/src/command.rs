@@ -13,7 +13,9 @@ mod application;
 mod group;
 
 pub use admin::{AdminRequest, ConfigTarget, Downgrade};
-pub use application::{ApplicationCall, ApplicationCommand, NewClient, NewClientKind, ReadCall};
+pub use application::{
+    ApplicationCall, ApplicationCommand, AssignFrom, NewClient, NewClientKind, ReadCall,
+};
 pub use group::{CommitWhen, GroupAdmin, GroupCommand, LeaveWhen, SeekTo};
 
 /// A request to a node from its user.

@@ -32,9 +32,9 @@ pub mod time;
 pub mod timer;
 
 pub use command::{
-    AdminRequest, ApplicationCall, ApplicationCommand, Command, CommitWhen, ConfigTarget,
-    Downgrade, GroupAdmin, GroupCommand, LeaveWhen, NewClient, NewClientKind, ProduceRecord,
-    ReadCall, SeekTo, StartFrom,
+    AdminRequest, ApplicationCall, ApplicationCommand, AssignFrom, Command, CommitWhen,
+    ConfigTarget, Downgrade, GroupAdmin, GroupCommand, LeaveWhen, NewClient, NewClientKind,
+    ProduceRecord, ReadCall, SeekTo, StartFrom,
 };
 pub use disk::{Disk, DiskError, DiskResult, FileId, MemoryDisk};
 pub use effects::{

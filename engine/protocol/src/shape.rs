@@ -77,7 +77,13 @@ fn walk_struct(shape: &Shape, version: i16, cursor: &mut Cursor<'_>) -> Result<(
     let flexible = version >= shape.flexible_from;
     for field in shape.fields {
         if field.in_version(version) {
-            walk(&field.kind, field.name, version, flexible, cursor)?;
+            match field.kind {
+                // Most fields are plain numbers, and every frame is walked.
+                Kind::Fixed(size) => cursor.skip(size, field.name)?,
+                Kind::Text | Kind::Blob | Kind::Array(_) | Kind::Struct(_) | Kind::Nullable(_) => {
+                    walk(&field.kind, field.name, version, flexible, cursor)?;
+                }
+            }
         }
     }
     if flexible { walk_tagged(shape, version, cursor) } else { Ok(()) }

@@ -17,6 +17,11 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use console::Console;
 
+/// A run allocates some ten times for an event, little things that soon go: a twentieth of its time goes with the system's
+/// allocator (`klamm bench S1`). What a run does can't depend on it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -30,7 +30,7 @@ impl Folder {
     /// Renders the trace into a file, and gives the file's bytes.
     fn picture(&self, name: &str, args: &[&str]) -> Vec<u8> {
         let (trace, path) = (self.path("run.klamm"), self.path(name));
-        let made = klamm(&[&["render", &trace, "-o", &path], args].concat());
+        let made = klamm(&[&["render", &trace, "-o", &path][..], args].concat());
         assert!(made.status.success(), "{args:?}: {}", String::from_utf8_lossy(&made.stderr));
         std::fs::read(PathBuf::from(path)).expect("the picture is there")
     }
@@ -55,7 +55,7 @@ fn a_moment_is_a_picture_in_each_form() {
     assert!(svg.starts_with(b"<svg ") && svg.ends_with(b"</svg>\n"));
     assert_eq!(svg, folder.picture("b.svg", &["--at", "beat:1"]), "Logs is the usual tab");
     for other in [["--tab", "cluster"], ["--lang", "ko"], ["--theme", "dark"], ["--part", "300"]] {
-        assert_ne!(svg, folder.picture("c.svg", &[&["--at", "beat:1"], &other[..]].concat()));
+        assert_ne!(svg, folder.picture("c.svg", &[&["--at", "beat:1"][..], &other].concat()));
     }
     let small = ["--at", "9s", "--width", "600"];
     let [w, h] = size(&folder.picture("a.png", &small));
@@ -70,7 +70,7 @@ fn a_moment_is_a_picture_in_each_form() {
 #[test]
 fn the_hashes_of_all_pictures_are_a_line_a_step() {
     let sheet = |args: &[&str]| {
-        let told = klamm(&[&["render", LESSON, "--hash"], args].concat());
+        let told = klamm(&[&["render", LESSON, "--hash"][..], args].concat());
         assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
         String::from_utf8(told.stdout).expect("UTF-8")
     };
@@ -104,13 +104,13 @@ fn what_can_not_be_drawn_is_said_with_status_two_and_leaves_nothing() {
         (&["--at", "end"], "--output"),
     ];
     for (args, piece) in cases {
-        let refused = klamm(&[&["render", &trace], args].concat());
+        let refused = klamm(&[&["render", trace.as_str()][..], args].concat());
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(piece), "{args:?}: '{piece}' is not in: {said}");
     }
     let long = ["-o", &folder.path("long.gif"), "--at", "0", "--by", "event"];
-    let refused = klamm(&[&["render", trace.as_str()], &long[..]].concat());
+    let refused = klamm(&[&["render", trace.as_str()][..], &long].concat());
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("narrow it"));
     assert!(!Path::new(&output).exists(), "nothing is left behind");

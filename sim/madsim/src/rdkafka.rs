@@ -8,8 +8,8 @@
 //! anything of the world but through these; work outside of a process of the lab (it says so).
 //!
 //! Simplified: a record with a key goes where Java's partitioner puts it (librdkafka's `murmur2_random`), not by
-//! `consistent_random`; `queue.buffering.max.*` is unbounded; records are read uncommitted; manual assignment, look-ups of
-//! committed offsets, watermarks and metadata, streams, partition queues and transactions are not there.
+//! `consistent_random`; `queue.buffering.max.*` is unbounded; records are read uncommitted; an assignment by hand besides
+//! a subscription, look-ups of metadata, partition queues and transactions are not there.
 
 pub mod admin;
 pub mod client;

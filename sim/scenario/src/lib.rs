@@ -65,4 +65,6 @@ mod application_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
+mod prediction_tests;
+#[cfg(test)]
 mod tests;

@@ -10,10 +10,14 @@ use std::collections::BTreeMap;
 mod application;
 mod groups;
 mod nemesis;
+mod prediction;
 
 pub use application::Application;
 pub use groups::{GroupCondition, Membership};
 pub use nemesis::{Budget, Mischief, Nemesis};
+pub use prediction::{
+    BrokerSet, ChoiceOption, EventMatch, Measure, OrderItem, Prediction, Proof, Question, Said,
+};
 
 use klamm_node::{
     AdminRequest, BrokerId, GroupCommand, Offset, Room, Span, Time, TopicName, TopicPartition,
@@ -241,6 +245,8 @@ pub struct Step {
     pub expect: Vec<Expectation>,
     /// What a teacher says at this moment.
     pub say: Option<String>,
+    /// What a learner is asked right before.
+    pub predict: Vec<Prediction>,
 }
 
 /// When a step happens.

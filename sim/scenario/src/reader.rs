@@ -12,6 +12,7 @@ mod fields;
 mod groups;
 mod nemesis;
 mod operator;
+mod predictions;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,7 +110,9 @@ impl Reader {
         self.declare_offsets_topic(&cluster);
         let topics = self.topics(args.get("topics"));
         let clients = self.clients(args.get("clients"));
-        let steps = self.steps(args.get("steps"), &cluster);
+        let mut predictions = self.predictions(args.get("predictions"));
+        let steps = self.steps(args.get("steps"), &cluster, &mut predictions);
+        self.unasked(&predictions);
         let nemesis = self.nemesis(args.get("nemesis"));
         let expect = self.expectations_at_the_end(args.get("expect"));
         let show = self.show(args.get("show"));

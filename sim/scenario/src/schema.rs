@@ -5,10 +5,14 @@
 mod action;
 mod condition;
 mod nemesis;
+mod prediction;
 
 pub(crate) use action::{ACTION, SEEK};
 pub(crate) use condition::CONDITION;
 pub(crate) use nemesis::{MISCHIEF, NEMESIS};
+pub(crate) use prediction::{
+    BROKER_SET, ITEM, MEASURE, OPTION, PREDICTION, PROOF, QUESTION, SAID, WRONG_NUMBER, WRONG_SET,
+};
 
 /// A field of a struct, or of a verb or condition.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +84,12 @@ pub(crate) const SCENARIO: Shape = record(
         may("nemesis", "`Nemesis`", "none", "Random faults, drawn by the seed."),
         may("expect", "list of [condition](#condition)", "[]", "What must hold when the run ends."),
         may("show", "`Show`", "see there", "What the transcript reports."),
+        may(
+            "predictions",
+            "list of `Prediction`",
+            "[]",
+            "What a learner is asked, for the steps that name it.",
+        ),
     ],
 );
 
@@ -350,6 +360,12 @@ pub(crate) const STEP: Shape = record(
             "What must hold, at once or within a time.",
         ),
         may("say", "text", "none", "What a teacher says at this moment."),
+        may(
+            "predict",
+            "list of texts",
+            "[]",
+            "The [predictions](#prediction) that are asked right before this step, by their ids.",
+        ),
     ],
 );
 
@@ -425,7 +441,35 @@ pub(crate) const SHOW: Shape = record(
     ],
 );
 
-pub(crate) const RECORDS: [&Shape; 10] =
-    [&SCENARIO, &CLUSTER, &BROKER, &NETWORK, &DISK, &TOPIC, &STEP, &EXPECTATION, &NEMESIS, &SHOW];
-pub(crate) const CHOICES: [&Choice; 8] =
-    [&CLIENT, &KEYS, &FROM, &TARGET, &ACTION, &SEEK, &CONDITION, &MISCHIEF];
+pub(crate) const RECORDS: [&Shape; 16] = [
+    &SCENARIO,
+    &CLUSTER,
+    &BROKER,
+    &NETWORK,
+    &DISK,
+    &TOPIC,
+    &STEP,
+    &EXPECTATION,
+    &NEMESIS,
+    &SHOW,
+    &PREDICTION,
+    &SAID,
+    &OPTION,
+    &ITEM,
+    &WRONG_SET,
+    &WRONG_NUMBER,
+];
+pub(crate) const CHOICES: [&Choice; 12] = [
+    &CLIENT,
+    &KEYS,
+    &FROM,
+    &TARGET,
+    &ACTION,
+    &SEEK,
+    &CONDITION,
+    &MISCHIEF,
+    &QUESTION,
+    &PROOF,
+    &BROKER_SET,
+    &MEASURE,
+];

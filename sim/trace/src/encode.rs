@@ -28,9 +28,21 @@ impl Encoder<'_> {
     fn varint(&mut self, number: u64) {
         if number < 0x80 {
             self.bytes.push(low_byte(number));
-        } else if number < 0x4000 {
+        } else {
+            self.long_varint(number);
+        }
+    }
+
+    fn long_varint(&mut self, number: u64) {
+        let seventh = |at: u32| low_byte(number >> (7 * at));
+        if number < 1 << 14 {
             // What is not one byte is mostly two: lengths, differences of times and of numbers of events.
-            self.bytes.extend_from_slice(&[low_byte(number) | 0x80, low_byte(number >> 7)]);
+            self.bytes.extend_from_slice(&[seventh(0) | 0x80, seventh(1)]);
+        } else if number < 1 << 21 {
+            self.bytes.extend_from_slice(&[seventh(0) | 0x80, seventh(1) | 0x80, seventh(2)]);
+        } else if number < 1 << 28 {
+            let bytes = [seventh(0) | 0x80, seventh(1) | 0x80, seventh(2) | 0x80, seventh(3)];
+            self.bytes.extend_from_slice(&bytes);
         } else if number < 1 << 56 {
             // One to eight bytes: all eight are stored, and those that say nothing are taken back.
             let last = (63 - number.leading_zeros()) / 7;

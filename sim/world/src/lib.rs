@@ -30,6 +30,7 @@ mod machine;
 mod node;
 mod outcome;
 mod ping;
+pub mod predict;
 mod queue;
 mod runner;
 mod setup;

@@ -19,12 +19,12 @@ use crate::lab::room_bit;
 use crate::outcome::{ExpectationReport, FaultReport, MischiefReport, StepReport};
 use crate::verb::Verb;
 
-mod condition;
+pub(crate) mod condition;
 mod groups;
 mod load;
 mod nemesis;
 mod quiet;
-mod resolve;
+pub(crate) mod resolve;
 mod text;
 
 pub use condition::Facts;

@@ -62,6 +62,12 @@ pub enum Action {
     PreviousBookmark,
     /// Hide or show what is still to come.
     HideFuture,
+    /// Give the answer to the question that waits here.
+    Answer,
+    /// Pass over the question that waits here.
+    SkipQuestion,
+    /// Ask the scenario's questions, or do not.
+    AskQuestions,
     /// Stop before: set a breakpoint that one types.
     Break,
     /// Larger text.
@@ -298,6 +304,9 @@ pub const TABLE: &[Entry] = {
             &[Press::plain(Key::F8)],
         ),
         entry(Action::UndoLayout, Word::UndoLayout, Look, &[Press::ctrl(Key::Z)]),
+        entry(Action::Answer, Word::GiveAnswer, Ask, &[Press::plain(Key::A)]),
+        entry(Action::SkipQuestion, Word::SkipQuestion, Ask, &[Press::shift(Key::A)]),
+        entry(Action::AskQuestions, Word::AskQuestions, Ask, &[]),
         entry(Action::NextValue, Word::NextValue, Ask, &[Press::plain(Key::ArrowDown)]),
         entry(Action::PreviousValue, Word::PreviousValue, Ask, &[Press::plain(Key::ArrowUp)]),
         entry(Action::Why, Word::AskWhy, Ask, &[Press::plain(Key::W)]),

@@ -291,6 +291,12 @@ mod tests {
                 let each = scenario.steps.iter();
                 each.map(|it| (it.trigger.clone(), it.actions.clone(), it.say.clone())).collect()
             };
+            let asked = |scenario: &klamm_scenario::Scenario| -> Vec<_> {
+                let each = scenario.steps.iter();
+                each.map(|it| it.predict.iter().map(|it| it.id.clone()).collect::<Vec<_>>())
+                    .collect()
+            };
+            assert_eq!(asked(&after), asked(&before), "{}", card.name);
             assert_eq!(all(&after), all(&before), "{}", card.name);
             assert_eq!(
                 (after.clients, after.topics),

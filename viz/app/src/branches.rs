@@ -58,6 +58,11 @@ impl Branches {
         self.shown
     }
 
+    /// When the run that is shown parted from the one that it stands on; none for the run as it was.
+    pub(crate) fn parted(&self) -> Option<Time> {
+        self.all.get(self.shown).and_then(|branch| branch.done.as_ref().map(|(_, at)| *at))
+    }
+
     /// Whether what is shown is a branch that no file has.
     pub(crate) fn is_unsaved(&self) -> bool {
         self.all.get(self.shown).is_some_and(|branch| !branch.saved)

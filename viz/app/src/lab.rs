@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use klamm_node::{NodeId, Seq, Span, Time};
 use klamm_scene::{
-    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom,
-    draw,
+    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom, draw,
 };
 use klamm_trace::{EventStore, Violation};
 use klamm_world::Outcome;
@@ -19,11 +18,13 @@ use klamm_world::Outcome;
 use crate::breakpoint::Breakpoint;
 use crate::load::Source;
 use crate::playback::{Playback, Stopped};
+use crate::predictions::Predictions;
 use crate::words::Word;
 
 mod asking;
 mod moving;
 mod picking;
+mod predicting;
 
 pub use asking::{Cause, Change, Changes};
 
@@ -88,6 +89,8 @@ pub struct Lab {
     marked: Option<Subject>,
     /// Whether, how fast and by what it plays.
     pub playback: Playback,
+    /// What the scenario asks, and what was answered.
+    pub predictions: Predictions,
     bookmarks: BTreeSet<Seq>,
     breakpoints: Vec<Breakpoint>,
     /// Whether what is still to come is hidden.
@@ -110,6 +113,7 @@ impl Lab {
     /// A run that is there, or that begins.
     pub fn new(source: Source, trace: OpenTrace) -> Self {
         let cursor = Cursor::new(&trace);
+        let predictions = Predictions::of(&trace);
         let mut lab = Self {
             source,
             trace,
@@ -124,6 +128,7 @@ impl Lab {
             asked: Vec::new(),
             marked: None,
             playback: Playback::default(),
+            predictions,
             bookmarks: BTreeSet::new(),
             breakpoints: Vec::new(),
             hide_future: false,
@@ -223,6 +228,7 @@ impl Lab {
 
     /// Goes to where one wanted to begin, as soon as that is there.
     fn settle(&mut self) {
+        self.settle_predictions();
         if !self.fresh {
             return;
         }
@@ -233,6 +239,8 @@ impl Lab {
                 self.go(seq);
             }
         } else if let Some(first) = self.trace.beats().first().map(|beat| beat.seq) {
+            // What is asked before the first step is asked first.
+            let first = self.predictions.stop(Seq(0), first).map_or(first, |(at, _)| at);
             self.cursor.seek(&self.trace, first);
             self.fresh = self.until.is_some() && self.trace.beats().is_empty();
         } else if self.until.is_none() {
@@ -245,12 +253,16 @@ impl Lab {
         self.fresh = false;
         self.moving = None;
         self.cursor.seek(&self.trace, seq);
+        self.predictions.stand(self.cursor.seq());
     }
 
-    /// Takes a step; false if there is none.
+    /// Takes a step; false if there is none, or if a question waits for an answer. It ends where one is asked or judged.
     pub fn next(&mut self, step: Step) -> bool {
+        if self.waits() {
+            return false;
+        }
         let next = self.trace.next(step, self.seq());
-        next.inspect(|seq| self.step_to(*seq)).is_some()
+        next.inspect(|seq| self.step_to(self.no_farther(*seq))).is_some()
     }
 
     /// Takes a step back; false if there is none.
@@ -269,6 +281,12 @@ impl Lab {
     /// So many events on or back, as far as there are any.
     pub fn jump(&mut self, events: i64) -> bool {
         let to = self.seq().0.saturating_add_signed(events).min(self.trace.last().0);
+        // To the very end one goes on purpose.
+        let steps = events > 0 && events != i64::MAX;
+        if steps && self.waits() {
+            return false;
+        }
+        let to = if steps { self.no_farther(Seq(to)).0 } else { to };
         let moved = to != self.seq().0;
         self.go(Seq(to));
         moved
@@ -290,6 +308,7 @@ impl Lab {
             return true;
         }
         let more = self.trace.next(Step::Event, self.seq()).is_some() || self.until.is_some();
+        let more = more && !self.waits();
         if more {
             self.playback.play(now);
         }
@@ -323,6 +342,13 @@ impl Lab {
             (Some(violation), _) => (violation, Some(Stopped::Violation)),
             (None, Some(broken)) => (broken, Some(Stopped::Breakpoint)),
             (None, None) => (to, None),
+        };
+        let (stop, why) = match self.predictions.stop(from, stop) {
+            // Where several things stop, what went wrong is said.
+            Some((at, asked)) if at < stop || why.is_none() => {
+                (at, Some(if asked { Stopped::Question } else { Stopped::Verdict }))
+            }
+            Some(_) | None => (stop, why),
         };
         self.step_to(stop);
         let ended = self.until.is_none() && self.seq() == self.trace.last();
@@ -377,9 +403,15 @@ impl Lab {
         all.filter(|violation| !self.hides(violation.seq))
     }
 
+    /// The last event that may be told: later ones are hidden, because somebody wants it or because a question is open. None
+    /// if nothing is hidden.
+    pub fn curtain(&self) -> Option<Seq> {
+        if self.hide_future { Some(self.seq()) } else { self.predictions.curtain(self.seq()) }
+    }
+
     /// Whether an event is still to come and hidden.
     pub fn hides(&self, seq: Seq) -> bool {
-        self.hide_future && seq > self.seq()
+        self.curtain().is_some_and(|curtain| seq > curtain)
     }
 
     /// The picture.

@@ -21,6 +21,7 @@ pub mod layout;
 pub mod library;
 pub mod load;
 pub mod playback;
+pub mod predictions;
 pub mod settings;
 mod show;
 mod subjects;
@@ -28,3 +29,5 @@ mod subjects;
 mod tests;
 pub mod window;
 pub mod words;
+
+pub use show::fonts;

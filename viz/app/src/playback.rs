@@ -20,6 +20,10 @@ pub enum Stopped {
     Violation,
     /// A breakpoint holds here.
     Breakpoint,
+    /// A question waits for an answer here.
+    Question,
+    /// An answer is judged here.
+    Verdict,
 }
 
 /// Whether, how fast and by what it plays.

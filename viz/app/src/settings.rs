@@ -73,6 +73,8 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// The arrangement of panes, if it was changed.
     pub layout: Option<Tree<Pane>>,
+    /// Whether a scenario's questions are asked.
+    pub asks: bool,
 }
 
 impl Default for Settings {
@@ -84,6 +86,7 @@ impl Default for Settings {
             motion: Motion::Full,
             recent: Vec::new(),
             layout: None,
+            asks: true,
         }
     }
 }
@@ -100,6 +103,8 @@ struct Saved {
     motion: String,
     recent: Vec<PathBuf>,
     layout: Option<Tree<Pane>>,
+    /// Not in the files of the first builds.
+    asks: Option<bool>,
 }
 
 /// Just enough of a file to know whether it is ours to read.
@@ -153,6 +158,7 @@ impl Settings {
             motion: self.motion.name().to_owned(),
             recent: self.recent.clone(),
             layout: self.layout.clone(),
+            asks: Some(self.asks),
         };
         ron::ser::to_string_pretty(&saved, ron::ser::PrettyConfig::default())
     }
@@ -182,6 +188,7 @@ impl Settings {
             scale: if SCALES.contains(&saved.scale) { saved.scale } else { 100 },
             recent,
             layout: saved.layout.filter(is_sound),
+            asks: saved.asks.unwrap_or(true),
         }))
     }
 }
@@ -249,6 +256,7 @@ mod tests {
             motion: Motion::Reduced,
             recent: Vec::new(),
             layout: Some(Preset::Debug.tree()),
+            asks: false,
         };
         (0..20).for_each(|n| settings.remember(Path::new(&format!("{}.ron", n % 10))));
         assert_eq!(settings.recent.len(), RECENT);
@@ -277,7 +285,7 @@ mod tests {
             "(version: 1, language: \"xx\", palette: \"dark\", scale: 7, recent: [], layout: None)";
         let Found::Settings(settings) = Settings::of_text(text) else { panic!("readable") };
         assert_eq!((settings.language, settings.palette), (Language::English, Palette::Dark));
-        assert_eq!(settings.scale, 100);
+        assert_eq!((settings.scale, settings.asks), (100, true));
     }
 
     #[test]

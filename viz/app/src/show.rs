@@ -15,6 +15,7 @@ use crate::window::{Screen, Window, wake};
 
 mod broken;
 mod dress;
+mod fit;
 mod guide;
 mod hand;
 mod inspector;
@@ -22,12 +23,13 @@ mod library;
 mod overlay;
 mod paint;
 mod panes;
+mod question;
 mod stage;
 mod status;
 mod timeline;
 mod toolbar;
 
-pub(crate) use dress::fonts;
+pub use dress::fonts;
 use hand::Hand;
 
 impl eframe::App for Window {
@@ -76,9 +78,16 @@ impl Window {
     fn screen_ui(&mut self, ui: &mut Ui, hand: &mut Hand) {
         if self.presenter && self.lab().is_some() {
             Panel::bottom("caption").show(ui, |ui| status::caption(self, ui, hand));
+            if let Screen::Lab(lab) = &mut self.screen
+                && question::is_anything(lab)
+            {
+                Panel::right("question").default_size(420.0).show(ui, |ui| {
+                    egui::ScrollArea::vertical().show(ui, |ui| question::show(lab, ui, hand, true));
+                });
+            }
             CentralPanel::default().show(ui, |ui| {
                 if let Screen::Lab(lab) = &mut self.screen {
-                    stage::show(lab, ui, hand);
+                    stage::show(lab, ui, hand, true);
                 }
             });
             return;

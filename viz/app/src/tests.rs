@@ -16,6 +16,7 @@ use crate::playback::Playback;
 use crate::settings::Settings;
 use crate::window::{Notice, Overlay, Screen, Start, Window};
 
+mod asking;
 mod journeys;
 mod opening;
 mod speed;
@@ -62,6 +63,8 @@ fn lesson() -> Source {
 fn window(language: Language) -> Window {
     let mut window = Window::new(Start::default(), None);
     window.settings.language = language;
+    // Questions would stop what is tested here: `asking` is about them.
+    window.settings.asks = false;
     let (trace, source) = run();
     window.show_run(source.clone(), trace.clone());
     window

@@ -17,6 +17,7 @@ use crate::lab::{Inspect, Lab, place};
 use crate::layout::{Pane, Preset};
 use crate::load::{News, Problem, Source, Wake, Worker};
 use crate::playback::Stopped;
+use crate::predictions::Session;
 use crate::settings::{self, Found, Motion, Settings};
 use crate::words::Word;
 
@@ -100,6 +101,7 @@ pub struct Window {
     pub(crate) dressed: Option<(klamm_scene::Palette, u16, bool)>,
     full: bool,
     pub(crate) branches: Branches,
+    answered: Session,
     start: Start,
     opening: Option<Source>,
     worker: Option<Worker>,
@@ -140,6 +142,7 @@ impl Window {
             dressed: None,
             full: false,
             branches: Branches::default(),
+            answered: Session::default(),
             start,
             opening: None,
             worker: None,
@@ -189,6 +192,7 @@ impl Window {
         if let Source::File(path) = &source {
             self.settings.remember(path);
         }
+        self.keep_answers();
         self.worker = Some(Worker::start(source.clone(), seed, wake));
         self.opening = Some(source);
         self.screen = Screen::Opening(0, 0);
@@ -205,8 +209,18 @@ impl Window {
         if let Some(tab) = self.start.tab.take() {
             lab.tab = tab;
         }
+        self.keep_answers();
+        self.answered.restore(&mut lab, self.branches.parted());
+        lab.predictions.ask(self.settings.asks);
         self.branches.dress(&mut lab);
         self.screen = Screen::Lab(Box::new(lab));
+    }
+
+    /// Keeps what was answered in the run that is shown, before another takes its place.
+    fn keep_answers(&mut self) {
+        if let Screen::Lab(lab) = &self.screen {
+            self.answered.keep(lab);
+        }
     }
 
     /// Opens what the command line named.
@@ -276,6 +290,8 @@ impl Window {
             | Action::FullScreen
             | Action::Library
             | Action::Clear => true,
+            Action::Answer | Action::SkipQuestion => self.lab().is_some_and(Lab::waits),
+            Action::AskQuestions => true,
             Action::PlayPause
             | Action::Next(_)
             | Action::Previous(_)
@@ -315,7 +331,21 @@ impl Window {
     pub fn act(&mut self, action: Action, ctx: &egui::Context) {
         self.notice = None;
         if !self.can(action) || !self.done(action, ctx) {
-            self.notice.get_or_insert(Notice::Word(Word::NothingThere));
+            let why = self.waits_before(action).unwrap_or(Word::NothingThere);
+            self.notice.get_or_insert(Notice::Word(why));
+        }
+    }
+
+    /// What keeps an action from being done: a question that waits for an answer.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else waits for an answer")]
+    fn waits_before(&self, action: Action) -> Option<Word> {
+        let waits = self.lab().is_some_and(Lab::waits);
+        match action {
+            Action::PlayPause | Action::Next(_) | Action::NextTen if waits => {
+                Some(Word::AnswerFirst)
+            }
+            Action::Answer if waits => Some(Word::ChooseFirst),
+            _ => None,
         }
     }
 
@@ -345,6 +375,23 @@ impl Window {
                 };
                 self.notice = Some(Notice::Word(word));
                 true
+            }
+            Action::AskQuestions => {
+                self.settings.asks = !self.settings.asks;
+                let asks = self.settings.asks;
+                if let Some(lab) = self.lab_mut() {
+                    lab.predictions.ask(asks);
+                }
+                let said = if asks { Word::QuestionsOn } else { Word::QuestionsOff };
+                self.notice = Some(Notice::Word(said));
+                true
+            }
+            Action::Answer => {
+                let class = self.presenter;
+                self.lab_mut().is_some_and(|lab| {
+                    // Hands that were counted are the answer; who has none counted answers as one person.
+                    (class && lab.answer_question(true)) || lab.answer_question(false)
+                })
             }
             Action::Larger => self.settings.resize(true),
             Action::Smaller => self.settings.resize(false),
@@ -427,6 +474,7 @@ impl Window {
             | Action::Bookmark
             | Action::NextBookmark
             | Action::PreviousBookmark
+            | Action::SkipQuestion
             | Action::HideFuture => {
                 let now = self.now;
                 self.lab_mut().is_some_and(|lab| in_lab(lab, action, now))
@@ -536,6 +584,8 @@ impl Window {
             Stopped::End => Word::StoppedAtEnd,
             Stopped::Violation => Word::StoppedAtViolation,
             Stopped::Breakpoint => Word::StoppedAtBreakpoint,
+            Stopped::Question => Word::StoppedAtQuestion,
+            Stopped::Verdict => Word::StoppedAtVerdict,
         }));
     }
 
@@ -560,7 +610,8 @@ impl Window {
     pub fn position(&self) -> Option<String> {
         let lab = self.lab()?;
         let (seq, last) = (lab.seq(), lab.trace().last());
-        let last = if lab.hide_future { "…".to_owned() } else { last.to_string() };
+        let hidden = lab.curtain().is_some();
+        let last = if hidden { "…".to_owned() } else { last.to_string() };
         let time = short_time(lab.cursor().view().now);
         Some(Word::Position.say(self.settings.language, &[&time, &seq, &last]))
     }
@@ -615,6 +666,7 @@ fn in_lab(lab: &mut Lab, action: Action, now: f64) -> bool {
             Zoom::Middle | Zoom::Auto => set(&mut lab.zoom, Zoom::Far),
             Zoom::Far => false,
         },
+        Action::SkipQuestion => lab.skip_question(),
         Action::Bookmark => {
             lab.toggle_bookmark();
             true

@@ -100,6 +100,9 @@ catalogue! {
     ArrangeDebug: "Arrange panes to debug", "디버깅용 배치";
     ArrangePresent: "Arrange panes to present", "발표용 배치";
     UndoLayout: "Take back the last change of panes", "마지막 배치 변경 되돌리기";
+    GiveAnswer: "Give the answer", "답하기";
+    SkipQuestion: "Skip the question", "질문 건너뛰기";
+    AskQuestions: "Ask the scenario's questions, or do not", "시나리오의 질문 하기 또는 하지 않기";
     NextValue: "Mark the next value", "다음 값 짚기";
     PreviousValue: "Mark the previous value", "이전 값 짚기";
     AskWhy: "Why is the marked value so?", "짚은 값은 왜 이런가요?";
@@ -122,6 +125,12 @@ catalogue! {
     StoppedAtEnd: "Stopped: the run is over", "멈춤: 실행이 끝났습니다";
     StoppedAtViolation: "Stopped: an invariant is violated here", "멈춤: 여기서 불변 조건이 깨졌습니다";
     StoppedAtBreakpoint: "Stopped: a breakpoint holds here", "멈춤: 여기서 중단점 조건이 맞습니다";
+    StoppedAtQuestion: "Stopped: what do you expect?", "멈춤: 어떻게 될까요?";
+    StoppedAtVerdict: "Stopped: your answer is judged here", "멈춤: 여기서 답이 판정됩니다";
+    AnswerFirst: "Answer the question first, or skip it", "먼저 질문에 답하거나 건너뛰세요";
+    ChooseFirst: "The answer is not complete yet", "아직 답이 다 되지 않았습니다";
+    QuestionsOn: "Questions are asked", "질문을 합니다";
+    QuestionsOff: "Questions are not asked", "질문을 하지 않습니다";
     Copied: "Copied: {0}", "복사함: {0}";
     SettingsUnreadable: "Your settings could not be read, so these are the usual ones: {0}", "설정을 읽을 수 없어 기본값으로 시작합니다: {0}";
     SettingsNotKept: "Your settings could not be kept: {0}", "설정을 저장할 수 없습니다: {0}";
@@ -141,6 +150,33 @@ catalogue! {
     Breakpoints: "Breakpoints", "중단점";
     Bookmarks: "Bookmarks", "책갈피";
     BookmarkAt: "event {0} at {1} s", "{1}초의 이벤트 {0}";
+
+    // Predictions.
+    Predict: "What do you expect?", "어떻게 될까요?";
+    PredictionScore: "Predictions: {0} of {1} right, {2} skipped, {3} in all", "예측: {1}개 중 {0}개 맞음, 건너뜀 {2}개, 모두 {3}개";
+    YouAnswered: "Your answer: {0}", "내 답: {0}";
+    NotJudgedYet: "It is judged later: go on", "나중에 판정됩니다. 계속 가세요";
+    RunNotOver: "It is judged once the run is over", "실행이 끝나면 판정됩니다";
+    AnsweredRight: "Right: {0}", "맞았습니다: {0}";
+    AnsweredWrong: "Not so: it is {0}", "아닙니다: {0}";
+    AnswerWas: "The answer: {0}", "답: {0}";
+    HandsRight: "{0} of {1} hands were right", "손 {1}개 중 {0}개가 맞았습니다";
+    OtherRun: "In this run it came out otherwise than the scenario's texts explain", "이 실행에서는 시나리오의 설명과 다르게 되었습니다";
+    NeverDecided: "This run never came to what the question is about", "이 실행은 질문이 묻는 일에 이르지 않았습니다";
+    NoSuchValue: "In this run there is no such value", "이 실행에는 그런 값이 없습니다";
+    SkippedQuestion: "Skipped", "건너뛰었습니다";
+    NumberHint: "a number", "숫자";
+    Nobody: "nobody", "아무도 없음";
+    BrokerNumber: "broker {0}", "브로커 {0}";
+    MoveUp: "Move up: {0}", "위로: {0}";
+    MoveDown: "Move down: {0}", "아래로: {0}";
+    ShiftUp: "up", "위로";
+    ShiftDown: "down", "아래로";
+    NoOption: "none of these", "이 가운데 없음";
+    HandsFor: "Hands for: {0}", "손 든 사람: {0}";
+    HandsOf: "{0} hands", "손 {0}개";
+    QuestionAhead: "A question waits at {0} s", "{0}초에 질문이 기다립니다";
+    WhyThisAnswer: "Why is it so?", "왜 그런가요?";
 
     // Branches.
     AboutDeeds: "Breaking it", "고장 내기";
@@ -182,11 +218,10 @@ catalogue! {
     MotionFull: "Steps are shown on their way", "단계가 진행되는 모습을 보여 줍니다";
     MotionReduced: "Nothing moves; what changed has a ring for a second", "움직이지 않고, 바뀐 것에 1초 동안 고리를 표시합니다";
     MotionOff: "Nothing moves", "아무것도 움직이지 않습니다";
-    UnitMotion: "Motion", "움직임";
     UnitPalette: "Light/dark", "밝게/어둡게";
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";
-    Passed: "everything held", "모두 지켜짐";
+    Passed: "the whole run: everything held", "전체 실행: 모두 지켜짐";
     NotPassed: "{0} expectations or invariants did not hold", "지켜지지 않은 기대와 불변 조건 {0}개";
     Violations: "Violations", "위반";
     ViolationAt: "{0} at {1} s: {2}", "{1}초 {0}: {2}";
@@ -194,6 +229,7 @@ catalogue! {
     StepAt: "{0} s: {1}", "{0}초: {1}";
     NoSteps: "The scenario has no steps", "시나리오에 단계가 없습니다";
     NotYet: "The rest is still to come", "나머지는 아직 오지 않았습니다";
+    ServersDown: "down {0}", "꺼짐 {0}";
     Health: "under-replicated {0}, under min ISR {1}, leaderless {2}, violations {3}", "복제 부족 {0}, 최소 ISR 미달 {1}, 리더 없음 {2}, 위반 {3}";
     NoEvent: "Nothing has happened yet", "아직 아무 일도 없었습니다";
     EventHead: "event {0}: {1}", "이벤트 {0}: {1}";
@@ -230,6 +266,7 @@ catalogue! {
     FaultDown: "{0} is down", "{0} 정지";
     FaultPaused: "{0} is paused", "{0} 일시 정지";
     FaultCut: "{0} to {1} is cut", "{0}에서 {1}<으로/로> 단절";
+    FaultCutBoth: "{0} and {1} are cut apart", "{0}, {1} 사이 양방향 단절";
     FaultLink: "{0} to {1} is impaired", "{0}에서 {1}<으로/로> 품질 저하";
     FaultDisk: "the disk of {0}", "{0}의 디스크";
     FaultClock: "the clock of {0}", "{0}의 시계";

@@ -51,7 +51,7 @@ impl Language {
 }
 
 /// A pattern of any catalogue with its values, in pieces: what is a value bears its number.
-pub fn filled(pattern: &'static str, values: &[String]) -> Vec<(String, Option<usize>)> {
+pub fn filled(pattern: &str, values: &[String]) -> Vec<(String, Option<usize>)> {
     let mut pieces: Vec<(String, Option<usize>)> = Vec::new();
     let mut rest = pattern;
     let plain = |pieces: &mut Vec<(String, Option<usize>)>, text: &str| {

@@ -50,13 +50,7 @@ pub fn passing(tab: Tab, before: &Stage<'_>, after: &Stage<'_>) -> Scene {
 }
 
 /// The same, of pictures that are drawn already. `seq` is the event at the second one.
-pub fn between(
-    trace: &OpenTrace,
-    before: &Scene,
-    after: &Scene,
-    seq: Seq,
-    style: Style,
-) -> Scene {
+pub fn between(trace: &OpenTrace, before: &Scene, after: &Scene, seq: Seq, style: Style) -> Scene {
     if style.alpha >= ARRIVED {
         return after.clone();
     }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use klamm_node::event::Event;
 use klamm_node::{EventKind, Seq, Time};
 use klamm_trace::{
-    EventStore, Invariants, NodeTable, Recorder, Trace, TraceError, TraceHeader, View, Violation,
+    EventStore, Findings, Invariants, NodeTable, Recorder, Trace, TraceError, TraceHeader, View,
+    Violation,
 };
 
 mod bands;
@@ -238,6 +239,11 @@ impl OpenTrace {
     /// What the invariants found broken, in the order of the run.
     pub fn violations(&self) -> &[Violation] {
         &self.invariants.findings().violations
+    }
+
+    /// Everything that the invariants found, losses that a promise permits included.
+    pub fn findings(&self) -> &Findings {
+        self.invariants.findings()
     }
 
     /// Time on an axis of a width, with the idle stretches folded.

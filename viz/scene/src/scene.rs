@@ -450,6 +450,9 @@ impl Ink {
 
     /// Hatches a rectangle with slanting lines.
     pub fn hatch(&mut self, rect: Rect, distance: Tenths, stroke: Stroke) {
+        if rect.w <= 0 || rect.h <= 0 {
+            return;
+        }
         let mut start = rect.x - rect.h + distance / 2;
         while start < rect.right() {
             // From the lower edge up to the right, clipped by hand so that no drawer has to.

@@ -266,7 +266,9 @@ impl<'a> Draw<'a> {
     pub(crate) fn nothing(&mut self, phrase: Phrase) {
         let text = self.word(phrase);
         let (kind, y) = (self.body().colour(self.theme.quiet), self.y + self.em(24));
-        self.canvas.object(format!("nothing:{y}"), Role::Note, text, |ink| ink.text(at(MARGIN, y), kind, text));
+        self.canvas.object(format!("nothing:{y}"), Role::Note, text, |ink| {
+            ink.text(at(MARGIN, y), kind, text)
+        });
         self.y = y + self.em(12);
     }
 

@@ -127,7 +127,8 @@ fn from_afar_a_topic_is_a_block_with_its_counts_and_the_worst_is_said() {
     // All 600 replicas are counted, each once.
     let replicas = |scene: &Scene| -> usize {
         let blocks = scene.all().into_iter().filter(|it| it.id.ends_with("/topic:orders"));
-        let count = |it: &Object| it.name.split(' ').nth(4).and_then(|word| word.parse::<usize>().ok());
+        let count =
+            |it: &Object| it.name.split(' ').nth(4).and_then(|word| word.parse::<usize>().ok());
         blocks.filter_map(count).sum()
     };
     assert_eq!(replicas(&picture(trace, Tab::Cluster, seq, far)), 600);
@@ -137,7 +138,13 @@ fn from_afar_a_topic_is_a_block_with_its_counts_and_the_worst_is_said() {
     let rows = rows.objects.iter().filter(|it| it.id.starts_with("partition:orders-")).count();
     assert_eq!(rows, 200, "and each has its row");
     let near = picture(trace, Tab::Cluster, seq, Style { zoom: Zoom::Near, ..far });
-    assert_eq!(near.all().into_iter().filter(|it| it.id.contains("/replica:orders-") && it.role == Role::Mark).count(), 600);
+    assert_eq!(
+        near.all()
+            .into_iter()
+            .filter(|it| it.id.contains("/replica:orders-") && it.role == Role::Mark)
+            .count(),
+        600
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ use klamm_protocol::error::ErrorCode;
 use klamm_protocol::kafka::messages::describe_cluster_response::DescribeClusterBroker;
 use klamm_protocol::kafka::messages::{DescribeClusterRequest, DescribeClusterResponse};
 
+use super::authorized;
+
 /// `EndpointType`: 1 for brokers, 2 for controllers.
 const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
@@ -45,6 +47,11 @@ pub fn answer(
             .with_is_fenced(version >= 2 && broker.fenced);
         Some(described)
     });
+    let response = if request.include_cluster_authorized_operations {
+        response.with_cluster_authorized_operations(authorized::CLUSTER)
+    } else {
+        response
+    };
     response
         .with_endpoint_type(BROKERS)
         .with_controller_id(controller.0.into())

@@ -19,7 +19,7 @@ use klamm_protocol::kafka::messages::{
     self, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
 };
 
-use super::metadata;
+use super::{authorized, metadata};
 
 /// Answers from the image; `limit` is the server's.
 pub fn answer(
@@ -97,6 +97,7 @@ fn of_topic(
         .with_name(Some(convert::topic(&topic.name)))
         .with_topic_id(convert::topic_uuid(topic.id))
         .with_is_internal(metadata::is_internal(&topic.name))
+        .with_topic_authorized_operations(authorized::TOPIC)
         .with_partitions(partitions)
 }
 

@@ -9,8 +9,9 @@
 //!
 //! Errors: INVALID_REQUEST for a key type that is unknown, or not yet known in the version; COORDINATOR_NOT_AVAILABLE.
 //!
-//! Simplified: there are no coordinators of transactions and share groups yet, so their keys are answered
-//! COORDINATOR_NOT_AVAILABLE, which clients retry.
+//! Simplified: there are no coordinators of transactions and share groups yet. Share groups' keys are answered
+//! COORDINATOR_NOT_AVAILABLE; transactional ids TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which every client tells at once, while
+//! some ask for ever what they may retry.
 
 use klamm_controller::image::MetadataImage;
 use klamm_coordinator::{GROUP_TOPIC, partition_of};
@@ -101,9 +102,16 @@ fn find(group: &str, image: &MetadataImage) -> Option<(NodeId, Endpoint)> {
 const UNAVAILABLE: (ErrorCode, &str) =
     (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.");
 
+/// What is said of transactions.
+const NO_TRANSACTIONS: (ErrorCode, &str) = (
+    ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    "This cluster has no transactions: Klamm does not have them yet.",
+);
+
 fn verdict(key_type: i8, version: i16) -> Result<(), (ErrorCode, &'static str)> {
     match key_type {
-        GROUP | TRANSACTION => Ok(()),
+        GROUP => Ok(()),
+        TRANSACTION => Err(NO_TRANSACTIONS),
         SHARE if version >= FIRST_WITH_SHARE => Ok(()),
         _ => Err((ErrorCode::INVALID_REQUEST, "This key type is not known in this version.")),
     }
@@ -179,7 +187,7 @@ mod tests {
             response.coordinators.first().map_or(response.error_code, |found| found.error_code)
         };
         for version in versions().filter(|version| *version >= 1) {
-            assert_eq!(code(TRANSACTION, version), 15);
+            assert_eq!(code(TRANSACTION, version), 53, "nobody should ask again");
             assert_eq!(code(SHARE, version), if version >= 6 { 15 } else { 42 }, "{version}");
             assert_eq!((code(3, version), code(-1, version)), (42, 42), "{version}");
         }

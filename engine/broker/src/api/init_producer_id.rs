@@ -6,7 +6,8 @@
 //! Errors: INVALID_REQUEST for an empty transactional id, or a producer id without an epoch or the other way round;
 //! COORDINATOR_LOAD_IN_PROGRESS.
 //!
-//! Simplified: there are no transactions yet. A transactional id is answered COORDINATOR_NOT_AVAILABLE, like its look-up.
+//! Simplified: there are no transactions yet. A transactional id is answered TRANSACTIONAL_ID_AUTHORIZATION_FAILED, like its
+//! look-up.
 
 use klamm_protocol::error::ErrorCode;
 use klamm_protocol::kafka::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
@@ -21,7 +22,7 @@ pub fn answer(
         _ if (request.producer_id.0 == -1) != (request.producer_epoch == -1) => {
             Err(ErrorCode::INVALID_REQUEST)
         }
-        Some(_) => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        Some(_) => Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
         // A producer that had an id already gets a new one: only a transactional one has its epoch raised (KIP-360).
         None => take().ok_or(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
     };
@@ -61,6 +62,9 @@ mod tests {
         assert_eq!(told(&half, Some(7)), (ErrorCode::INVALID_REQUEST, -1, -1));
         let named = |name| plain.clone().with_transactional_id(Some(TransactionalId(text(name))));
         assert_eq!(told(&named(""), Some(7)), (ErrorCode::INVALID_REQUEST, -1, -1));
-        assert_eq!(told(&named("tx"), Some(7)), (ErrorCode::COORDINATOR_NOT_AVAILABLE, -1, -1));
+        assert_eq!(
+            told(&named("tx"), Some(7)),
+            (ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1, -1)
+        );
     }
 }

@@ -15,6 +15,8 @@ use klamm_protocol::kafka::messages::metadata_response::{
 };
 use klamm_protocol::kafka::messages::{self, MetadataRequest};
 
+use super::authorized;
+
 /// A response, and the topics that should be created because it had to say that they are unknown.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
@@ -23,6 +25,9 @@ pub struct Answer {
     /// Topics for the controller to create.
     pub create: Vec<TopicName>,
 }
+
+/// The first version in which topics may be asked for by their ids alone (KIP-516).
+const FIRST_BY_ID: i16 = 12;
 
 /// What a topic of the request is named by.
 enum Asked {
@@ -40,21 +45,30 @@ pub fn answer(
     image: &MetadataImage,
 ) -> Answer {
     let alive = alive(image);
+    let tells = version >= 8 && request.include_topic_authorized_operations;
+    let describe = |topic: &TopicImage| {
+        let described = describe(topic, version, &alive, image);
+        if tells {
+            described.with_topic_authorized_operations(authorized::TOPIC)
+        } else {
+            described
+        }
+    };
     let mut create = Vec::new();
     let topics: Vec<MetadataResponseTopic> = match asked(request, version) {
-        None => image.topics().map(|topic| describe(topic, version, &alive, image)).collect(),
+        None => image.topics().map(describe).collect(),
         Some(asked) => {
             let auto_create = auto_create && (version < 4 || request.allow_auto_topic_creation);
             let described = asked.into_iter().map(|asked| match asked {
                 Asked::Id(id) => match image.topic_by_id(id) {
-                    Some(topic) => describe(topic, version, &alive, image),
+                    Some(topic) => describe(topic),
                     None => MetadataResponseTopic::default()
                         .with_name(None)
                         .with_topic_id(convert::topic_uuid(id))
                         .with_error_code(ErrorCode::UNKNOWN_TOPIC_ID.0),
                 },
                 Asked::Name(name) => match image.topic(&name) {
-                    Some(topic) => describe(topic, version, &alive, image),
+                    Some(topic) => describe(topic),
                     None => {
                         let valid = is_topic_name(&name);
                         let code = if auto_create && !valid {
@@ -86,6 +100,13 @@ pub fn answer(
         .with_cluster_id((version >= 2).then(|| convert::text(cluster_id)))
         .with_controller_id(wire(some_broker(image, random)))
         .with_topics(topics);
+    // Told in versions 8 to 10; later it is DescribeCluster's.
+    let tells = (8..=10).contains(&version) && request.include_cluster_authorized_operations;
+    let response = if tells {
+        response.with_cluster_authorized_operations(authorized::CLUSTER)
+    } else {
+        response
+    };
     Answer { response, create }
 }
 
@@ -110,14 +131,29 @@ fn alive(image: &MetadataImage) -> Alive {
 }
 
 /// The topics asked for; none for all. In version 0 an empty list stands for all, later a null one.
+///
+/// One id that is not zero makes it a request by ids, and names are passed over, which need not be null
+/// (`KafkaApis.handleTopicMetadataRequest`): the Java client leaves them empty (KIP-516).
 fn asked(request: &MetadataRequest, version: i16) -> Option<Vec<Asked>> {
     let topics = request.topics.as_ref()?;
     if version == 0 && topics.is_empty() {
         return None;
     }
+    let mut ids: Vec<TopicId> = Vec::new();
+    if version >= FIRST_BY_ID {
+        for topic in topics {
+            let id = convert::topic_id(topic.topic_id);
+            if id != TopicId::ZERO && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    if !ids.is_empty() {
+        return Some(ids.into_iter().map(Asked::Id).collect());
+    }
     let asked = topics.iter().map(|topic| match &topic.name {
         Some(name) => Asked::Name(convert::topic_name(name)),
-        None => Asked::Id(convert::topic_id(topic.topic_id)),
+        None => Asked::Id(TopicId::ZERO),
     });
     Some(asked.collect())
 }
@@ -219,6 +255,44 @@ mod tests {
         assert!(asked(&request(Some(Vec::new())), 0).is_none());
         assert!(asked(&request(Some(Vec::new())), 1).is_some_and(|asked| asked.is_empty()));
         assert!(asked(&request(None), 1).is_none());
+    }
+
+    #[test]
+    fn an_id_makes_it_a_request_by_ids_whatever_names_say() {
+        let with = |name: Option<&str>, id: u128| {
+            MetadataRequestTopic::default()
+                .with_name(name.map(convert::topic))
+                .with_topic_id(convert::topic_uuid(TopicId(id)))
+        };
+        let kinds = |topics: Vec<MetadataRequestTopic>, version| {
+            let request = MetadataRequest::default().with_topics(Some(topics));
+            let asked = asked(&request, version).expect("not all of them");
+            let kind = |asked: &Asked| match asked {
+                Asked::Name(name) => format!("name {name}"),
+                Asked::Id(TopicId(id)) => format!("id {id}"),
+            };
+            asked.iter().map(kind).collect::<Vec<_>>()
+        };
+        // As Java writes it: the name is empty, not null.
+        assert_eq!(kinds(vec![with(Some(""), 7)], 13), ["id 7"]);
+        assert_eq!(
+            kinds(vec![with(None, 7), with(Some(""), 7), with(None, 8)], 12),
+            ["id 7", "id 8"]
+        );
+        assert_eq!(kinds(vec![with(Some("a"), 0), with(Some("b"), 9)], 13), ["id 9"]);
+        assert_eq!(kinds(vec![with(Some("a"), 0), with(Some("b"), 0)], 13), ["name a", "name b"]);
+        let answer = answer(
+            &MetadataRequest::default().with_topics(Some(vec![with(Some(""), 7)])),
+            13,
+            "c",
+            true,
+            &mut Stream::new(1, Purpose::ClientChoice, 0, 0),
+            &MetadataImage::new(),
+        );
+        let topic = &answer.response.topics[0];
+        assert_eq!((topic.error_code, topic.name.is_none()), (ErrorCode::UNKNOWN_TOPIC_ID.0, true));
+        assert_eq!(topic.topic_id, convert::topic_uuid(TopicId(7)));
+        assert!(answer.create.is_empty(), "an id creates nothing");
     }
 
     #[test]

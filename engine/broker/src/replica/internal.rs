@@ -125,6 +125,10 @@ impl Replicas {
     /// The partitions of an internal topic of which something has changed since the last call: who leads, the log end, the high
     /// watermark. Some of them may be as they were.
     pub fn take_stirred(&mut self) -> Vec<PartitionKey> {
+        // Asked after every input, and nearly always there is none.
+        if self.stirred.is_empty() {
+            return Vec::new();
+        }
         std::mem::take(&mut self.stirred).into_iter().collect()
     }
 

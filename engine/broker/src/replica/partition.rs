@@ -41,6 +41,8 @@ pub(super) struct PartitionConfig {
     pub throttled: Throttled,
     /// Whether `cleanup.policy` has `delete`: only then may a person delete records.
     pub deletes: bool,
+    /// Whether `cleanup.policy` has `compact`: records need keys.
+    pub compacts: bool,
 }
 
 impl PartitionConfig {
@@ -50,6 +52,8 @@ impl PartitionConfig {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
         };
+        let cleans_by =
+            |wanted| config.cleanup_policy.split(',').any(|policy| policy.trim() == wanted);
         Self {
             min_insync_replicas: config.min_insync_replicas,
             max_message_bytes: usize::try_from(config.max_message_bytes).unwrap_or(0),
@@ -60,7 +64,8 @@ impl PartitionConfig {
                 as_leader: throttle::names(&config.leader_throttled_replicas, partition, me),
                 as_follower: throttle::names(&config.follower_throttled_replicas, partition, me),
             },
-            deletes: config.cleanup_policy.split(',').any(|policy| policy.trim() == "delete"),
+            deletes: cleans_by("delete"),
+            compacts: cleans_by("compact"),
         }
     }
 }

@@ -432,6 +432,7 @@ impl Partition {
             segment_bytes: self.config.segment_bytes,
             timestamp_type,
             now: cx.wall,
+            compacted: self.config.compacts,
             ..ProduceRules::default()
         };
         let valid = validate_from_client(records, &rules)?;

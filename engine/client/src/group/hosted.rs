@@ -143,6 +143,10 @@ impl Hosted {
         (!self.polling).then_some(self.last_poll)
     }
 
+    pub(super) fn deliver(&mut self, what: Delivered) {
+        self.deliveries.push(what);
+    }
+
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         self.stored.remove(partition);
     }
@@ -247,6 +251,8 @@ impl Group {
         hosted.own_up();
         if hosted.leaving.is_some() {
             self.leave_further(cx, reader);
+        } else if self.by_hand.reads {
+            self.read_by_hand(cx, reader);
         } else if self.is_subscribed() {
             let settled = self.follow_membership(cx, reader);
             self.start_partitions(cx, reader);
@@ -254,6 +260,7 @@ impl Group {
                 self.commit_by_timer(cx, reader);
             }
         }
+        self.ask_for_committed(cx, reader);
         self.serve_poll(cx, reader);
     }
 
@@ -275,6 +282,15 @@ impl Group {
                     hosted.leaving = Some(Leaving { closes: false, step, commit: None, deadline });
                 }
             }
+            ReadCall::Assign { partitions, keeps } => {
+                self.assign_by_hand(cx, reader, partitions, keeps);
+            }
+            ReadCall::Unassign { partitions } => self.unassign_by_hand(reader, &partitions),
+            ReadCall::LookUpCommitted { call, partitions, within } => {
+                self.by_hand.wants(call, partitions, cx.now + within);
+            }
+            // Asked of the partition's leader, which is the reader's business.
+            ReadCall::LookUp { .. } => {}
             ReadCall::Poll => (hosted.polling, hosted.last_poll) = (true, cx.now),
             ReadCall::StopPolling => (hosted.polling, hosted.last_poll) = (false, cx.now),
             ReadCall::RebalanceDone { turn } => {
@@ -444,7 +460,9 @@ impl Group {
     }
 
     fn leave_further(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
-        let has_them = self.still_has_them().is_ok();
+        // What is read by hand nobody takes away, and no callback is about it.
+        let by_hand = self.by_hand.reads;
+        let has_them = by_hand || self.still_has_them().is_ok();
         let all: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
         let Some(hosted) = self.hosted.as_deref_mut() else { return };
         let Some(mut leaving) = hosted.leaving.take() else { return };
@@ -453,9 +471,9 @@ impl Group {
             LeaveStep::Callback => {
                 hosted.received = None;
                 let change = if has_them { Change::Revoke } else { Change::Lost };
-                if self.agreed_to_give_up(reader, change, &all) {
+                if by_hand || self.agreed_to_give_up(reader, change, &all) {
                     leaving.deadline = cx.now + CLOSE_TIMEOUT;
-                    if has_them && self.config.enable_auto_commit {
+                    if has_them && self.commits_by_timer() {
                         let reason = if leaving.closes { "close" } else { "revoke" };
                         let offsets = self.stored();
                         leaving.commit = self.commit(cx, offsets, reason, leaving.deadline);
@@ -471,6 +489,11 @@ impl Group {
                 } else {
                     goes_on = false;
                 }
+            }
+            LeaveStep::Leave if by_hand => {
+                self.unassign_by_hand(reader, &all);
+                leaving.deadline = cx.now;
+                leaving.step = LeaveStep::AwaitLeft;
             }
             LeaveStep::Leave => {
                 self.give_all_up(cx, reader);

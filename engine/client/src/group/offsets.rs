@@ -125,7 +125,7 @@ impl Group {
 
     /// `enable.auto.commit`: what earlier polls returned is done by now.
     pub(super) fn commit_by_timer(&mut self, cx: &Context<'_>, reader: &mut Consumer) {
-        if !self.config.enable_auto_commit || self.assigned.is_empty() {
+        if !self.commits_by_timer() || self.assigned.is_empty() {
             return;
         }
         if self.commits.auto_at <= cx.now {
@@ -279,7 +279,7 @@ impl Group {
             _ => {
                 self.commit_failed(cx, serial, code.word());
                 // A member of KIP-848 hears by its heartbeats what that says of it, and no sooner.
-                if !self.is_modern {
+                if !self.is_modern && !self.by_hand.reads {
                     self.classic_commit_refused(as_whom, code);
                 }
             }
@@ -292,8 +292,16 @@ impl Group {
         commit.is_some_and(|commit| matches!(commit.reason, "revoke" | "close"))
     }
 
+    /// `enable.auto.commit`; without a group there is nowhere to commit to.
+    pub(super) fn commits_by_timer(&self) -> bool {
+        self.config.enable_auto_commit && !self.id.as_str().is_empty()
+    }
+
     /// As whom it may commit now; or why not.
     fn commits_as(&self) -> Result<Identity, Word> {
+        if self.by_hand.reads {
+            return Ok(Identity::nobody());
+        }
         if self.is_modern { self.modern.commits_as() } else { self.classic.commits_as() }
     }
 
@@ -350,7 +358,7 @@ impl Group {
         self.tell(cx, RequestKind::OffsetFetch(request), timeout, Asked::Offsets(partitions));
     }
 
-    fn offset_fetch(&self, partitions: &BTreeSet<TopicPartition>) -> OffsetFetchRequest {
+    pub(super) fn offset_fetch(&self, partitions: &BTreeSet<TopicPartition>) -> OffsetFetchRequest {
         let version = self.version(ApiKey::OffsetFetch).unwrap_or(1);
         let mut topics: BTreeMap<&TopicName, Vec<i32>> = BTreeMap::new();
         for partition in partitions {
@@ -474,10 +482,10 @@ fn first_error(response: &OffsetCommitResponse) -> ErrorCode {
     ErrorCode(codes.find(|code| *code != 0).unwrap_or(0))
 }
 
-type Answer = (TopicPartition, ErrorCode, Offset, LeaderEpoch);
+pub(super) type Answer = (TopicPartition, ErrorCode, Offset, LeaderEpoch);
 
 /// The group's error, and each partition's answer.
-fn read(response: &OffsetFetchResponse) -> (ErrorCode, Vec<Answer>) {
+pub(super) fn read(response: &OffsetFetchResponse) -> (ErrorCode, Vec<Answer>) {
     let mut answers = Vec::new();
     let mut add = |name: &TopicName, index: i32, code: i16, offset: i64, epoch: i32| {
         let partition = TopicPartition::new(TopicName::clone(name), index);

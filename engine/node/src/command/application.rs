@@ -7,6 +7,7 @@ use super::{Command, ProduceRecord, SeekTo};
 use crate::config::{ConsumerConfig, ProducerConfig};
 use crate::effects::Endpoint;
 use crate::id::{GroupId, Offset, TopicName, TopicPartition};
+use crate::time::Span;
 
 /// A call of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,7 +78,16 @@ pub enum NewClientKind {
     Admin,
 }
 
-/// What a program does with a group consumer.
+/// Where a partition starts that is assigned by hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AssignFrom {
+    /// Where its group has committed, or where `auto.offset.reset` says.
+    Committed,
+    /// There.
+    At(SeekTo),
+}
+
+/// What a program does with a consumer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ReadCall {
     /// Reads topics by name.
@@ -92,6 +102,38 @@ pub enum ReadCall {
     },
     /// Reads nothing any more and leaves the group.
     Unsubscribe,
+    /// Reads partitions by hand, in no group.
+    Assign {
+        /// The partitions, and where each starts.
+        partitions: Vec<(TopicPartition, AssignFrom)>,
+        /// Whether it goes on with what it reads already.
+        keeps: bool,
+    },
+    /// Reads partitions no more that it reads by hand.
+    Unassign {
+        /// Which.
+        partitions: Vec<TopicPartition>,
+    },
+    /// Asks where something is in a partition.
+    LookUp {
+        /// Names the question in its answer.
+        call: u64,
+        /// The partition.
+        partition: TopicPartition,
+        /// What is looked for.
+        at: SeekTo,
+        /// How long the answer is worth waiting for.
+        within: Span,
+    },
+    /// Asks what its group has committed.
+    LookUpCommitted {
+        /// Names the question in its answer.
+        call: u64,
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+        /// How long the answer is worth waiting for.
+        within: Span,
+    },
     /// Begins to wait for what there is to be told: a record, a callback, an error.
     Poll,
     /// Waits no longer.
@@ -172,6 +214,25 @@ impl Display for ReadCall {
             Self::Subscribe { topics } => write!(f, "subscribe to {}", topics.join(", ")),
             Self::SubscribePattern { pattern } => write!(f, "subscribe to /{pattern}/"),
             Self::Unsubscribe => f.write_str("unsubscribe"),
+            Self::Assign { partitions, keeps } => {
+                let named: Vec<TopicPartition> =
+                    partitions.iter().map(|(partition, _)| partition.clone()).collect();
+                let also = if *keeps { "also " } else { "" };
+                match list(&named) {
+                    none if none.is_empty() => f.write_str("read nothing"),
+                    named => write!(f, "{also}read {named} by hand"),
+                }
+            }
+            Self::Unassign { partitions } => write!(f, "read {} no more", list(partitions)),
+            Self::LookUp { partition, at, .. } => match at {
+                SeekTo::Beginning => write!(f, "ask for the beginning of {partition}"),
+                SeekTo::End => write!(f, "ask for the end of {partition}"),
+                SeekTo::Offset(offset) => write!(f, "ask for {offset} in {partition}"),
+                SeekTo::Timestamp(at) => write!(f, "ask for timestamp {} in {partition}", at.0),
+            },
+            Self::LookUpCommitted { partitions, .. } => {
+                write!(f, "ask what is committed of {}", list(partitions))
+            }
             Self::Poll => f.write_str("poll"),
             Self::StopPolling => f.write_str("poll no longer"),
             Self::RebalanceDone { .. } => f.write_str("return from the rebalance callback"),

@@ -60,6 +60,9 @@ struct Died;
 /// What is the outcome of a record.
 pub(crate) type RecordOutcome = Result<(TopicPartition, Offset), Word>;
 
+/// What a question about offsets comes to.
+pub(crate) type Found = Result<Vec<(TopicPartition, Offset)>, Word>;
+
 /// What came for a client and was not fetched yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -71,6 +74,8 @@ pub(crate) struct Inbox {
     /// Commits that somebody waits for.
     pub(crate) commits: BTreeMap<u64, Option<Result<(), Word>>>,
     pub(crate) answers: VecDeque<(String, Word)>,
+    /// Questions that somebody waits for.
+    pub(crate) questions: BTreeMap<u64, Option<Found>>,
     pub(crate) closed: bool,
     wakers: Vec<Waker>,
 }
@@ -318,6 +323,12 @@ impl Inbox {
             | Delivered::Failed { .. }
             | Delivered::Committed { call: None, .. } => self.queue.push_back(what),
             Delivered::Answered { request, error } => self.answers.push_back((request, error)),
+            Delivered::Found { call, answer } => {
+                // Who gave up waiting does not want it any more.
+                if let Some(waiting) = self.questions.get_mut(&call) {
+                    *waiting = Some(answer);
+                }
+            }
             Delivered::Closed => self.closed = true,
         }
     }

@@ -89,11 +89,30 @@ where
     /// Leaves the group.
     fn unsubscribe(&self);
 
-    /// Reads these partitions, by hand.
+    /// Reads these partitions, by hand, instead of those that it read: each from its offset on, or from where its group
+    /// has committed.
     ///
     /// # Errors
-    /// Always: the lab's client has no manual assignment.
+    /// It has a subscription, or an offset is none to start from.
     fn assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()>;
+
+    /// Reads nothing by hand any more.
+    ///
+    /// # Errors
+    /// There is no process of the lab.
+    fn unassign(&self) -> KafkaResult<()>;
+
+    /// Reads these partitions besides, by hand.
+    ///
+    /// # Errors
+    /// As [`Self::assign`]; or it has one of them already.
+    fn incremental_assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()>;
+
+    /// Reads these partitions no more.
+    ///
+    /// # Errors
+    /// It has one of them not.
+    fn incremental_unassign(&self, assignment: &TopicPartitionList) -> KafkaResult<()>;
 
     /// Goes on somewhere else in a partition.
     ///
@@ -164,16 +183,47 @@ where
     /// Never.
     fn position(&self) -> KafkaResult<TopicPartitionList>;
 
-    /// What is committed.
+    /// What its group has committed of what it has; [`Offset::Invalid`] where it has not. The process blocks.
     ///
     /// # Errors
-    /// Always: the lab's client can't look it up.
+    /// It has no `group.id`, or no answer came in time.
     fn committed<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<TopicPartitionList>;
 
-    /// The ends of a partition.
+    /// What its group has committed of these partitions.
     ///
     /// # Errors
-    /// Always: the lab's client can't look them up.
+    /// As [`Self::committed`].
+    fn committed_offsets<T: Into<Timeout>>(
+        &self,
+        partitions: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList>;
+
+    /// The first offset of this time (in milliseconds) or a later one, in each partition that it has; [`Offset::End`] where
+    /// there is none.
+    ///
+    /// # Errors
+    /// No answer came in time.
+    fn offsets_for_timestamp<T: Into<Timeout>>(
+        &self,
+        timestamp: i64,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList>;
+
+    /// As [`Self::offsets_for_timestamp`]: the times stand where the offsets will.
+    ///
+    /// # Errors
+    /// A time is none, or no answer came in time.
+    fn offsets_for_times<T: Into<Timeout>>(
+        &self,
+        timestamps: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList>;
+
+    /// The ends of a partition: its log start offset and its high watermark. The process blocks.
+    ///
+    /// # Errors
+    /// No answer came in time.
     fn fetch_watermarks<T: Into<Timeout>>(
         &self,
         topic: &str,

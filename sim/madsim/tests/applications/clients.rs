@@ -1,7 +1,10 @@
 //! The client behaves as librdkafka's does.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_core::Stream;
 use klamm_madsim::app::{AppContext, AppResult, Programs};
 use klamm_madsim::rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use klamm_madsim::rdkafka::client::{ClientContext, DefaultClientContext};
@@ -95,7 +98,7 @@ fn wrong_use_is_an_error_that_says_what_is_wrong() {
         consumer.subscribe(&["orders"])?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("orders", 7, Offset::Offset(3))?;
-        check(consumer.assign(&list).is_err(), "an assignment by hand")?;
+        check(consumer.assign(&list).is_err(), "an assignment by hand besides a subscription")?;
         let seek = consumer.seek("orders", 7, Offset::Beginning, Duration::ZERO);
         check(seek.is_err(), "a seek in somebody else's partition")?;
         let state = Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
@@ -106,6 +109,75 @@ fn wrong_use_is_an_error_that_says_what_is_wrong() {
         check(none == no_offset, "a commit of nothing")?;
         check(cx.client_config().set("acks", "some").create::<FutureProducer>().is_err(), "acks")
     });
+}
+
+/// The next message of a stream.
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}
+
+#[test]
+fn partitions_are_read_by_hand_from_where_one_likes() {
+    let world = alone(|cx| async move {
+        let second = Duration::from_secs(1);
+        let admin: AdminClient<DefaultClientContext> = cx.client_config().create()?;
+        let new = NewTopic::new("mine", 2, TopicReplication::Fixed(3));
+        admin.create_topics([&new], &AdminOptions::new()).await?[0].clone().map_err(|(_, e)| e)?;
+        let producer: FutureProducer = cx.client_config().create()?;
+        for (at, value) in (0..).zip(["a", "b", "c", "d"]) {
+            let record = FutureRecord::<str, str>::to("mine").payload(value).partition(1);
+            producer.send(record.timestamp(100 * at), second).await.map_err(|(e, _)| e)?;
+        }
+        // Without a group it reads, looks up, and commits nothing.
+        let alone: StreamConsumer = cx.client_config().remove("group.id").create()?;
+        check(alone.fetch_watermarks("mine", 1, second) == Ok((0, 4)), "other ends")?;
+        check(alone.fetch_watermarks("mine", 0, second) == Ok((0, 0)), "other ends of nothing")?;
+        let timed_out = Err(KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut));
+        check(alone.fetch_watermarks("mine", 7, second) == timed_out, "a partition too many")?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("mine", 1, Offset::Offset(150))?;
+        let found = alone.offsets_for_times(list.clone(), second)?;
+        check(found.elements()[0].offset() == Offset::Offset(2), "another record of that time")?;
+        list.set_all_offsets(Offset::Offset(9_999))?;
+        let found = alone.offsets_for_times(list.clone(), second)?;
+        check(found.elements()[0].offset() == Offset::End, "a record of no time")?;
+        list.set_all_offsets(Offset::Offset(1))?;
+        alone.assign(&list)?;
+        let mut messages = alone.stream();
+        for offset in 1..4 {
+            let message = next(&mut messages).await.ok_or("the stream ended")??;
+            check((message.partition(), message.offset()) == (1, offset), "another message")?;
+        }
+        check(alone.position()?.elements()[0].offset() == Offset::Offset(4), "another position")?;
+        let nobody = Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownGroup));
+        check(alone.commit_consumer_state(CommitMode::Sync) == nobody, "a commit of nobody's")?;
+        check(alone.committed(second).is_err(), "an offset of nobody's")?;
+        list.set_all_offsets(Offset::Beginning)?;
+        check(alone.incremental_assign(&list).is_err(), "a partition twice")?;
+        alone.incremental_unassign(&list)?;
+        check(alone.assignment()?.count() == 0, "a partition was kept")?;
+        check(tokio::time::timeout(second, alone.recv()).await.is_err(), "a record of nobody's")?;
+        // With a group it goes on where the group has committed, and is no member.
+        let first: StreamConsumer =
+            cx.client_config().set("enable.auto.commit", "false").create()?;
+        list.set_all_offsets(Offset::Stored)?;
+        first.assign(&list)?;
+        let message = first.recv().await?;
+        check(message.offset() == 0, "it has a policy for what is not committed")?;
+        check(first.committed(second)?.elements()[0].offset() == Offset::Invalid, "committed")?;
+        first.commit_message(&message, CommitMode::Sync)?;
+        check(first.committed(second)?.elements()[0].offset() == Offset::Offset(1), "not kept")?;
+        drop(message);
+        drop(first);
+        let second_time: StreamConsumer = cx.client_config().create()?;
+        second_time.assign(&list)?;
+        check(second_time.recv().await?.offset() == 1, "it began somewhere else")?;
+        // What is assigned by hand gives way to a subscription.
+        second_time.subscribe(&["mine"])?;
+        check(second_time.recv().await?.offset() == 1, "what nobody committed comes again")
+    });
+    let joins = times(&world, "app", |kind| matches!(kind, EventKind::PartitionsAssigned { .. }));
+    assert_eq!(joins.len(), 1, "only a subscription makes a member");
 }
 
 /// Commits what it has done before it gives partitions up.

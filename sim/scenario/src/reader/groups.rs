@@ -304,7 +304,7 @@ impl Reader {
     }
 
     /// The group of some consumer of the scenario.
-    fn known_group(&mut self, args: &Args<'_>) -> Option<GroupId> {
+    pub(super) fn known_group(&mut self, args: &Args<'_>) -> Option<GroupId> {
         let node = args.get("group")?;
         let name = self.text(node)?;
         if self.names.groups.contains(&name) || self.names.clients_unsure {
@@ -318,7 +318,7 @@ impl Reader {
     }
 
     /// A consumer or an application that reads with a group.
-    fn group_member(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn group_member(&mut self, node: &Node) -> Option<String> {
         match &node.kind {
             Kind::Text(name) if self.names.application_members.contains(name) => Some(name.clone()),
             Kind::Text(name) if self.names.applications.contains(name) => {

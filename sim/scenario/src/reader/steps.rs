@@ -8,6 +8,7 @@ use klamm_node::{BrokerId, Span, Time};
 use super::Reader;
 use super::fields::{Args, unwrapped};
 use super::is_none;
+use super::predictions::Declared;
 use crate::diagnostic::Mistake;
 use crate::model::{Action, Cluster, Condition, Step, Target, Trigger};
 use crate::schema;
@@ -22,19 +23,28 @@ pub(super) struct StepPlace {
     acts: Vec<bool>,
     /// Of each earlier step: its place among all, for one in the file may stand for several.
     places: Vec<u32>,
-    at_the_end: bool,
+    /// Where no step can be referred to.
+    apart: Option<&'static str>,
 }
 
 impl StepPlace {
     pub(super) fn after_all() -> Self {
-        Self { index: 0, acts: Vec::new(), places: Vec::new(), at_the_end: true }
+        Self { index: 0, acts: Vec::new(), places: Vec::new(), apart: Some("the end of the run") }
+    }
+
+    pub(super) fn in_a_prediction() -> Self {
+        Self { apart: Some("a prediction"), ..Self::after_all() }
     }
 }
 
 impl Reader {
-    pub(super) fn steps(&mut self, node: Option<&Node>, cluster: &Cluster) -> Vec<Step> {
-        let mut place =
-            StepPlace { index: 0, acts: Vec::new(), places: Vec::new(), at_the_end: false };
+    pub(super) fn steps(
+        &mut self,
+        node: Option<&Node>,
+        cluster: &Cluster,
+        declared: &mut [Declared],
+    ) -> Vec<Step> {
+        let mut place = StepPlace { index: 0, acts: Vec::new(), places: Vec::new(), apart: None };
         let mut latest = Time::ZERO;
         let mut total = 0;
         let steps = self.list_of(node, |reader, node| {
@@ -48,10 +58,12 @@ impl Reader {
             };
             let expect = reader.expectations(args.get("expect"), &place);
             let say = args.get("say").and_then(|node| reader.text(node));
+            let predict = reader.predict(args.get("predict"), declared);
             place.acts.push(rolling.is_some() || acts_on_somebody(args.get("do")));
             place.places.push(total);
             place.index += 1;
-            let step = Step { line: reader.line_of(node), trigger, actions, expect, say };
+            let line = reader.line_of(node);
+            let step = Step { line, trigger, actions, expect, say, predict };
             let steps = match rolling {
                 Some(brokers) => rolled(&step, &brokers),
                 None => vec![step],
@@ -341,9 +353,9 @@ impl Reader {
     }
 
     fn check_same(&mut self, step: u32, node: &Node, place: &StepPlace) -> Option<u32> {
-        if place.at_the_end {
+        if let Some(where_it_is) = place.apart {
             self.mistake(
-                Mistake::new(&node.span, "the end of the run can't refer to a step")
+                Mistake::new(&node.span, format!("{where_it_is} can't refer to a step"))
                     .help("name the node"),
             );
             return None;
@@ -419,6 +431,7 @@ fn rolled(step: &Step, brokers: &[BrokerId]) -> Vec<Step> {
             actions: vec![Action::Stop(target(broker)), Action::Restart(target(broker))],
             expect: Vec::new(),
             say: step.say.clone().filter(|_| index == 0),
+            predict: if index == 0 { step.predict.clone() } else { Vec::new() },
         });
     }
     // What the step expects is expected of its end.

@@ -25,7 +25,7 @@ pub struct Facts<'a> {
 
 /// How things stood when a step happened: 'changed' means changed since then.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     leaders: BTreeMap<TopicPartition, BrokerId>,
     controller: Option<BrokerId>,
     quorum_epoch: Option<LeaderEpoch>,
@@ -34,7 +34,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    pub(super) fn of(view: &View) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         let leader =
             |partition: &TopicPartition| Some((partition.clone(), view.leader_of(partition)?));
         Self {
@@ -58,15 +58,15 @@ fn answers(view: &View) -> Vec<&(String, Word)> {
 }
 
 /// A condition at a moment: the facts, the mark it is relative to, and who `Target`s are.
-pub(super) struct Judge<'a> {
-    pub(super) facts: Facts<'a>,
-    pub(super) mark: &'a Mark,
-    pub(super) resolve: &'a dyn Fn(&Target) -> Option<NodeId>,
+pub(crate) struct Judge<'a> {
+    pub(crate) facts: Facts<'a>,
+    pub(crate) mark: &'a Mark,
+    pub(crate) resolve: &'a dyn Fn(&Target) -> Option<NodeId>,
 }
 
 impl Judge<'_> {
     /// Whether it holds.
-    pub(super) fn holds(&self, condition: &Condition) -> bool {
+    pub(crate) fn holds(&self, condition: &Condition) -> bool {
         let view = self.facts.view;
         match condition {
             Condition::LeaderIs(partition, target) => {
@@ -431,7 +431,7 @@ impl Judge<'_> {
 }
 
 /// The rooms whose events can change whether a condition holds.
-pub(super) fn watched(condition: &Condition) -> u16 {
+pub(crate) fn watched(condition: &Condition) -> u16 {
     let bits = |rooms: &[Room]| rooms.iter().fold(0, |bits, room| bits | room_bit(*room));
     match condition {
         Condition::LeaderIs(..)
@@ -488,7 +488,7 @@ pub(super) fn watched(condition: &Condition) -> u16 {
 }
 
 /// Whether it asks for losses that a promise permitted, which only the invariants tell from others.
-pub(super) fn needs_findings(condition: &Condition) -> bool {
+pub(crate) fn needs_findings(condition: &Condition) -> bool {
     match condition {
         Condition::AcknowledgedReadable(_)
         | Condition::PermittedLoss { .. }

@@ -11,23 +11,34 @@ use crate::verb::Verb;
 /// Kafka's key of Fetch, by which metadata travels.
 const FETCH: i16 = 1;
 
+/// Who a target is. `acted_on` says whom a step acted on first.
+pub(crate) fn resolve(
+    view: &View,
+    target: &Target,
+    acted_on: &dyn Fn(u32) -> Option<NodeId>,
+) -> Option<NodeId> {
+    let broker = |id: BrokerId| view.table.node_of(id);
+    match target {
+        Target::Node(name) => view.table.named(name),
+        Target::LeaderOf(partition) => view.leader_of(partition).and_then(broker),
+        Target::FollowerOf(partition, n) => {
+            let truth = view.truth(partition)?;
+            let mut followers = truth.replicas.iter().filter(|id| **id != truth.leader);
+            followers.nth(usize::try_from(*n).ok()?).copied().and_then(broker)
+        }
+        Target::ActiveController => view.active_controller().and_then(|(id, _)| broker(id)),
+        Target::QuorumLeader => {
+            view.quorum.leaders.last_key_value().and_then(|(_, id)| broker(*id))
+        }
+        Target::Same(step) => acted_on(*step),
+    }
+}
+
 impl Runner {
     pub(super) fn resolve(&self, view: &View, target: &Target) -> Option<NodeId> {
-        let broker = |id: BrokerId| self.table.node_of(id);
-        match target {
-            Target::Node(name) => self.table.named(name),
-            Target::LeaderOf(partition) => view.leader_of(partition).and_then(broker),
-            Target::FollowerOf(partition, n) => {
-                let truth = view.truth(partition)?;
-                let mut followers = truth.replicas.iter().filter(|id| **id != truth.leader);
-                followers.nth(usize::try_from(*n).ok()?).copied().and_then(broker)
-            }
-            Target::ActiveController => view.active_controller().and_then(|(id, _)| broker(id)),
-            Target::QuorumLeader => {
-                view.quorum.leaders.last_key_value().and_then(|(_, id)| broker(*id))
-            }
-            Target::Same(step) => self.steps.get(usize::try_from(*step).ok()?)?.acted_on,
-        }
+        resolve(view, target, &|step| {
+            self.steps.get(usize::try_from(step).ok()?).and_then(|step| step.acted_on)
+        })
     }
 
     fn resolve_all(&self, view: &View, targets: &[Target]) -> Option<Vec<NodeId>> {

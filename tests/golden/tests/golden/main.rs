@@ -7,6 +7,7 @@
 //!   snapshots     a clone of a world goes on to the same hash
 //!   view          what the events say equals what the nodes hold
 //!   wire          every frame is the Kafka protocol, as another implementation reads it
+//!   predictions   what a learner is asked is judged, and its texts say what is so
 //!   why           causes lead back to the step that started it
 //!   faults        every fault changed something
 //!   nemesis       whatever happens at random, promises are kept
@@ -22,6 +23,7 @@ mod malformed;
 mod nemesis;
 mod operators;
 mod pictures;
+mod predictions;
 mod quorum;
 mod ran;
 mod settings;

@@ -7,6 +7,7 @@ use klamm_scene::OpenTrace;
 use klamm_world::{World, transcript_options};
 
 use crate::pictures::{Looked, look};
+use crate::predictions::wrong_with;
 
 /// A run, told and looked at. The run itself is not kept: all of them together would take too much memory.
 pub(crate) struct Ran {
@@ -14,6 +15,8 @@ pub(crate) struct Ran {
     pub lesson: Lesson,
     /// Title, question, transcript and verdict.
     pub told: String,
+    /// What its own predictions say wrongly.
+    pub wrong: Vec<String>,
     /// What its pictures come to.
     pub looked: Looked,
 }
@@ -34,7 +37,8 @@ pub(crate) fn ran() -> &'static [Ran] {
             let told =
                 format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question);
             let looked = look(lesson, &OpenTrace::of_recorder(world.recorder()));
-            Ran { lesson: lesson.clone(), told, looked }
+            let wrong = wrong_with(scenario, &world);
+            Ran { lesson: lesson.clone(), told, wrong, looked }
         })
     })
 }

@@ -15,6 +15,14 @@ const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
 #[test]
 fn every_scenario_reads_as_it_did() {
+    let wrong: String = ran()
+        .iter()
+        .flat_map(|ran| {
+            let name = format!("{}/{}", ran.lesson.chapter, ran.lesson.name);
+            ran.wrong.iter().map(move |what| format!("{name}: {what}\n"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "predictions that their own runs refute:\n{wrong}");
     for Ran { lesson, told, .. } in ran() {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(SNAPSHOTS).join(&lesson.chapter));

@@ -85,7 +85,8 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("chrono", &[]),
     ("uuid", &["klamm-protocol"]),
     // A window is heavy: nobody else shall need one.
-    ("eframe", &["klamm-viz"]),
+    // Their pictures are drawn by its painter.
+    ("eframe", &["klamm-viz", "klamm-pictures"]),
     ("egui_tiles", &["klamm-viz"]),
 ];
 

@@ -53,7 +53,11 @@ impl Lab {
         };
         let snaps = motion == Motion::Full && !moving.back && length < SHORTEST;
         let before = Rc::clone(&moving.from.1);
-        if !same_look || snaps || passed >= length || passed < 0.0 || before.objects == after.objects
+        if !same_look
+            || snaps
+            || passed >= length
+            || passed < 0.0
+            || before.objects == after.objects
         {
             self.moving = None;
             return (after, None);

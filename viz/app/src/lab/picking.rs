@@ -43,7 +43,8 @@ impl Lab {
                 let view = self.cursor.view();
                 let all = || view.partitions.keys().filter(|known| *known.topic == *rest);
                 let lacks = |partition: &&TopicPartition| {
-                    view.truth(partition).is_some_and(|truth| truth.isr.len() < truth.replicas.len())
+                    view.truth(partition)
+                        .is_some_and(|truth| truth.isr.len() < truth.replicas.len())
                 };
                 let Some(worst) = all().find(lacks).or_else(|| all().next()) else { return false };
                 self.selection.partition = Some(worst.clone());

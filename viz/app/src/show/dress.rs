@@ -17,6 +17,8 @@ impl Window {
             return;
         }
         self.dressed = Some(wanted);
+        // What has been begun of this frame has the old look still.
+        ctx.request_repaint();
         // The program's own keys change the size of text.
         ctx.options_mut(|options| options.zoom_with_keyboard = false);
         let theme = Theme::new(wanted.0);
@@ -75,7 +77,7 @@ fn visuals(theme: &Theme) -> Visuals {
 }
 
 /// The font of all pictures is the window's too: one width for one text, in both languages, on every machine.
-pub(crate) fn fonts() -> FontDefinitions {
+pub fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::empty();
     let name = text::FAMILY.to_owned();
     fonts.font_data.insert(name.clone(), Arc::new(FontData::from_static(text::FONT)));

@@ -16,6 +16,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
     let mut gone = None;
     ScrollArea::vertical().id_salt("guide").auto_shrink(false).show(ui, |ui| {
         question(lab, ui);
+        super::question::show(lab, ui, hand, false);
         branches(ui, hand);
         hand.title(ui, Word::Steps);
         to = steps(lab, ui, hand);

@@ -102,7 +102,6 @@ impl Hand {
                 action,
                 Action::Language
                     | Action::Palette
-                    | Action::Motion
                     | Action::Commands
                     | Action::Shortcuts
                     | Action::Library

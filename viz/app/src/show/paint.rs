@@ -167,8 +167,11 @@ impl<'a> Brush<'a, '_> {
         };
         let at = pos2(x, foot_at.y - foot.unwrap_or_default());
         if label.strong {
-            // The font has one weight: heavy letters are drawn twice, a little apart.
-            painter.galley(at + vec2(0.45, 0.0), galley.clone(), colour);
+            // The font has one weight: heavy letters are drawn twice. Letters stand on whole pixels, so half a pixel would be one
+            // or none by chance; a whole one at half the strength is the same for every word.
+            let step = vec2(painter.pixels_per_point().recip(), 0.0);
+            let half = colour.gamma_multiply(0.5);
+            painter.galley_with_override_text_color(at + step, galley.clone(), half);
         }
         painter.galley(at, galley, colour);
     }

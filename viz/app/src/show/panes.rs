@@ -45,7 +45,7 @@ impl Behavior<Pane> for Panes<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, pane: &mut Pane) -> UiResponse {
         Frame::new().inner_margin(Margin::same(6)).show(ui, |ui| match pane {
             Pane::Guide => guide::show(self.lab, ui, self.hand),
-            Pane::Stage => stage::show(self.lab, ui, self.hand),
+            Pane::Stage => stage::show(self.lab, ui, self.hand, false),
             Pane::Inspector => inspector::show(self.lab, ui, self.hand),
             Pane::Timeline => timeline::show(self.lab, ui, self.hand),
         });
@@ -60,6 +60,16 @@ impl Behavior<Pane> for Panes<'_> {
             Pane::Timeline => Word::Timeline,
         };
         self.hand.word(word).into()
+    }
+
+    /// The tabs grow with their titles.
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        24.0 * f32::from(self.hand.style.scale) / 100.0
+    }
+
+    /// The bar steps back: what is in the panes is to be seen first.
+    fn tab_bar_color(&self, visuals: &egui::Visuals) -> egui::Color32 {
+        visuals.panel_fill
     }
 
     /// Every pane has its tab, to be taken by.

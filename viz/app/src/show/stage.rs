@@ -4,18 +4,13 @@ use eframe::egui;
 use egui::{ScrollArea, Ui};
 use klamm_scene::{Style, Tab};
 
-use super::hand::{Hand, tenths};
-use super::paint;
+use super::hand::{Hand, points, tenths};
+use super::{fit, paint};
 use crate::action::Action;
 use crate::lab::Lab;
 
-/// The width for which pictures are made, in points. In a narrower pane they are drawn smaller, down to the least size, and from
-/// there on scrolled.
-const NATURAL: f32 = 1100.0;
-const LEAST: f32 = 0.72;
-
-/// Draws the pane.
-pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
+/// Draws the pane. Before a class it fills the screen: the picture as large as it fits, instead of as much as fits.
+pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, fills: bool) {
     ui.horizontal_wrapped(|ui| {
         for tab in Tab::ALL {
             let title = hand.language.word(tab.title());
@@ -26,11 +21,14 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         hand.short(ui, Action::Nearer, "+", false);
     });
     let room = (ui.available_width() - ui.spacing().scroll.bar_width - 4.0).max(1.0);
-    let natural = NATURAL * f32::from(hand.style.scale) / 100.0;
-    let factor = (room / natural).clamp(LEAST, 1.0);
-    let width = tenths((room / factor).max(natural));
+    let brokers = lab.trace().nodes().iter().filter(|(_, info)| info.kind.is_broker()).count();
+    let (mut width, mut factor) = fit::width(room, lab.tab, brokers, hand.style.scale);
+    if fills {
+        width = fit::filling(lab.tab, brokers, hand.style.scale);
+    }
     let now = ui.input(|input| input.time);
-    let (scene, next) = lab.shown(Style { width, ..hand.style }, hand.motion, now);
+    let style = Style { width: tenths(width), ..hand.style };
+    let (scene, next) = lab.shown(style, hand.motion, now);
     match next {
         Some(rest) if rest > 0.0 => {
             ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(rest));
@@ -38,12 +36,25 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         Some(_) => ui.ctx().request_repaint(),
         None => {}
     }
+    if fills {
+        let height = (ui.available_height() - 4.0).max(1.0);
+        factor = fit::fill([room, height], [points(scene.width), points(scene.height)]);
+    }
     let clicked = ScrollArea::both()
         .id_salt(("stage", lab.tab.name()))
         .auto_shrink(false)
         // The newest message is the lowest.
         .stick_to_bottom(lab.tab == Tab::Sequence)
-        .show(ui, |ui| paint::scene(ui, &scene, factor, lab.marked()).cloned())
+        .show(ui, |ui| {
+            // What is narrower than the room stands in its middle.
+            let beside = (room - points(scene.width) * factor).max(0.0) / 2.0;
+            let shown = ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 0.0;
+                ui.add_space(beside);
+                paint::scene(ui, &scene, factor, lab.marked()).cloned()
+            });
+            shown.inner
+        })
         .inner;
     if let Some(object) = clicked {
         lab.pick(&object);

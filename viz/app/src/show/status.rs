@@ -4,7 +4,7 @@ use eframe::egui;
 use egui::{RichText, Ui};
 use klamm_node::Room;
 use klamm_scene::{Hue, sentence, short_time};
-use klamm_trace::View;
+use klamm_trace::{ProcessState, View};
 
 use super::hand::Hand;
 use crate::lab::Lab;
@@ -23,7 +23,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
                 ui.label(hand.say(Word::RunsUntil, &[&now, &until]));
             }
             health(lab, ui, hand);
-            if lab.hide_future {
+            if lab.curtain().is_some() {
                 ui.label(hand.word(Word::FutureHidden));
             } else {
                 verdict(lab, ui, hand);
@@ -79,6 +79,12 @@ fn told(lab: &Lab, ui: &mut Ui) {
 
 /// How the partitions of one's own topics fare.
 fn health(lab: &Lab, ui: &mut Ui, hand: &Hand) {
+    let down = servers_down(lab);
+    if down > 0 {
+        // The metadata may not know it yet: then every other number still looks good.
+        let text = RichText::new(hand.say(Word::ServersDown, &[&down])).strong();
+        ui.label(text.color(hand.colour(Hue::Danger)));
+    }
     let [under, min, leaderless] = counts(lab.cursor().view());
     let here =
         lab.trace().violations().iter().filter(|violation| violation.seq <= lab.seq()).count();
@@ -86,6 +92,20 @@ fn health(lab: &Lab, ui: &mut Ui, hand: &Hand) {
     let bad = min + leaderless + here > 0;
     let text = RichText::new(text);
     ui.label(if bad { text.color(hand.colour(Hue::Danger)) } else { text });
+}
+
+/// Brokers and controllers that ran and do not now.
+fn servers_down(lab: &Lab) -> usize {
+    let view = lab.cursor().view();
+    let is_server = |node| {
+        let kind = lab.trace().nodes().get(node).map(|info| info.kind);
+        kind.is_some_and(|kind| kind.is_broker() || kind.is_controller())
+    };
+    let down = view.nodes.iter().filter(|(node, state)| {
+        is_server(**node)
+            && !matches!(state.state, ProcessState::New | ProcessState::Up | ProcessState::Paused)
+    });
+    down.count()
 }
 
 /// Partitions that are under-replicated, under min ISR, and without a leader.

@@ -69,7 +69,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
         let field = Field {
             scale,
             left,
-            shown: if lab.hide_future { lab.cursor().view().now } else { lab.trace().end() },
+            shown: lab.curtain().map_or(lab.trace().end(), |seq| lab.trace().time_of(seq)),
             font: FontId::proportional(12.0 * size),
             lab,
             hand,
@@ -145,7 +145,8 @@ fn bands(lab: &Lab) -> Vec<Band> {
 fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
     let mut lanes: Vec<(Option<Time>, Vec<usize>)> = Vec::new();
     // What happened to processes comes first: it is what one looks for.
-    let mut order: Vec<(usize, &Fault)> = faults.iter().enumerate().collect();
+    let mut order: Vec<(usize, &Fault)> =
+        faults.iter().enumerate().filter(|(_, fault)| !is_told(faults, fault)).collect();
     order.sort_by_key(|(_, fault)| match fault.kind {
         FaultKind::Down(_) => 0,
         FaultKind::Paused(_) | FaultKind::Disk(_) | FaultKind::Clock(_) => 1,
@@ -164,6 +165,18 @@ fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
         }
     }
     lanes.into_iter().map(|(_, lane)| lane).collect()
+}
+
+/// Whether a fault is the other half of one that is told for both: a link that was cut and healed both ways at once.
+fn is_told(faults: &[Fault], fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Cut(from, to) if from > to) && has_other_half(faults, fault)
+}
+
+fn has_other_half(faults: &[Fault], fault: &Fault) -> bool {
+    let FaultKind::Cut(from, to) = fault.kind else { return false };
+    let times = |fault: &Fault| (fault.from.1, fault.to.map(|(_, time)| time));
+    let back = |other: &&Fault| other.kind == FaultKind::Cut(to, from);
+    faults.iter().filter(back).any(|other| times(other) == times(fault))
 }
 
 impl Field<'_> {
@@ -228,7 +241,7 @@ impl Field<'_> {
                 let now = self.faults(lane).filter(|fault| {
                     fault.from.0 <= seq && fault.to.is_none_or(|(end, _)| end > seq)
                 });
-                listed(now.map(|fault| self.fault(fault.kind)).collect())
+                listed(now.map(|fault| self.fault(fault)).collect())
             }
             Band::Groups => {
                 let now = bands.rebalances().iter().filter(|rebalance| {
@@ -253,11 +266,16 @@ impl Field<'_> {
         nodes.node_of(id).map_or_else(|| id.to_string(), |node| nodes.name(node).to_owned())
     }
 
-    fn fault(&self, kind: FaultKind) -> String {
+    fn fault(&self, fault: &Fault) -> String {
         let name = |node| self.lab.name(node);
-        match kind {
+        match fault.kind {
             FaultKind::Down(node) => self.hand.say(Word::FaultDown, &[&name(node)]),
             FaultKind::Paused(node) => self.hand.say(Word::FaultPaused, &[&name(node)]),
+            FaultKind::Cut(from, to)
+                if has_other_half(self.lab.trace().bands().faults(), fault) =>
+            {
+                self.hand.say(Word::FaultCutBoth, &[&name(from), &name(to)])
+            }
             FaultKind::Cut(from, to) => self.hand.say(Word::FaultCut, &[&name(from), &name(to)]),
             FaultKind::Link(from, to) => self.hand.say(Word::FaultLink, &[&name(from), &name(to)]),
             FaultKind::Disk(node) => self.hand.say(Word::FaultDisk, &[&name(node)]),
@@ -291,7 +309,14 @@ impl Field<'_> {
                 for (at, (_, from, active)) in points.iter().enumerate() {
                     let to = points.get(at + 1).map(|(_, time, _)| *time);
                     if let Some(active) = active {
-                        self.bar(painter, rect, (*from, to), 1.0, Hue::Leader, &active.to_string());
+                        self.bar(
+                            painter,
+                            rect,
+                            (*from, to),
+                            1.0,
+                            Hue::Leader,
+                            &self.broker(*active),
+                        );
                     }
                 }
             }
@@ -299,7 +324,7 @@ impl Field<'_> {
             Band::Faults(lane) => {
                 for fault in self.faults(lane) {
                     let to = fault.to.map(|(_, time)| time);
-                    let name = self.fault(fault.kind);
+                    let name = self.fault(fault);
                     self.bar(painter, rect, (fault.from.1, to), 0.8, Hue::Danger, &name);
                 }
             }
@@ -399,11 +424,13 @@ impl Field<'_> {
             Stroke::new(1.0, color(self.hand.theme.background)),
             egui::StrokeKind::Inside,
         );
-        if text.is_empty() || height < 7.0 {
+        // Letters need their height and a little air.
+        let size = self.font.size.min(height * 0.8);
+        if text.is_empty() || size < 7.0 {
             return;
         }
         let ink: Color32 = color(self.hand.theme.on(hue));
-        let font = FontId::proportional(self.font.size.min(height));
+        let font = FontId::proportional(size);
         let galley = painter.layout_no_wrap(text.to_owned(), font, ink);
         if galley.size().x + 6.0 <= bar.width() {
             let y = bar.center().y - galley.size().y / 2.0;

@@ -6,7 +6,6 @@ use klamm_scene::Step;
 
 use super::hand::{Hand, Icon};
 use crate::action::Action;
-use crate::settings::Motion;
 use crate::window::Window;
 use crate::words::Word;
 
@@ -56,9 +55,6 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
         hand.short(ui, Action::Language, language, false);
         let palette = hand.word(Word::UnitPalette);
         hand.short(ui, Action::Palette, palette, false);
-        let moves = hand.motion == Motion::Full;
-        let motion = hand.word(Word::UnitMotion);
-        hand.short(ui, Action::Motion, motion, moves);
     });
     ui.add_space(2.0);
 }

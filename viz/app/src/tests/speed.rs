@@ -45,7 +45,10 @@ fn a_step_is_shown_on_its_way_and_then_the_window_rests() {
     assert_eq!(longest, Duration::ZERO, "each frame is drawn");
     // A ring for a second: one frame is due, at its end. Here frames come whether they are due or not.
     let (_, longest) = frames_after_a_step(Motion::Reduced);
-    assert!(longest > Duration::from_millis(900) && longest <= Duration::from_secs(1), "{longest:?}");
+    assert!(
+        longest > Duration::from_millis(900) && longest <= Duration::from_secs(1),
+        "{longest:?}"
+    );
     let (frames, _) = frames_after_a_step(Motion::Off);
     assert!(frames <= 2, "{frames} frames where nothing moves");
 }

@@ -8,6 +8,7 @@ use super::{Seen, harness, lab, other, window};
 use crate::action::{Action, TABLE};
 use crate::lab::Inspect;
 use crate::layout::Preset;
+use crate::predictions::Answer;
 use crate::window::{Notice, Overlay, Window};
 use crate::words::Word;
 
@@ -33,6 +34,21 @@ fn prepared(language: Language) -> Window {
     lab.playback.by = Step::Event;
     // Another picture than any that is asked for is shown: the one of the sequence is asked for in its turn.
     lab.tab = Tab::Cluster;
+    window
+}
+
+/// A window that an action finds something to do in: most find it anywhere, answers need a question.
+fn prepared_for(language: Language, action: Action) -> Window {
+    let mut window = prepared(language);
+    if matches!(action, Action::Answer | Action::SkipQuestion) {
+        window.settings.asks = true;
+        let lab = lab(&mut window);
+        lab.predictions.ask(true);
+        assert!(lab.to_question(0), "the lesson asks something");
+        if let Some(asked) = lab.predictions.get_mut(0) {
+            asked.draft.option = Some(0);
+        }
+    }
     window
 }
 
@@ -72,6 +88,15 @@ fn did(action: Action, before: &Seen, now: &Seen, window: &Window) -> bool {
         Action::NextBookmark => went(before.bookmarks.get(1).copied()),
         Action::PreviousBookmark => went(before.bookmarks.first().copied()),
         Action::HideFuture => now.hides,
+        Action::Answer => {
+            let answered = lab.and_then(|lab| lab.predictions.all().first()?.answer());
+            matches!(answered, Some(Answer::Given(_)))
+        }
+        Action::SkipQuestion => {
+            let answered = lab.and_then(|lab| lab.predictions.all().first()?.answer());
+            answered == Some(&Answer::Skipped)
+        }
+        Action::AskQuestions => now.settings.asks != before.settings.asks,
         Action::Break => matches!(now.overlay, Some(Overlay::Break(..))),
         Action::Larger => now.settings.scale == 150,
         Action::Smaller => now.settings.scale == 100,
@@ -107,7 +132,7 @@ fn every_key_does_what_the_table_says_from_every_place_and_in_both_languages() {
                 if language == Language::English { &[false, true] } else { &[false] };
             let tries = entry.keys.iter().flat_map(|it| places.iter().map(move |at| (it, *at)));
             for (press, focus) in tries {
-                *harness.state_mut() = prepared(language);
+                *harness.state_mut() = prepared_for(language, entry.action);
                 harness.run();
                 if focus {
                     // A button in focus would take Space and Enter for clicks, and arrows would move the focus on.
@@ -137,7 +162,7 @@ fn every_action_is_a_command_that_can_be_found_and_clicked() {
             if matches!(entry.action, Action::Commands | Action::Clear) {
                 continue;
             }
-            *harness.state_mut() = prepared(language);
+            *harness.state_mut() = prepared_for(language, entry.action);
             let before = Seen::of(harness.state());
             harness.state_mut().overlay =
                 Some(Overlay::Commands(entry.word.text(language).to_owned()));

@@ -99,7 +99,10 @@ fn frames_fly_from_their_sender_and_to_their_receiver() {
     let id = format!("frames/frame:{sent}");
     let place = |scene: &Scene| scene.object(&id).map(|object| object.bounds.centre());
     let card = |scene: &Scene| {
-        scene.object(&format!("node:{sender}")).and_then(crate::rules::first_shape).map(Rect::centre)
+        scene
+            .object(&format!("node:{sender}"))
+            .and_then(crate::rules::first_shape)
+            .map(Rect::centre)
     };
     let far = |alpha: u16| {
         let (_, to, scene) = way(trace, Tab::Cluster, sent, alpha);
@@ -112,7 +115,11 @@ fn frames_fly_from_their_sender_and_to_their_receiver() {
     let (_, _, pulse) = way(trace, Tab::Cluster, sent, 100);
     assert!(pulse.object("pulse").is_some_and(|ring| ring.name.starts_with(&sender)));
     // And away, until it has arrived.
-    let arrives = event(trace, 1, |kind| matches!(kind, EventKind::FrameDelivered { frame } if *frame >= sent));
+    let arrives = event(
+        trace,
+        1,
+        |kind| matches!(kind, EventKind::FrameDelivered { frame } if *frame >= sent),
+    );
     let event = trace.event(arrives).expect("stored");
     let EventKind::FrameDelivered { frame } = event.kind else { panic!("it is one") };
     let id = format!("frames/frame:{frame}");
@@ -152,7 +159,12 @@ fn back_fades_and_nothing_flies() {
     // From the later step to the earlier one.
     let back = undoing(&after, &before, 500);
     let ghosts = |scene: &Scene| {
-        scene.all().into_iter().filter(|it| it.id.starts_with("undone/")).cloned().collect::<Vec<_>>()
+        scene
+            .all()
+            .into_iter()
+            .filter(|it| it.id.starts_with("undone/"))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     assert!(!ghosts(&back).is_empty(), "the undone part is seen");
     assert!(ghosts(&back).iter().all(|ghost| ghost.subject.is_none()));

@@ -140,11 +140,17 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
     let mut canvas = std::mem::take(&mut draw.canvas);
     canvas.object(format!("node:{name_of}"), Role::Stop, name, |ink| {
         ink.rect(place, px(8), Look::both(panel, edge));
-        if gone.is_some() {
-            ink.hatch(place.inset(px(3)), px(14), Stroke::new(draw.theme.faint, 12));
-        }
         let (x, mut y) = (place.x + px(12), place.y + draw.em(22));
         let room = place.w - px(24);
+        // It is what one has to see: in a narrow card it takes two lines.
+        let unaware = text::wrapped(draw.word(Phrase::NotFencedYet), small.size, room);
+        let said = if believed { i32::try_from(unaware.len()).unwrap_or(1) } else { 1 };
+        if gone.is_some() {
+            // Below the words, so that what has to be read first is not struck out.
+            let from = y + line * said + draw.em(6);
+            let below = Rect::new(place.x, from, place.w, (place.bottom() - from).max(0));
+            ink.hatch(below.inset(px(3)), px(14), Stroke::new(draw.theme.faint, 12));
+        }
         let w = ink.fitted(at(x, y), strong, &name_of, room / 2);
         let subject = if gone.is_some() { Subject::Process(node) } else { Subject::Fenced(id) };
         let colour = if gone.is_some() || fenced { warning } else { ink_colour };
@@ -155,8 +161,13 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
         y += line;
         if believed {
             let text = draw.word(Phrase::NotFencedYet);
-            ink.value(Subject::Fenced(id), text, |ink| {
-                ink.fitted(at(x, y), small.colour(warning), text, room)
+            y = ink.value(Subject::Fenced(id), text, |ink| {
+                let mut y = y;
+                for text in unaware {
+                    ink.text(at(x, y), small.colour(warning), text);
+                    y += line;
+                }
+                y - line
             });
         } else {
             ink.value(Subject::Applied(node), metadata.clone(), |ink| {
@@ -267,10 +278,12 @@ fn client(draw: &mut Draw<'_>, node: NodeId, place: Rect) {
         let edge =
             Stroke::new(if gone.is_some() { draw.theme.hue(Hue::Out) } else { ink_colour }, 12);
         ink.rect(place, place.h.min(px(40)) / 3, Look::both(draw.theme.background, edge));
-        if gone.is_some() {
-            ink.hatch(place.inset(px(6)), px(12), Stroke::new(draw.theme.faint, 12));
-        }
         let (x, mut y) = (place.x + px(10), place.y + draw.em(19));
+        if gone.is_some() {
+            let from = y + line * if count.is_some() { 2 } else { 1 } + draw.em(2);
+            let below = Rect::new(place.x, from, place.w, (place.bottom() - from).max(0));
+            ink.hatch(below.inset(px(6)), px(12), Stroke::new(draw.theme.faint, 12));
+        }
         let room = place.w - px(20);
         let text = text::fitted(&name_of, strong.size, room);
         ink.text(at(x, y), strong, text);

@@ -9,7 +9,7 @@ use klamm_trace::{Batch, PartitionView, ReplicaRole, ReplicaView};
 
 use crate::geometry::{Point, Rect, Tenths, at, px};
 use crate::language::Phrase;
-use crate::scene::{Anchor, Dash, Ink, Look, Role, Stroke, Type};
+use crate::scene::{Anchor, Ink, Look, Role, Stroke, Type};
 use crate::stage::{Draw, MARGIN, Zoom, fact, hue_of, list};
 use crate::subject::Subject;
 use crate::text;
@@ -523,7 +523,11 @@ impl<'a> Lane<'a> {
             let x = axis.x_of(committed).clamp(all.x, all.right());
             if !foreign && committed > first {
                 let w = if committed > last { all.w } else { x - all.x };
-                ink.rect(Rect::new(all.x, all.y, w, all.h), px(2), Look::fill(colour));
+                let filled = Rect::new(all.x, all.y, w, all.h);
+                ink.rect(filled, px(2), Look::fill(colour));
+                if !self.alive {
+                    ink.hatch(filled, px(9), Stroke::new(draw.theme.background, 14));
+                }
             }
             ink.rect(all, px(2), Look::edge(edge));
             if axis.records {
@@ -565,6 +569,12 @@ impl<'a> Lane<'a> {
             let short = short_key(key);
             if text::width(short, kind.size) + px(4) <= axis.cell {
                 let place = at(x + axis.cell / 2, all.centre().y + kind.size * 36 / 100);
+                if filled && !self.alive {
+                    // The hatching shall not strike the key out.
+                    let w = text::width(short, kind.size) + px(4);
+                    let plate = Rect::around(at(place.x, all.centre().y), w, kind.size);
+                    ink.rect(plate, px(2), Look::fill(draw.theme.hue(self.hue)));
+                }
                 ink.text(place, kind, short);
             }
         }
@@ -653,12 +663,6 @@ impl<'a> Lane<'a> {
             let kind = draw.body().strong();
             ink.text(at(x + size + px(4), y + draw.em(5)), kind, end.to_string());
         });
-        if !self.alive {
-            let from = axis.x_of(start.max(axis.low));
-            let gone = Rect::new(from, row.y, (axis.x_of(end) - from).max(0), row.h);
-            let line = Stroke::new(draw.theme.background, 14).dash(Dash::Solid);
-            ink.hatch(gone, px(9), line);
-        }
     }
 }
 

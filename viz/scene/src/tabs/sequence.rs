@@ -11,7 +11,7 @@ use klamm_trace::LAB;
 use crate::geometry::{Point, Rect, Tenths, at, px};
 use crate::language::Phrase;
 use crate::opened::is_interesting;
-use crate::scene::{Anchor, Dash, Ink, Look, Role, Stroke, Type};
+use crate::scene::{Anchor, Dash, Ink, Label, Look, Role, Stroke, Type};
 use crate::stage::{Draw, MARGIN, Zoom};
 use crate::text;
 use crate::theme::{Colour, Hue};
@@ -41,7 +41,8 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
             ink.line(at(*x, top), at(*x, bottom), Stroke::new(draw.theme.faint, 12));
         }
     });
-    let picture = Picture { rows: &rows, place: &place, cone: &cone, picked, bottom };
+    let dims = draw.stage.selection.event.is_some();
+    let picture = Picture { rows: &rows, place: &place, cone: &cone, picked, dims, bottom };
     for event in &rows.events {
         let y = place.get(&event.seq).copied().unwrap_or(top);
         if matches!(event.kind, EventKind::FrameSent { .. }) {
@@ -191,12 +192,18 @@ struct Picture<'a> {
     place: &'a BTreeMap<Seq, Tenths>,
     cone: &'a BTreeSet<Seq>,
     picked: Seq,
+    /// Whether what has nothing to do with the picked event steps back: only if somebody picked it.
+    dims: bool,
     bottom: Tenths,
 }
 
 impl Picture<'_> {
     fn colour(&self, draw: &Draw<'_>, seq: Seq) -> Colour {
-        if self.cone.contains(&seq) { draw.theme.ink } else { draw.theme.hue(Hue::Out) }
+        if !self.dims || self.cone.contains(&seq) {
+            draw.theme.ink
+        } else {
+            draw.theme.hue(Hue::Out)
+        }
     }
 
     fn time(&self, draw: &Draw<'_>, ink: &mut Ink, event: &Event, y: Tenths, colour: Colour) {
@@ -257,10 +264,10 @@ impl Picture<'_> {
             let reach = (x1 - x0).abs() - draw.em(24);
             let text = text::fitted(&text, kind.size, reach);
             if x1 > x0 {
-                ink.text(at(x0 + draw.em(10), y - draw.em(2)), kind, text);
+                written(draw, ink, at(x0 + draw.em(10), y - draw.em(2)), kind, text);
             } else {
                 let kind = kind.anchor(Anchor::End);
-                ink.text(at(x0 - draw.em(10), y - draw.em(2)), kind, text);
+                written(draw, ink, at(x0 - draw.em(10), y - draw.em(2)), kind, text);
             }
         });
     }
@@ -309,19 +316,17 @@ impl Picture<'_> {
             } else {
                 (at(x + draw.em(10), y + draw.em(4)), kind)
             };
-            // Lines that pass behind the words don't make them unreadable.
-            let label = crate::scene::Label {
-                at: place,
-                anchor: kind.anchor,
-                size: kind.size,
-                strong: kind.strong,
-                colour: kind.colour,
-                text: text.clone(),
-            };
-            ink.rect(label.bounds().inset(-px(2)), px(2), Look::fill(draw.theme.background));
-            ink.text(place, kind, text);
+            written(draw, ink, place, kind, text);
         });
     }
+}
+
+/// Words that stay readable where lines pass behind them.
+fn written(draw: &Draw<'_>, ink: &mut Ink, place: Point, kind: Type, text: String) {
+    let Type { size, strong, colour, anchor } = kind;
+    let label = Label { at: place, anchor, size, strong, colour, text };
+    ink.rect(label.bounds().inset(-px(1)), px(2), Look::fill(draw.theme.background));
+    ink.text(place, kind, label.text);
 }
 
 fn head(ink: &mut Ink, from: Point, tip: Point, size: Tenths, colour: Colour) {

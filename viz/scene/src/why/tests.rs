@@ -290,7 +290,8 @@ const NO_NUMBER: [(&str, &str); 8] = [
 fn no_number_of_logs_and_cluster_is_without_an_answer() {
     fn visit(object: &Object, owned: bool, into: &mut Vec<(String, String)>) {
         let own = object.id.rsplit('/').next().unwrap_or_default();
-        let known = NO_NUMBER.iter().any(|(id, _)| own.starts_with(id) || object.id.starts_with(id));
+        let known =
+            NO_NUMBER.iter().any(|(id, _)| own.starts_with(id) || object.id.starts_with(id));
         let owned = owned || known || object.subject.is_some();
         for part in &object.parts {
             match part {

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use klamm_client::{Change, Delivered};
 use klamm_node::{
-    ApplicationCall, NewClientKind, Offset as NodeOffset, ReadCall, SeekTo, Span, TopicPartition,
+    ApplicationCall, AssignFrom, NewClientKind, Offset as NodeOffset, ReadCall, SeekTo, Span,
+    Timestamp, TopicPartition,
 };
 
 use super::{
@@ -21,7 +22,7 @@ use crate::rdkafka::config::{
 use crate::rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode, unsupported};
 use crate::rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
 use crate::rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use crate::rdkafka::util::Timeout;
+use crate::rdkafka::util::{Timeout, span};
 
 /// What a poll without a timeout takes if there is nothing: without it a program that polls in a loop would stop the time.
 const EMPTY_POLL: Span = Span::millis(1);
@@ -97,10 +98,13 @@ impl<C: ConsumerContext> BaseConsumer<C> {
 
     /// The next message or error.
     pub(super) async fn next(&self) -> KafkaResult<BorrowedMessage<'_>> {
-        let waits = Waits::begin(self);
-        let next = poll_fn(|cx| self.poll_next(cx)).await;
-        drop(waits);
-        next
+        let mut messages = self.messages();
+        poll_fn(|cx| messages.poll(cx)).await
+    }
+
+    /// The messages and errors one after another.
+    pub(super) fn messages(&self) -> Messages<'_, C> {
+        Messages { consumer: self, waits: None }
     }
 
     fn poll_next(&self, cx: &Context<'_>) -> Poll<KafkaResult<BorrowedMessage<'_>>> {
@@ -158,6 +162,7 @@ impl<C: ConsumerContext> BaseConsumer<C> {
             Delivered::Acknowledged { .. }
             | Delivered::GivenUp { .. }
             | Delivered::Answered { .. }
+            | Delivered::Found { .. }
             | Delivered::Closed => None,
         }
     }
@@ -201,6 +206,9 @@ impl<C: ConsumerContext> BaseConsumer<C> {
         offsets: Option<Vec<(TopicPartition, NodeOffset)>>,
         mode: CommitMode,
     ) -> KafkaResult<()> {
+        if self.group.is_none() {
+            return Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::UnknownGroup));
+        }
         let waits = mode == CommitMode::Sync;
         self.client.with(|process, number| {
             let call = process.number();
@@ -227,6 +235,100 @@ impl<C: ConsumerContext> BaseConsumer<C> {
         })?
     }
 
+    fn is_subscribed(&self) -> bool {
+        !self.state().subscription.is_empty()
+    }
+
+    /// Reads partitions by hand.
+    fn by_hand(&self, assignment: &TopicPartitionList, keeps: bool) -> KafkaResult<()> {
+        let refused = |why: String| Err(KafkaError::Subscription(why));
+        if self.is_subscribed() {
+            return refused(unsupported("an assignment by hand besides a subscription"));
+        }
+        let mut partitions = Vec::new();
+        for one in assignment.elements() {
+            let from = match one.offset() {
+                Offset::Beginning => AssignFrom::At(SeekTo::Beginning),
+                Offset::End => AssignFrom::At(SeekTo::End),
+                Offset::Offset(at) if at >= 0 => AssignFrom::At(SeekTo::Offset(NodeOffset(at))),
+                Offset::Stored | Offset::Invalid => AssignFrom::Committed,
+                other @ (Offset::Offset(_) | Offset::OffsetTail(_)) => {
+                    return refused(unsupported(&format!("an assignment from {other:?} on")));
+                }
+            };
+            partitions.push((TopicPartition::new(one.topic(), one.partition()), from));
+        }
+        let named: Vec<TopicPartition> = partitions.iter().map(|(at, _)| at.clone()).collect();
+        if keeps && named.iter().any(|at| self.owned(std::slice::from_ref(at))) {
+            return refused(RDKafkaErrorCode::InvalidArgument.to_string());
+        }
+        let mut state = self.state();
+        if !keeps {
+            state.assignment.clear();
+        }
+        state.assignment.extend(named.into_iter().map(|at| (at, None)));
+        drop(state);
+        if !keeps {
+            self.drop_messages(|_| true)?;
+        }
+        self.call(ReadCall::Assign { partitions, keeps })
+    }
+
+    /// Messages of before that nobody has fetched yet are not returned any more.
+    fn drop_messages(&self, of: impl Fn(&TopicPartition) -> bool) -> KafkaResult<()> {
+        self.client.with(|process, number| {
+            process.inbox(number, |inbox| {
+                inbox.queue.retain(
+                    |one| !matches!(one, Delivered::Record { partition, .. } if of(partition)),
+                );
+            });
+        })
+    }
+
+    /// Asks something about offsets, and blocks until there is an answer.
+    fn ask(
+        &self,
+        timeout: Timeout,
+        question: impl FnOnce(u64, Span) -> ReadCall,
+    ) -> Result<Vec<(TopicPartition, NodeOffset)>, RDKafkaErrorCode> {
+        let within = match timeout {
+            Timeout::After(within) => span(within),
+            Timeout::Never => Span::nanos(u64::MAX / 4),
+        };
+        let asked = self.client.with(|process, number| {
+            let call = process.number();
+            process.inbox(number, |inbox| inbox.questions.insert(call, None));
+            process.call(number, ApplicationCall::Read(question(call, within)));
+            let answer = poll_fn(|cx| {
+                let answer = process.inbox(number, |inbox| {
+                    let answer = inbox.questions.get(&call)?.clone()?;
+                    inbox.questions.remove(&call);
+                    Some(answer)
+                });
+                if answer.is_none() {
+                    process.wake_for(number, cx.waker());
+                }
+                answer.map_or(Poll::Pending, Poll::Ready)
+            });
+            process.block_on(answer)
+        });
+        // Without a process, or in one that dies, nobody answers.
+        let answer = asked.ok().flatten().ok_or(RDKafkaErrorCode::Destroy)?;
+        answer.map_err(|error| RDKafkaErrorCode::of(&error))
+    }
+
+    fn look_up(
+        &self,
+        partition: &TopicPartition,
+        at: SeekTo,
+        timeout: Timeout,
+    ) -> Result<NodeOffset, RDKafkaErrorCode> {
+        let partition = partition.clone();
+        let found =
+            self.ask(timeout, |call, within| ReadCall::LookUp { call, partition, at, within })?;
+        found.first().map(|(_, offset)| *offset).ok_or(RDKafkaErrorCode::Unknown)
+    }
+
     fn owned(&self, partitions: &[TopicPartition]) -> bool {
         let state = self.state();
         partitions.iter().all(|at| state.assignment.contains_key(at))
@@ -241,7 +343,27 @@ impl<C: ConsumerContext> BaseConsumer<C> {
     }
 }
 
+/// The messages of a consumer, one after another.
+#[derive(Debug)]
+pub(super) struct Messages<'a, C: ConsumerContext> {
+    consumer: &'a BaseConsumer<C>,
+    /// From the first poll for a message until it is there.
+    waits: Option<Waits<'a, C>>,
+}
+
+impl<'a, C: ConsumerContext> Messages<'a, C> {
+    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<KafkaResult<BorrowedMessage<'a>>> {
+        self.waits.get_or_insert_with(|| Waits::begin(self.consumer));
+        let next = self.consumer.poll_next(cx);
+        if next.is_ready() {
+            self.waits = None;
+        }
+        next
+    }
+}
+
 /// Somebody waits for a message; as soon as nobody does, the node knows.
+#[derive(Debug)]
 struct Waits<'a, C: ConsumerContext>(&'a BaseConsumer<C>);
 
 impl<'a, C: ConsumerContext> Waits<'a, C> {
@@ -315,6 +437,10 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
                 ReadCall::SubscribePattern { pattern }
             }
         };
+        if !self.state().assignment.is_empty() && !self.is_subscribed() {
+            // As librdkafka: what was assigned by hand gives way to what the group will assign.
+            self.unassign()?;
+        }
         self.call(call)?;
         self.state().subscription = topics.iter().map(|topic| (*topic).to_owned()).collect();
         Ok(())
@@ -326,8 +452,26 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
         self.call(ReadCall::Unsubscribe).ok();
     }
 
-    fn assign(&self, _assignment: &TopicPartitionList) -> KafkaResult<()> {
-        Err(KafkaError::Subscription(unsupported("assign (partitions by hand)")))
+    fn assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
+        self.by_hand(assignment, false)
+    }
+
+    fn unassign(&self) -> KafkaResult<()> {
+        self.by_hand(&TopicPartitionList::new(), false)
+    }
+
+    fn incremental_assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
+        self.by_hand(assignment, true)
+    }
+
+    fn incremental_unassign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
+        let partitions = assignment.partitions();
+        if self.is_subscribed() || !self.owned(&partitions) {
+            return Err(KafkaError::Subscription(RDKafkaErrorCode::InvalidArgument.to_string()));
+        }
+        self.state().assignment.retain(|at, _| !partitions.contains(at));
+        self.drop_messages(|at| partitions.contains(at))?;
+        self.call(ReadCall::Unassign { partitions })
     }
 
     fn seek<T: Into<Timeout>>(
@@ -349,14 +493,7 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
                 return Err(KafkaError::Seek(unsupported(&format!("a seek to {offset:?}"))));
             }
         };
-        // A message of before that nobody has fetched yet is not returned any more.
-        self.client.with(|process, number| {
-            process.inbox(number, |inbox| {
-                inbox.queue.retain(
-                    |one| !matches!(one, Delivered::Record { partition: at, .. } if *at == partition),
-                );
-            });
-        })?;
+        self.drop_messages(|at| *at == partition)?;
         self.call(ReadCall::Seek { partition, to })
     }
 
@@ -414,17 +551,65 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
         })))
     }
 
-    fn committed<T: Into<Timeout>>(&self, _timeout: T) -> KafkaResult<TopicPartitionList> {
-        Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NotImplemented))
+    fn committed<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<TopicPartitionList> {
+        self.committed_offsets(self.assignment()?, timeout)
+    }
+
+    fn committed_offsets<T: Into<Timeout>>(
+        &self,
+        partitions: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        if self.group.is_none() {
+            return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownGroup));
+        }
+        let partitions = partitions.partitions();
+        let (wanted, timeout) = (partitions.clone(), timeout.into());
+        let call = |call, within| ReadCall::LookUpCommitted { call, partitions, within };
+        let found = self.ask(timeout, call).map_err(KafkaError::OffsetFetch)?;
+        Ok(TopicPartitionList::of(wanted.iter().map(|at| {
+            let offset = found.iter().find(|(found, offset)| found == at && offset.0 >= 0);
+            (at, offset.map_or(Offset::Invalid, |(_, offset)| Offset::Offset(offset.0)))
+        })))
+    }
+
+    fn offsets_for_timestamp<T: Into<Timeout>>(
+        &self,
+        timestamp: i64,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        let mut timestamps = self.assignment()?;
+        timestamps.set_all_offsets(Offset::Offset(timestamp))?;
+        self.offsets_for_times(timestamps, timeout)
+    }
+
+    fn offsets_for_times<T: Into<Timeout>>(
+        &self,
+        timestamps: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        let invalid = KafkaError::OffsetFetch(RDKafkaErrorCode::InvalidArgument);
+        let wanted = timestamps.offsets().ok_or(invalid)?;
+        let timeout = timeout.into();
+        let mut found = Vec::new();
+        for (partition, time) in wanted {
+            let at = SeekTo::Timestamp(Timestamp(time.0));
+            let offset = self.look_up(&partition, at, timeout).map_err(KafkaError::OffsetFetch)?;
+            let offset = if offset.0 >= 0 { Offset::Offset(offset.0) } else { Offset::End };
+            found.push((partition, offset));
+        }
+        Ok(TopicPartitionList::of(found.iter().map(|(at, offset)| (at, *offset))))
     }
 
     fn fetch_watermarks<T: Into<Timeout>>(
         &self,
-        _topic: &str,
-        _partition: i32,
-        _timeout: T,
+        topic: &str,
+        partition: i32,
+        timeout: T,
     ) -> KafkaResult<(i64, i64)> {
-        Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotImplemented))
+        let (partition, timeout) = (TopicPartition::new(topic, partition), timeout.into());
+        let end = |at| self.look_up(&partition, at, timeout).map_err(KafkaError::MetadataFetch);
+        Ok((end(SeekTo::Beginning)?.0, end(SeekTo::End)?.0))
     }
 
     fn pause(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {

@@ -1,7 +1,12 @@
 //! A consumer whose messages are awaited.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use futures_core::Stream;
+
+use super::base_consumer::Messages;
 use super::{
     BaseConsumer, CommitMode, Consumer, ConsumerContext, DefaultConsumerContext, RebalanceProtocol,
 };
@@ -40,6 +45,25 @@ impl<C: ConsumerContext> StreamConsumer<C> {
     pub async fn recv(&self) -> Result<BorrowedMessage<'_>, KafkaError> {
         self.base.next().await
     }
+
+    /// The messages one after another, without an end. As with [`Self::recv`] it polls while somebody awaits the next one.
+    pub fn stream(&self) -> MessageStream<'_, C> {
+        MessageStream { messages: self.base.messages() }
+    }
+}
+
+/// The messages of a [`StreamConsumer`], see [`StreamConsumer::stream`].
+#[derive(Debug)]
+pub struct MessageStream<'a, C: ConsumerContext = DefaultConsumerContext> {
+    messages: Messages<'a, C>,
+}
+
+impl<'a, C: ConsumerContext> Stream for MessageStream<'a, C> {
+    type Item = KafkaResult<BorrowedMessage<'a>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.messages.poll(cx).map(Some)
+    }
 }
 
 impl<C: ConsumerContext> Consumer<C> for StreamConsumer<C> {
@@ -57,6 +81,18 @@ impl<C: ConsumerContext> Consumer<C> for StreamConsumer<C> {
 
     fn assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
         self.base.assign(assignment)
+    }
+
+    fn unassign(&self) -> KafkaResult<()> {
+        self.base.unassign()
+    }
+
+    fn incremental_assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
+        self.base.incremental_assign(assignment)
+    }
+
+    fn incremental_unassign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {
+        self.base.incremental_unassign(assignment)
     }
 
     fn seek<T: Into<Timeout>>(
@@ -111,6 +147,30 @@ impl<C: ConsumerContext> Consumer<C> for StreamConsumer<C> {
 
     fn committed<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<TopicPartitionList> {
         self.base.committed(timeout)
+    }
+
+    fn committed_offsets<T: Into<Timeout>>(
+        &self,
+        partitions: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        self.base.committed_offsets(partitions, timeout)
+    }
+
+    fn offsets_for_timestamp<T: Into<Timeout>>(
+        &self,
+        timestamp: i64,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        self.base.offsets_for_timestamp(timestamp, timeout)
+    }
+
+    fn offsets_for_times<T: Into<Timeout>>(
+        &self,
+        timestamps: TopicPartitionList,
+        timeout: T,
+    ) -> KafkaResult<TopicPartitionList> {
+        self.base.offsets_for_times(timestamps, timeout)
     }
 
     fn fetch_watermarks<T: Into<Timeout>>(

@@ -71,8 +71,7 @@ fn block(
     place: Rect,
 ) {
     let out = counts.out();
-    let name =
-        draw.say(Phrase::BlockName, &[topic, &broker, &counts.all, &counts.lead, &out]);
+    let name = draw.say(Phrase::BlockName, &[topic, &broker, &counts.all, &counts.lead, &out]);
     let worst = if out > 0 {
         Hue::Danger
     } else if counts.eligible > 0 {

@@ -44,8 +44,10 @@ impl Layout {
         });
 
         let width = draw.stage.style.width;
-        let column = draw.em(150);
-        let gap = draw.em(60);
+        // Where it is narrow, clients give way: what is asked of the picture happens at the brokers.
+        let narrow = width < draw.em(1000);
+        let column = draw.em(if narrow { 134 } else { 150 });
+        let gap = draw.em(if narrow { 24 } else { 60 });
         let inner_x = MARGIN + if left.is_empty() { 0 } else { column + gap };
         let inner_right = width - MARGIN - if right.is_empty() { 0 } else { column + gap };
         let inner = inner_right - inner_x;
@@ -55,7 +57,7 @@ impl Layout {
         if !controllers.is_empty() {
             y += draw.em(66 + 56);
         }
-        let (per_row, card) = row(draw, brokers.len(), inner);
+        let (per_row, card) = row(draw, brokers.len(), inner, narrow);
         let chip = chips::Size::of(draw, card - px(24));
         let height = chip.height_for(draw, &brokers, card);
         let rows = brokers.chunks(per_row.max(1));
@@ -90,13 +92,14 @@ impl Layout {
 }
 
 /// How many brokers stand side by side, and how wide their cards are: no more than leave each room for its words.
-fn row(draw: &Draw<'_>, count: usize, inner: Tenths) -> (usize, Tenths) {
+fn row(draw: &Draw<'_>, count: usize, inner: Tenths, narrow: bool) -> (usize, Tenths) {
     let mut side_by_side = per_row(count).max(1);
     loop {
-        let space = if side_by_side <= 4 { draw.em(70) } else { draw.em(24) };
+        let space = if side_by_side <= 4 && !narrow { draw.em(70) } else { draw.em(28) };
         let each = i32::try_from(side_by_side).unwrap_or(1);
         let card = (inner - (each - 1) * space) / each;
-        if side_by_side == 1 || card >= draw.em(LEAST) {
+        // A few stay side by side, whatever room there is: that is how they are known.
+        if count <= 4 || side_by_side == 1 || card >= draw.em(LEAST) {
             return (side_by_side, card.clamp(px(60), draw.em(330)));
         }
         side_by_side -= 1;

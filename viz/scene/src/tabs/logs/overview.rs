@@ -66,8 +66,7 @@ fn sums(draw: &mut Draw<'_>) {
     let room = draw.inner();
     for ((_, topic), counts) in topics {
         let [all, leaderless, under_min, behind] = counts;
-        let text =
-            draw.say(Phrase::TopicSum, &[topic, &all, &leaderless, &under_min, &behind]);
+        let text = draw.say(Phrase::TopicSum, &[topic, &all, &leaderless, &under_min, &behind]);
         let hue = match counts {
             [_, 0, 0, 0] => None,
             [_, 0, 0, _] => Some(Hue::Warning),

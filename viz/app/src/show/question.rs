@@ -1,0 +1,311 @@
+//! Questions and what came of them: the question that waits here with its answer to be written, and the verdict of the last one.
+
+use eframe::egui;
+use egui::{RichText, TextEdit, Ui, WidgetInfo};
+use klamm_node::{BrokerId, Seq};
+use klamm_scenario::model::{Question, Said};
+use klamm_scene::{Hue, Language, filled, short_time};
+use klamm_world::predict::{Given, Judgement, Truth, Unjudged, is_as_meant, reason};
+
+use super::hand::Hand;
+use crate::action::Action;
+use crate::lab::Lab;
+use crate::predictions::{Answer, Asked};
+use crate::words::Word;
+
+/// What somebody wants to do with a question.
+enum Wish {
+    Explain(usize),
+    GoTo(usize),
+}
+
+/// Draws what there is to say of questions; nothing if the scenario asks none. For a class hands are counted.
+pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, class: bool) {
+    if lab.predictions.all().is_empty() {
+        return;
+    }
+    let here = lab.seq();
+    let mut wish = None;
+    if let Some(index) = lab.predictions.waiting(here) {
+        hand.title(ui, Word::Predict);
+        if let Some(asked) = lab.predictions.get_mut(index) {
+            write(asked, ui, hand, class);
+        }
+        ui.horizontal_wrapped(|ui| {
+            hand.button(ui, Action::Answer);
+            hand.button(ui, Action::SkipQuestion);
+        });
+        ui.separator();
+    }
+    for index in told(lab, here) {
+        wish = tell(lab, index, ui, hand).or(wish);
+        ui.separator();
+    }
+    if !class {
+        wish = ahead(lab, here, ui, hand).or(wish);
+        if let Some(score) = lab.predictions.score() {
+            let values: [&dyn std::fmt::Display; 4] =
+                [&score.right, &score.judged, &score.skipped, &score.all];
+            ui.label(hand.say(Word::PredictionScore, &values));
+        }
+    }
+    match wish {
+        Some(Wish::Explain(index)) => lab.explain(index),
+        Some(Wish::GoTo(index)) => {
+            lab.to_question(index);
+        }
+        None => return,
+    }
+    ui.ctx().request_repaint();
+}
+
+/// Whether there is something to say here, for who has room for that only.
+pub(super) fn is_anything(lab: &Lab) -> bool {
+    lab.waits() || !told(lab, lab.seq()).is_empty()
+}
+
+/// The answers that are open here, and those that were judged last.
+fn told(lab: &Lab, here: Seq) -> Vec<usize> {
+    let all = lab.predictions.all();
+    let decided = |asked: &Asked| match asked.answer() {
+        Some(Answer::Given(_) | Answer::Hands(_)) => asked.decided().filter(|at| *at <= here),
+        Some(Answer::Skipped) | None => None,
+    };
+    let last = all.iter().filter_map(decided).max();
+    let tells = |asked: &Asked| {
+        let asked_before = asked.at().is_some_and(|at| at <= here);
+        let open = asked.answer().is_some_and(|it| *it != Answer::Skipped)
+            && asked.decided().is_none_or(|at| at > here);
+        (asked_before && open) || (last.is_some() && decided(asked) == last)
+    };
+    (0..).zip(all).filter(|(_, asked)| tells(asked)).map(|(index, _)| index).collect()
+}
+
+/// The answer as it is written.
+fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
+    let language = hand.language;
+    let id = egui::Id::unique(("question", &asked.prediction.id));
+    let fresh = ui.data_mut(|data| !std::mem::replace(data.get_temp_mut_or_default(id), true));
+    let prompt = RichText::new(text(&asked.prediction.prompt, language)).strong();
+    ui.label(if class { prompt.heading() } else { prompt });
+    let draft = &mut asked.draft;
+    match &asked.prediction.ask {
+        Question::Choice(options) => {
+            for (index, option) in options.iter().enumerate() {
+                let said = text(&option.text, language);
+                ui.horizontal_wrapped(|ui| {
+                    if class && let Some(hands) = draft.hands.get_mut(index) {
+                        let name = hand.say(Word::HandsFor, &[&said]);
+                        field(ui, hands, &name, 48.0);
+                    }
+                    let radio = ui.radio(draft.option == Some(index), said);
+                    if fresh && index == 0 && !class {
+                        radio.request_focus();
+                    }
+                    if radio.clicked() {
+                        draft.option = Some(index);
+                    }
+                });
+            }
+        }
+        Question::Brokers { .. } => {
+            for (index, broker) in draft.brokers.1.clone().into_iter().enumerate() {
+                let mut checked = draft.brokers.0.contains(&broker);
+                let name = hand.say(Word::BrokerNumber, &[&broker]);
+                let check = ui.checkbox(&mut checked, name);
+                if fresh && index == 0 && !class {
+                    check.request_focus();
+                }
+                if check.changed() {
+                    draft.toggle(broker);
+                }
+            }
+        }
+        Question::Number { .. } => {
+            let name = hand.word(Word::NumberHint);
+            let typed = field(ui, &mut draft.number, name, 120.0);
+            if typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) {
+                hand.todo.push(Action::Answer);
+            }
+        }
+        Question::Order(items) => {
+            let mut shift = None;
+            for (place, item) in draft.order.iter().enumerate() {
+                let Some(item) = items.get(*item) else { continue };
+                let said = text(&item.text, language);
+                ui.horizontal_wrapped(|ui| {
+                    for (up, short, long) in [
+                        (true, Word::ShiftUp, Word::MoveUp),
+                        (false, Word::ShiftDown, Word::MoveDown),
+                    ] {
+                        let (short, long) = (hand.word(short), hand.say(long, &[&said]));
+                        let button = ui.small_button(short);
+                        button.widget_info(|| {
+                            WidgetInfo::labeled(egui::Role::Button, true, long.as_str())
+                        });
+                        if button.clicked() {
+                            shift = Some((place, up));
+                        }
+                    }
+                    ui.label(format!("{}. {said}", place + 1));
+                });
+            }
+            if let Some((place, up)) = shift {
+                draft.shift(place, up);
+            }
+        }
+    }
+}
+
+/// A field for a number, with a name for those who do not see it.
+fn field(ui: &mut Ui, typed: &mut String, name: &str, width: f32) -> egui::Response {
+    let response = ui.add(TextEdit::singleline(typed).desired_width(width).char_limit(12));
+    let value = typed.clone();
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(true, "", value.as_str(), "");
+        info.label = Some(name.to_owned());
+        info
+    });
+    response.on_hover_text(name)
+}
+
+/// What was answered and, once one has come there, what came of it.
+fn tell(lab: &Lab, index: usize, ui: &mut Ui, hand: &Hand) -> Option<Wish> {
+    let asked = lab.predictions.all().get(index)?;
+    let (question, language) = (&asked.prediction.ask, hand.language);
+    ui.label(RichText::new(text(&asked.prediction.prompt, language)).strong());
+    let given = match asked.answer()? {
+        Answer::Given(given) => Some(given),
+        Answer::Hands(_) | Answer::Skipped => None,
+    };
+    if let Some(given) = given {
+        ui.label(hand.say(Word::YouAnswered, &[&said_of(question, given, hand)]));
+    }
+    let judgement = match asked.verdict() {
+        None => {
+            ui.label(hand.word(Word::RunNotOver));
+            return None;
+        }
+        Some(Err(why)) => {
+            ui.label(hand.word(match why {
+                Unjudged::NotYet | Unjudged::Unreached => Word::NeverDecided,
+                Unjudged::NoValue => Word::NoSuchValue,
+            }));
+            return None;
+        }
+        Some(Ok(judgement)) if judgement.at > lab.seq() => {
+            ui.label(hand.word(Word::NotJudgedYet));
+            return None;
+        }
+        Some(Ok(judgement)) => judgement,
+    };
+    let truth = truth_of(question, judgement, hand);
+    let (word, hue) = match asked.is_right() {
+        Some(true) => (Word::AnsweredRight, Hue::Ok),
+        Some(false) => (Word::AnsweredWrong, Hue::Danger),
+        None => (Word::AnswerWas, Hue::Ok),
+    };
+    ui.label(RichText::new(hand.say(word, &[&truth])).color(hand.colour(hue)).strong());
+    hands(asked, judgement, ui, hand);
+    if is_as_meant(question, &judgement.truth) {
+        let wrong = given.filter(|_| asked.is_right() == Some(false));
+        if let Some(reason) = wrong.and_then(|given| reason(question, given)) {
+            ui.label(text(reason, language));
+        }
+        let because = filled(text(&asked.prediction.because, language), &[truth]);
+        ui.label(because.into_iter().map(|(text, _)| text).collect::<String>());
+    } else {
+        ui.label(hand.word(Word::OtherRun));
+    }
+    ui.button(hand.word(Word::WhyThisAnswer)).clicked().then_some(Wish::Explain(index))
+}
+
+/// How a class voted.
+fn hands(asked: &Asked, judgement: &Judgement, ui: &mut Ui, hand: &Hand) {
+    let (Some(Answer::Hands(counts)), Question::Choice(options), Truth::Options(right)) =
+        (asked.answer(), &asked.prediction.ask, &judgement.truth)
+    else {
+        return;
+    };
+    if let Some((right, all)) = asked.hands() {
+        ui.label(RichText::new(hand.say(Word::HandsRight, &[&right, &all])).strong());
+    }
+    let most = counts.iter().max().copied().unwrap_or(1).max(1);
+    for ((option, count), right) in options.iter().zip(counts).zip(right) {
+        let hue = if *right { Hue::Ok } else { Hue::Out };
+        let said = hand.say(Word::HandsOf, &[count]);
+        ui.label(format!("{}: {said}", text(&option.text, hand.language)));
+        let width = ui.available_width().min(320.0);
+        let (rect, response) =
+            ui.allocate_exact_size(egui::vec2(width, 10.0), egui::Sense::hover());
+        let share = f64::from(*count) / f64::from(most);
+        #[expect(clippy::cast_possible_truncation, reason = "a bar is as exact as it looks")]
+        let bar = rect.with_max_x(rect.min.x + width * share as f32);
+        ui.painter().rect_filled(bar, 2.0, hand.colour(hue));
+        super::hand::named(&response, egui::Role::Label, &said);
+    }
+}
+
+/// The next question that has no answer, to go to.
+fn ahead(lab: &Lab, here: Seq, ui: &mut Ui, hand: &Hand) -> Option<Wish> {
+    let open = (0..).zip(lab.predictions.all()).filter(|(_, asked)| asked.answer().is_none());
+    let next = open
+        .filter_map(|(index, asked)| asked.at().map(|at| (at, index)))
+        .filter(|(at, _)| *at != here)
+        .min_by_key(|(at, _)| (*at < here, *at));
+    let (at, index) = next?;
+    let when = short_time(lab.trace().time_of(at));
+    ui.link(hand.say(Word::QuestionAhead, &[&when])).clicked().then_some(Wish::GoTo(index))
+}
+
+/// A text in a language.
+fn text(said: &Said, language: Language) -> &str {
+    match language {
+        Language::English => &said.english,
+        Language::Korean => &said.korean,
+    }
+}
+
+fn brokers(brokers: &[BrokerId], hand: &Hand) -> String {
+    if brokers.is_empty() {
+        return hand.word(Word::Nobody).to_owned();
+    }
+    brokers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn texts(question: &Question, places: impl Iterator<Item = usize>, hand: &Hand) -> String {
+    let of = |place: usize| match question {
+        Question::Choice(options) => options.get(place).map(|it| text(&it.text, hand.language)),
+        Question::Order(items) => items.get(place).map(|it| text(&it.text, hand.language)),
+        Question::Brokers { .. } | Question::Number { .. } => None,
+    };
+    let between = match question {
+        Question::Order(_) => " > ",
+        Question::Choice(_) | Question::Brokers { .. } | Question::Number { .. } => " / ",
+    };
+    places.filter_map(of).collect::<Vec<_>>().join(between)
+}
+
+/// An answer in words.
+fn said_of(question: &Question, given: &Given, hand: &Hand) -> String {
+    match given {
+        Given::Option(chosen) => texts(question, std::iter::once(*chosen), hand),
+        Given::Order(order) => texts(question, order.iter().copied(), hand),
+        Given::Brokers(set) => brokers(set, hand),
+        Given::Number(number) => number.to_string(),
+    }
+}
+
+/// The truth in words.
+fn truth_of(question: &Question, judgement: &Judgement, hand: &Hand) -> String {
+    match &judgement.truth {
+        Truth::Options(right) => {
+            let places = right.iter().enumerate().filter(|(_, right)| **right);
+            let said = texts(question, places.map(|(place, _)| place), hand);
+            if said.is_empty() { hand.word(Word::NoOption).to_owned() } else { said }
+        }
+        Truth::Order(order) => texts(question, order.iter().copied(), hand),
+        Truth::Brokers(set) => brokers(set, hand),
+        Truth::Number(number) => number.to_string(),
+    }
+}
