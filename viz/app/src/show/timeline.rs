@@ -66,7 +66,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
         let field = Field {
             scale: lab.trace().time_scale(tenths(width)),
             left,
-            shown: lab.curtain().map_or(lab.trace().end(), |seq| lab.trace().time_of(seq)),
+            shown: lab.curtain().map_or_else(|| lab.trace().end(), |seq| lab.trace().time_of(seq)),
             font: FontId::proportional(12.0 * size),
             lab,
             hand,
