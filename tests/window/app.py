@@ -172,7 +172,9 @@ class App:
         subprocess.run(["import", "-window", self.window, path], check=True, timeout=PATIENCE)
 
     def still(self, path):
-        """A picture of the window once it moves no more: two in a row are alike."""
+        """A picture of the window once it moves no more: two in a row are alike. The pointer is out of the way."""
+        self._xdotool("mousemove", "1599", "999")
+
         def same():
             before = getattr(self, "before", None)
             self.picture(path)

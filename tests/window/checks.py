@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from app import App, Failed, announce_a_screen_reader, until
+from app import App, Atspi, Failed, announce_a_screen_reader, until
 
 VIZ, KLAMM = sys.argv[1:3]
 WORK = os.environ["KLAMM_WORK"]
@@ -63,7 +63,7 @@ def walks():
         app.wait("Logs of ")
         app.resize(1024, 700)
         until("it has the size", lambda: (lambda at: (at.width, at.height) == (1024, 700))(
-            app.root.get_component_iface().get_extents(0)))
+            Atspi.Component.get_extents(app.root, Atspi.CoordType.WINDOW)))
         app.wait("Logs of ")
         expect(app.close() == 0, "it closes with status 0")
 
@@ -74,11 +74,11 @@ def branches():
         app.wait("everything held")
         app.click("broker-3, running")
         app.click("Crash the picked node")
-        app.wait('Crash("broker-3") at 5')
+        app.wait("broker-3 crashes at 5")
         app.wait("broker-3, crashed")
         app.click("the run as it was")
         app.wait("broker-3, running")
-        expect(app.named('Crash("broker-3") at 5'), "the branch is not erased")
+        expect(app.named("broker-3 crashes at 5"), "the branch is not erased")
         expect(app.close() == 0, "it closes with status 0")
 
 
@@ -106,7 +106,7 @@ def refuses():
     path = write("broken.ron", b'(\n  version: 1,\n  title: "Mine",\n  question: "?",\n  duration: "ten",\n)\n')
     with App(VIZ, path) as app:
         app.wait("line 5, column")
-        app.wait('duration: "ten"')
+        app.wait("is not a duration")
         write("broken.ron", b'(version: 1, title: "Mine", question: "?", duration: "1s")')
         app.click("Try again")
         app.wait(" s, event ")

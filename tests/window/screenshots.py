@@ -12,7 +12,14 @@ from app import App, Failed, announce_a_screen_reader, until
 
 VIZ = os.path.abspath(sys.argv[1])
 PLACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../book/src/guide/window")
+SETTINGS = os.path.join(os.environ["XDG_CONFIG_HOME"], "klamm/window.ron")
 LARGEST = 150_000
+
+# Nothing that a picture before has left, and no question over what is to be seen.
+PLAIN = """(
+    version: 1, language: "en", palette: "light", scale: 100, recent: [], layout: None, asks: Some(false),
+)
+"""
 
 
 def lesson(tab, at, *more):
@@ -23,7 +30,6 @@ def lesson(tab, at, *more):
 def whole(app):
     """Waits until the run is over and the place is reached."""
     app.wait("everything held")
-    app.key("Escape")
 
 
 def asks(app):
@@ -45,7 +51,7 @@ def breaks(app):
     whole(app)
     app.click("broker-3, running")
     app.click("Crash the picked node")
-    app.wait('Crash("broker-3") at')
+    app.wait("broker-3 crashes at")
     app.wait("broker-3", "crashed")
     until("the branch has run", lambda: app.named("everything held") or app.named("did not hold"))
 
@@ -77,12 +83,11 @@ def main():
         sys.exit("ImageMagick is missing (Debian: apt-get install imagemagick)")
     announce_a_screen_reader()
     os.makedirs(PLACE, exist_ok=True)
+    os.makedirs(os.path.dirname(SETTINGS), exist_ok=True)
     for name in sys.argv[2:] or PICTURES:
         arguments, pose = PICTURES[name]
-        # Nothing that a picture before has left.
-        settings = os.path.join(os.environ["XDG_CONFIG_HOME"], "klamm/window.ron")
-        if os.path.exists(settings):
-            os.remove(settings)
+        with open(SETTINGS, "w") as file:
+            file.write(PLAIN)
         path = os.path.join(PLACE, f"{name}.png")
         with App(VIZ, *arguments) as app:
             app.resize(1360, 850)

@@ -200,7 +200,7 @@ impl Consumer {
     pub(crate) fn take_deliveries(&mut self) -> Vec<Delivered> {
         let mut deliveries =
             self.group.as_deref_mut().map(Group::take_deliveries).unwrap_or_default();
-        deliveries.append(&mut self.questions.answers);
+        deliveries.append(&mut self.questions.take_answers());
         deliveries
     }
 

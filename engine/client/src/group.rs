@@ -184,7 +184,7 @@ impl Group {
         }
         let identity = self.told.clone();
         // What is assigned by hand the group knows nothing of.
-        let assigned = self.assigned.keys().filter(|_| !self.by_hand.reads);
+        let assigned = self.assigned.keys().filter(|_| !self.by_hand.reads());
         Some(GroupSummary {
             group: self.id.clone(),
             member: identity.member,

@@ -159,6 +159,17 @@ impl Client {
     }
 }
 
+impl Client {
+    /// When its machine is added to the others; none if it is there from the start.
+    pub fn added(&self) -> Option<Time> {
+        match self {
+            Self::Producer(producer) => producer.added,
+            Self::Consumer(consumer) => consumer.added,
+            Self::Application(_) => None,
+        }
+    }
+}
+
 /// A producer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Producer {
@@ -168,6 +179,8 @@ pub struct Producer {
     pub config: BTreeMap<String, String>,
     /// What it sends by itself; steps may add records.
     pub workload: Option<Workload>,
+    /// When its machine is added to the others; none if it is there from the start.
+    pub added: Option<Time>,
 }
 
 /// Records that come at a rate.
@@ -219,6 +232,8 @@ pub struct Consumer {
     pub from: From,
     /// When it starts.
     pub start: Time,
+    /// When its machine is added to the others; none if it is there from the start.
+    pub added: Option<Time>,
 }
 
 /// Where a consumer starts.

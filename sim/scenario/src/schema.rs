@@ -193,6 +193,13 @@ const TOPIC_FIELDS: &[Field] = &[
 
 pub(crate) const TOPIC: Shape = record("Topic", "A topic.", TOPIC_FIELDS);
 
+const ADDED: Field = may(
+    "added",
+    "time",
+    "it is there from the start",
+    "When its machine is added to the others, and starts. Whatever happens before is the same as without it.",
+);
+
 pub(crate) const CLIENT: Choice = Choice {
     name: "client",
     doc: "A producer, a consumer, or an application. Its name is also its host name.",
@@ -222,6 +229,7 @@ pub(crate) const CLIENT: Choice = Choice {
                 may("stop", "time", "no end", "When the last record may come."),
                 may("keys", "[keys](#keys)", "None", "The keys of the records."),
                 may("value_size", "size, or (least, greatest)", "\"100B\"", "The size of a value."),
+                ADDED,
             ],
         ),
         record(
@@ -279,6 +287,7 @@ pub(crate) const CLIENT: Choice = Choice {
                     "Where it starts. With a group: `Earliest` or `Latest`, as `auto.offset.reset`, Kafka's default being `Latest`.",
                 ),
                 may("start", "time", "\"0s\"", "When it starts."),
+                ADDED,
             ],
         ),
         record(

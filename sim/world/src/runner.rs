@@ -537,6 +537,7 @@ impl Runner {
                         Client::Consumer(consumer) => consumer.start.max(now),
                         Client::Application(application) => application.start.max(now),
                     };
+                    let at = client.added().map_or(at, |added| at.max(added));
                     self.starts.push((at, node));
                 }
                 self.loads.iter_mut().for_each(|load| load.not_before(now));

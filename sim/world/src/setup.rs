@@ -22,8 +22,8 @@ pub const CONTROLLER_PORT: u16 = 9093;
 /// The node id of the first controller.
 pub const FIRST_CONTROLLER: i32 = 3001;
 
-/// Every node of a scenario: brokers, controllers, clients in file order, the admin client. The scenario is validated,
-/// so its settings parse.
+/// Every node of a scenario: brokers, controllers, clients in file order, the admin client, and behind it whoever is added
+/// later, so that nobody else changes places. The scenario is validated, so its settings parse.
 pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let cluster = &scenario.cluster;
     let mut levels = cluster.config.clone();
@@ -96,7 +96,15 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
     let client = |name: &str| {
         Arc::new(ClientBlueprint { client_id: name.to_owned(), bootstrap: bootstrap.clone() })
     };
-    for described in &scenario.clients {
+    let admin = Blueprint::Admin(client(ADMIN), AdminConfig::default());
+    let mut admin = Some((ADMIN.to_owned(), NodeKind::Admin, None, None, admin, Vec::new()));
+    let mut clients: Vec<&Client> = scenario.clients.iter().collect();
+    // Stable: each kind stays in the order of the file.
+    clients.sort_by_key(|client| client.added().is_some());
+    for described in clients {
+        if described.added().is_some() {
+            nodes.extend(admin.take());
+        }
         let name = described.name().to_owned();
         let common = client(&name);
         let (kind, blueprint) = match described {
@@ -113,8 +121,7 @@ pub fn layout(scenario: &Scenario) -> (NodeTable, Vec<MachineSpec>) {
         };
         nodes.push((name, kind, None, None, blueprint, Vec::new()));
     }
-    let admin = Blueprint::Admin(client(ADMIN), AdminConfig::default());
-    nodes.push((ADMIN.to_owned(), NodeKind::Admin, None, None, admin, Vec::new()));
+    nodes.extend(admin);
 
     let mut infos = Vec::new();
     let mut machines = Vec::new();

@@ -4,7 +4,7 @@
 use eframe::egui::{Event, Key, Modifiers};
 use klamm_scene::{Step, Tab};
 
-use crate::branch::Deed;
+use crate::deed::Deed;
 use crate::lab::Inspect;
 use crate::layout::Preset;
 use crate::words::Word;
@@ -84,8 +84,26 @@ pub enum Action {
     UndoLayout,
     /// The command that reopens this view, into the clipboard.
     CopyCommand,
+    /// A message with that command, into the clipboard.
+    CopyMessage,
     /// Do something to the cluster at this moment, in a branch.
     Do(Deed),
+    /// Show another run beside this one, or no more.
+    Compare,
+    /// Choose among everything that can be done at this moment.
+    Deeds,
+    /// Back to the branch from which this one was made.
+    ToParent,
+    /// The next branch in the list.
+    NextBranch,
+    /// The branch before in the list.
+    PreviousBranch,
+    /// Give the branch that is shown a name.
+    NameBranch,
+    /// Show the scenario's text to edit it, or hide it.
+    Editor,
+    /// Run what is written in the editor.
+    RunEdited,
     /// Save the scenario, with what was done in the window, as a file.
     SaveBranch,
     /// Find a command.
@@ -125,6 +143,10 @@ impl Press {
 
     const fn ctrl(key: Key) -> Self {
         Self { key, command: true, shift: Some(false) }
+    }
+
+    const fn ctrl_shift(key: Key) -> Self {
+        Self { key, command: true, shift: Some(true) }
     }
 
     /// A sign, wherever a keyboard has it.
@@ -301,7 +323,7 @@ pub const TABLE: &[Entry] = {
             Look,
             &[Press::plain(Key::F8)],
         ),
-        entry(Action::UndoLayout, Word::UndoLayout, Look, &[Press::ctrl(Key::Z)]),
+        entry(Action::UndoLayout, Word::UndoLayout, Look, &[Press::ctrl_shift(Key::Z)]),
         entry(Action::Answer, Word::GiveAnswer, Ask, &[Press::plain(Key::A)]),
         entry(Action::SkipQuestion, Word::SkipQuestion, Ask, &[Press::shift(Key::A)]),
         entry(Action::AskQuestions, Word::AskQuestions, Ask, &[]),
@@ -312,15 +334,50 @@ pub const TABLE: &[Entry] = {
         entry(Action::Inspect(Inspect::Event), Word::InspectEvent, Ask, &[Press::plain(Key::E)]),
         entry(Action::Inspect(Inspect::State), Word::InspectState, Ask, &[Press::plain(Key::S)]),
         entry(Action::Inspect(Inspect::Diff), Word::InspectDiff, Ask, &[Press::plain(Key::D)]),
+        entry(
+            Action::Inspect(Inspect::Invariants),
+            Word::InspectInvariants,
+            Ask,
+            &[Press::plain(Key::V)],
+        ),
+        entry(Action::Compare, Word::Compare, Ask, &[Press::plain(Key::X)]),
         entry(Action::Clear, Word::Clear, Ask, &[Press::plain(Key::Escape)]),
         entry(Action::Do(Deed::Crash), Word::DeedCrash, Deeds, &[Press::plain(Key::K)]),
         entry(Action::Do(Deed::Restart), Word::DeedRestart, Deeds, &[Press::plain(Key::R)]),
         entry(Action::Do(Deed::PowerOff), Word::DeedPowerOff, Deeds, &[Press::shift(Key::K)]),
-        entry(Action::Do(Deed::Stop), Word::DeedStop, Deeds, &[Press::plain(Key::X)]),
+        entry(Action::Do(Deed::Stop), Word::DeedStop, Deeds, &[Press::shift(Key::R)]),
         entry(Action::Do(Deed::Pause), Word::DeedPause, Deeds, &[Press::plain(Key::Z)]),
         entry(Action::Do(Deed::Resume), Word::DeedResume, Deeds, &[Press::shift(Key::Z)]),
         entry(Action::Do(Deed::Isolate), Word::DeedIsolate, Deeds, &[Press::plain(Key::P)]),
         entry(Action::Do(Deed::Heal), Word::DeedHeal, Deeds, &[Press::shift(Key::P)]),
+        entry(Action::Do(Deed::Cut), Word::DeedCut, Deeds, &[Press::plain(Key::J)]),
+        entry(Action::Do(Deed::CutOneWay), Word::DeedCutOneWay, Deeds, &[Press::shift(Key::J)]),
+        entry(Action::Do(Deed::SlowLink), Word::DeedSlowLink, Deeds, &[Press::plain(Key::I)]),
+        entry(Action::Do(Deed::NormalLink), Word::DeedNormalLink, Deeds, &[Press::shift(Key::I)]),
+        entry(Action::Do(Deed::SlowDisk), Word::DeedSlowDisk, Deeds, &[Press::plain(Key::Y)]),
+        entry(Action::Do(Deed::NormalDisk), Word::DeedNormalDisk, Deeds, &[Press::shift(Key::Y)]),
+        entry(Action::Do(Deed::Produce), Word::DeedProduce, Deeds, &[Press::plain(Key::C)]),
+        entry(Action::Do(Deed::AddConsumer), Word::DeedAddConsumer, Deeds, &[Press::plain(Key::U)]),
+        entry(Action::Do(Deed::KillMember), Word::DeedKillMember, Deeds, &[Press::shift(Key::U)]),
+        entry(
+            Action::Do(Deed::ElectPreferred),
+            Word::DeedElectPreferred,
+            Deeds,
+            &[Press::plain(Key::Q)],
+        ),
+        entry(
+            Action::Do(Deed::ElectUnclean),
+            Word::DeedElectUnclean,
+            Deeds,
+            &[Press::shift(Key::Q)],
+        ),
+        entry(Action::Deeds, Word::Deeds, Deeds, &[Press::plain(Key::O)]),
+        entry(Action::ToParent, Word::ToParent, Deeds, &[Press::ctrl(Key::Z)]),
+        entry(Action::NextBranch, Word::NextBranch, Deeds, &[Press::ctrl(Key::PageDown)]),
+        entry(Action::PreviousBranch, Word::PreviousBranch, Deeds, &[Press::ctrl(Key::PageUp)]),
+        entry(Action::NameBranch, Word::NameBranch, Deeds, &[Press::plain(Key::F)]),
+        entry(Action::Editor, Word::Editor, Deeds, &[Press::ctrl(Key::E)]),
+        entry(Action::RunEdited, Word::RunEdited, Deeds, &[Press::ctrl(Key::Enter)]),
         entry(Action::SaveBranch, Word::SaveBranch, Deeds, &[Press::ctrl(Key::S)]),
         entry(
             Action::Commands,
@@ -330,6 +387,7 @@ pub const TABLE: &[Entry] = {
         ),
         entry(Action::Shortcuts, Word::Shortcuts, Program, &[Press::sign(Key::Questionmark)]),
         entry(Action::CopyCommand, Word::CopyCommand, Program, &[Press::ctrl(Key::L)]),
+        entry(Action::CopyMessage, Word::CopyMessage, Program, &[Press::ctrl_shift(Key::L)]),
         entry(Action::Language, Word::OtherLanguage, Program, &[Press::plain(Key::L)]),
         entry(Action::Palette, Word::OtherPalette, Program, &[Press::shift(Key::L)]),
         entry(
@@ -353,6 +411,11 @@ impl Action {
     pub fn of(key: Key, held: Modifiers) -> Option<Self> {
         let pressed = |entry: &&Entry| entry.keys.iter().any(|press| press.is(key, held));
         TABLE.iter().find(pressed).map(|entry| entry.action)
+    }
+
+    /// Whether its key does it even while text is being edited.
+    pub fn works_while_editing(self) -> bool {
+        matches!(self, Self::Editor | Self::RunEdited | Self::SaveBranch)
     }
 
     /// What an event of the keyboard does.

@@ -4,78 +4,8 @@
 //! same run up to the new step. Only the text is changed, and only by what is put in, so that comments and order stay.
 
 use klamm_node::Time;
-use klamm_scenario::Diagnostic;
 use klamm_scenario::model::Trigger;
-
-use crate::words::Word;
-
-/// What can be done to a node from the window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deed {
-    /// Its process dies.
-    Crash,
-    /// It starts again.
-    Restart,
-    /// Its machine loses power.
-    PowerOff,
-    /// It is stopped in order.
-    Stop,
-    /// It is not scheduled any more.
-    Pause,
-    /// It goes on.
-    Resume,
-    /// Nothing passes to or from it.
-    Isolate,
-    /// Everything passes everywhere.
-    Heal,
-}
-
-impl Deed {
-    /// Every one.
-    pub const ALL: [Self; 8] = [
-        Self::Crash,
-        Self::Restart,
-        Self::PowerOff,
-        Self::Stop,
-        Self::Pause,
-        Self::Resume,
-        Self::Isolate,
-        Self::Heal,
-    ];
-
-    /// Its name, on buttons.
-    pub fn word(self) -> Word {
-        match self {
-            Self::Crash => Word::DeedCrash,
-            Self::Restart => Word::DeedRestart,
-            Self::PowerOff => Word::DeedPowerOff,
-            Self::Stop => Word::DeedStop,
-            Self::Pause => Word::DeedPause,
-            Self::Resume => Word::DeedResume,
-            Self::Isolate => Word::DeedIsolate,
-            Self::Heal => Word::DeedHeal,
-        }
-    }
-
-    /// Whether it is done to a node, and not to all at once.
-    pub fn needs_node(self) -> bool {
-        self != Self::Heal
-    }
-
-    /// As a scenario says it.
-    pub fn action(self, node: &str) -> String {
-        match self {
-            Self::Crash => format!("Crash({node:?})"),
-            Self::Restart => format!("Restart({node:?})"),
-            Self::PowerOff => format!("PowerOff([{node:?}])"),
-            Self::Stop => format!("Stop({node:?})"),
-            Self::Pause => format!("Pause({node:?})"),
-            Self::Resume => format!("Resume({node:?})"),
-            Self::Isolate => format!("Cut(from: [{node:?}])"),
-            Self::Heal => "Heal()".to_owned(),
-        }
-    }
-}
+use klamm_scenario::{Diagnostic, Scenario};
 
 /// Why a scenario takes no step.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,34 +23,49 @@ pub enum Refused {
 ///
 /// When the text is no scenario, or the step can't be put in without changing what others mean.
 pub fn with_step(name: &str, text: &str, at: Time, action: &str) -> Result<String, Refused> {
-    let parse = |text: &str| {
-        let mistake = |found: Vec<Diagnostic>| found.first().map(ToString::to_string);
-        klamm_scenario::parse(name, text)
-            .map_err(|found| Refused::Mistake(mistake(found).unwrap_or_default()))
-    };
-    let steps = parse(text)?.steps;
+    let steps = read(name, text)?.steps;
     let later =
         steps.iter().position(|step| matches!(step.trigger, Trigger::At(time) if time > at));
     let behind = steps.get(later.unwrap_or(steps.len())..).unwrap_or_default();
     if behind.iter().any(|step| format!("{:?}", step.actions).contains("Same(")) {
         return Err(Refused::Numbered);
     }
-    let put = put_in(text, later, &format!("(at: \"{}ns\", do: [{action}]),", at.0));
+    let put = put_in(text, "steps", later, &format!("(at: \"{}ns\", do: [{action}]),", at.0));
     let put = put.ok_or_else(|| Refused::Mistake(String::new()))?;
-    parse(&put)?;
+    read(name, &put)?;
     Ok(put)
 }
 
-/// The text with a step before the one with an index, or behind all.
-fn put_in(text: &str, before: Option<usize>, step: &str) -> Option<String> {
-    let scan = scan(text)?;
+/// A scenario's text with one more client, behind the others.
+///
+/// # Errors
+///
+/// When the text is no scenario, or no scenario any more with it.
+pub fn with_client(name: &str, text: &str, client: &str) -> Result<String, Refused> {
+    read(name, text)?;
+    let put = put_in(text, "clients", None, &format!("{client},"));
+    let put = put.ok_or_else(|| Refused::Mistake(String::new()))?;
+    read(name, &put)?;
+    Ok(put)
+}
+
+/// Reads a scenario; the first mistake, if there is one.
+pub(crate) fn read(name: &str, text: &str) -> Result<Scenario, Refused> {
+    let mistake = |found: Vec<Diagnostic>| found.first().map(ToString::to_string);
+    klamm_scenario::parse(name, text)
+        .map_err(|found| Refused::Mistake(mistake(found).unwrap_or_default()))
+}
+
+/// The text with an item in a list of the scenario: before the one with an index, or behind all.
+fn put_in(text: &str, list: &str, before: Option<usize>, step: &str) -> Option<String> {
+    let scan = scan(text, list)?;
     if let Some(index) = before {
         let (head, tail) = text.split_at_checked(*scan.starts.get(index)?)?;
         return Some(format!("{head}{step}\n        {tail}"));
     }
-    let (place, comma, put) = match scan.steps {
+    let (place, comma, put) = match scan.list {
         Some(Spot { end, comma }) => (end, comma, format!("    {step}\n    ")),
-        None => (scan.all.end, scan.all.comma, format!("    steps: [\n        {step}\n    ],\n")),
+        None => (scan.all.end, scan.all.comma, format!("    {list}: [\n        {step}\n    ],\n")),
     };
     let (before, after) = text.split_at_checked(place)?;
     // A comment in the last line must not swallow what is put in.
@@ -145,17 +90,17 @@ struct Spot {
 
 struct Scan {
     all: Spot,
-    steps: Option<Spot>,
-    /// Where each step begins.
+    list: Option<Spot>,
+    /// Where each of its items begins.
     starts: Vec<usize>,
 }
 
-/// Finds the scenario's closing bracket and that of its steps, past strings and comments.
-fn scan(text: &str) -> Option<Scan> {
+/// Finds the scenario's closing bracket and that of one of its lists, past strings and comments.
+fn scan(text: &str, wanted: &str) -> Option<Scan> {
     let bytes = text.as_bytes();
     let (mut depth, mut at) = (0_usize, 0);
-    let (mut steps, mut starts) = (None, Vec::new());
-    let mut in_steps = false;
+    let (mut list, mut starts) = (None, Vec::new());
+    let mut in_list = false;
     let mut name = "";
     // Behind the last thing that is neither space nor comment, and what it was.
     let (mut last, mut last_byte) = (0, b' ');
@@ -186,21 +131,21 @@ fn scan(text: &str) -> Option<Scan> {
                 .unwrap_or(rest.len()),
             _ => rest.chars().next()?.len_utf8(),
         };
-        if in_steps && depth == 2 && matches!(last_byte, b',' | b'[') && byte != b']' {
+        if in_list && depth == 2 && matches!(last_byte, b',' | b'[') && byte != b']' {
             starts.push(at);
         }
         match byte {
             b'(' | b'[' | b'{' => {
                 depth += 1;
-                in_steps |= depth == 2 && byte == b'[' && name == "steps";
+                in_list |= depth == 2 && byte == b'[' && name == wanted;
             }
             b')' | b']' | b'}' => {
-                if depth == 2 && in_steps && byte == b']' {
-                    steps = Some(spot(at, last, last_byte));
-                    in_steps = false;
+                if depth == 2 && in_list && byte == b']' {
+                    list = Some(spot(at, last, last_byte));
+                    in_list = false;
                 }
                 if depth == 1 {
-                    return Some(Scan { all: spot(at, last, last_byte), steps, starts });
+                    return Some(Scan { all: spot(at, last, last_byte), list, starts });
                 }
                 depth = depth.checked_sub(1)?;
             }
@@ -267,6 +212,7 @@ fn block_comment(rest: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deed::{Deed, Doing};
     use crate::library;
 
     #[test]
@@ -275,7 +221,7 @@ mod tests {
         for card in library::chapters().iter().flat_map(|(_, cards)| cards) {
             let before = klamm_scenario::parse(&card.name, card.text).expect("good");
             let at = Time(before.duration.0 / 2 + 1);
-            let text = match with_step(&card.name, card.text, at, &Deed::Heal.action("")) {
+            let text = match with_step(&card.name, card.text, at, "Heal()") {
                 Ok(text) => text,
                 Err(Refused::Numbered) => {
                     numbered += 1;
@@ -287,11 +233,11 @@ mod tests {
             let new = after.steps.iter().position(|step| step.trigger == Trigger::At(at));
             let new = after.steps.remove(new.expect("the step"));
             assert_eq!((new.actions.len(), new.expect.len()), (1, 0), "{}", card.name);
-            let all = |scenario: &klamm_scenario::Scenario| -> Vec<_> {
+            let all = |scenario: &Scenario| -> Vec<_> {
                 let each = scenario.steps.iter();
                 each.map(|it| (it.trigger.clone(), it.actions.clone(), it.say.clone())).collect()
             };
-            let asked = |scenario: &klamm_scenario::Scenario| -> Vec<_> {
+            let asked = |scenario: &Scenario| -> Vec<_> {
                 let each = scenario.steps.iter();
                 each.map(|it| it.predict.iter().map(|it| it.id.clone()).collect::<Vec<_>>())
                     .collect()
@@ -309,30 +255,77 @@ mod tests {
     }
 
     #[test]
-    fn every_deed_is_a_step_that_a_scenario_knows() {
-        let head = "(version: 1, title: \"t\", question: \"q\", duration: \"9s\"";
+    fn every_deed_is_something_that_a_scenario_knows() {
+        let head = "(version: 1, title: \"t\", question: \"q\", duration: \"9s\", topics: [(name: \"orders\")]";
+        let clients = "clients: [Producer(name: \"p\"), Consumer(name: \"c\", group: \"g\", topic: \"orders\", config: {\"group.instance.id\": \"i\"})]";
+        let at = Time(5_000_000_000);
         for deed in Deed::ALL {
-            let action = deed.action("broker-1");
-            for text in [
-                format!("{head})"),
-                format!("{head}, steps: [])"),
-                format!("{head}, // \"steps: [\n)"),
-                format!(
-                    "{head}, steps: [(at: \"1s\", do: [Crash(\"broker-2\")])] /* ) /* ] */ */ )"
-                ),
-                format!("{head}, steps: [(at: \"1s\", say: r#\"a \"]\" b\"#) // last )\n ],)"),
-                format!("{head}, steps: [/* ( */ (at: \"7s\", say: \"late\")])"),
-            ] {
-                let put = with_step("t", &text, Time(5_000_000_000), &action);
-                let put = put.unwrap_or_else(|why| panic!("{why:?}\n{text}"));
-                let parsed = klamm_scenario::parse("t", &put).expect("good");
-                let new =
-                    parsed.steps.iter().find(|it| it.trigger == Trigger::At(Time(5_000_000_000)));
-                assert_eq!(new.map(|step| step.actions.len()), Some(1), "{put}");
+            for names in operands(deed) {
+                let doing = Doing::new(deed, &names);
+                for text in [
+                    format!("{head}, {clients})"),
+                    format!("{head}, {clients}, steps: [])"),
+                    format!("{head}, {clients}, // \"steps: [\n)"),
+                    format!(
+                        "{head}, {clients}, steps: [(at: \"1s\", do: [Crash(\"broker-2\")])] /* ) /* ] */ */ )"
+                    ),
+                    format!(
+                        "{head}, steps: [(at: \"1s\", say: r#\"a \"]\" b\"#) // last )\n ], {clients})"
+                    ),
+                    format!("{head}, steps: [/* ( */ (at: \"7s\", say: \"late\")], {clients},)"),
+                ] {
+                    let put = doing.put_into("t", &text, at);
+                    let put = put.unwrap_or_else(|why| panic!("{why:?}\n{text}"));
+                    let parsed = klamm_scenario::parse("t", &put).expect("good");
+                    let new = parsed.steps.iter().find(|it| it.trigger == Trigger::At(at));
+                    let late = parsed.clients.iter().find(|it| it.added() == Some(at));
+                    let (step, client) =
+                        (new.map(|step| step.actions.len()), late.map(|it| it.name()));
+                    let expected = match (deed, names.as_slice()) {
+                        (Deed::AddConsumer, _) => (None, Some("c-2")),
+                        (Deed::Produce, ["made", ..]) => (None, Some("made")),
+                        (_, _) => (Some(1), None),
+                    };
+                    assert_eq!((step, client), expected, "{put}");
+                }
             }
         }
+    }
+
+    /// What each kind of deed is tried with.
+    fn operands(deed: Deed) -> Vec<Vec<&'static str>> {
+        match deed {
+            Deed::Heal => vec![vec![]],
+            Deed::Produce => vec![
+                vec!["p", "orders", "", "", "a \"b\" \\ \n 한글"],
+                vec!["p", "orders", "0", "k", ""],
+                vec!["made", "orders", "", "k", "v"],
+            ],
+            Deed::AddConsumer => vec![vec!["c-2", "g", "c"]],
+            Deed::KillMember => vec![vec!["c"]],
+            Deed::ElectPreferred | Deed::ElectUnclean => vec![vec!["orders-0"], vec![""]],
+            Deed::Cut | Deed::CutOneWay | Deed::SlowLink | Deed::NormalLink => {
+                vec![vec!["broker-1", "broker-2"]]
+            }
+            Deed::Crash
+            | Deed::Restart
+            | Deed::PowerOff
+            | Deed::Stop
+            | Deed::Pause
+            | Deed::Resume
+            | Deed::Isolate
+            | Deed::SlowDisk
+            | Deed::NormalDisk => vec![vec!["broker-1"]],
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_put_in_is_refused() {
+        let head = "(version: 1, title: \"t\", question: \"q\", duration: \"9s\"";
         for text in ["(never closed", "", "(version: 1)"] {
             assert!(matches!(with_step("t", text, Time(1), "Heal()"), Err(Refused::Mistake(_))));
+            let late = with_client("t", text, "Producer(name: \"p\")");
+            assert!(matches!(late, Err(Refused::Mistake(_))));
         }
         let numbered = format!(
             "{head}, steps: [(at: \"1s\", do: [Crash(\"broker-2\")]), (at: \"5s\", do: [Restart(Same(0))])])"
@@ -342,5 +335,15 @@ mod tests {
             Err(Refused::Numbered)
         );
         assert!(with_step("t", &numbered, Time(6_000_000_000), "Heal()").is_ok());
+        let bare = format!("{head})");
+        for wrong in [
+            Doing::new(Deed::Crash, &["nobody"]),
+            Doing::new(Deed::Crash, &[]),
+            Doing::new(Deed::AddConsumer, &["c-2", "g", "nobody"]),
+            Doing::new(Deed::ElectPreferred, &["orders-9"]),
+            Doing::new(Deed::Produce, &["p\"", "orders", "", "", "v"]),
+        ] {
+            assert!(matches!(wrong.put_into("t", &bare, Time(1)), Err(Refused::Mistake(_))));
+        }
     }
 }

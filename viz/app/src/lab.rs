@@ -3,12 +3,15 @@
 //! *Flows in*: events as they come, and actions. *Flows out*: scenes, answers and places, each a function of the run and of where
 //! one stands. *Must never*: read a clock, or compute a number that the engine's events do not have.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use klamm_node::{NodeId, Seq, Span, Time};
+use klamm_scenario::Scenario;
 use klamm_scene::{
     Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, Zoom, draw,
 };
@@ -22,10 +25,13 @@ use crate::predictions::Predictions;
 use crate::words::Word;
 
 mod asking;
+mod doings;
 mod picking;
 mod predicting;
+mod sharing;
 
-pub use asking::{Cause, Change, Changes};
+pub use asking::{Cause, Change, Changes, differences};
+pub use doings::Choice;
 
 /// How long a frame may spend on events that came.
 const PATIENCE: Duration = Duration::from_millis(8);
@@ -42,11 +48,24 @@ pub enum Inspect {
     Why,
     /// What changed.
     Diff,
+    /// Which invariants hold, and where the others broke.
+    Invariants,
 }
 
 impl Inspect {
     /// Every page.
-    pub const ALL: [Self; 4] = [Self::Event, Self::State, Self::Why, Self::Diff];
+    pub const ALL: [Self; 5] = [Self::Event, Self::State, Self::Why, Self::Diff, Self::Invariants];
+
+    /// Its name in replay codes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::State => "state",
+            Self::Why => "why",
+            Self::Diff => "diff",
+            Self::Invariants => "invariants",
+        }
+    }
 }
 
 /// What a scene is a function of.
@@ -104,6 +123,14 @@ pub struct Lab {
     wanted: Option<String>,
     scene: Option<(SceneKey, Rc<Scene>)>,
     answers: asking::Answers,
+    /// The scenario, once somebody asked for it.
+    scenario: OnceCell<Option<Arc<Scenario>>>,
+    /// The hash of its end, once somebody asked for it.
+    end_hash: OnceCell<u64>,
+    /// What a replay code says that its end is.
+    claimed: Option<u64>,
+    /// What is to be asked about once the run is there, by its id.
+    wanted_why: Option<String>,
 }
 
 impl Lab {
@@ -135,6 +162,10 @@ impl Lab {
             wanted: None,
             scene: None,
             answers: asking::Answers::default(),
+            scenario: OnceCell::new(),
+            end_hash: OnceCell::new(),
+            claimed: None,
+            wanted_why: None,
         };
         lab.settle();
         lab
@@ -191,6 +222,11 @@ impl Lab {
         self.settle();
     }
 
+    /// Whether the run is there to its end.
+    pub fn is_whole(&self) -> bool {
+        self.until.is_none() && self.incoming.is_none()
+    }
+
     /// Events have come.
     pub fn grown(&mut self, events: EventStore) {
         self.incoming = Some(events);
@@ -232,6 +268,7 @@ impl Lab {
             let early = self.until.is_some() || self.incoming.is_some();
             if let (false, Ok(seq)) = (early, place(&self.trace, wanted)) {
                 self.go(seq);
+                self.ask_wanted();
             }
         } else if let Some(first) = self.trace.beats().first().map(|beat| beat.seq) {
             // What is asked before the first step is asked first.

@@ -10,9 +10,11 @@ use clap::{Parser, ValueEnum};
 use eframe::egui;
 use klamm_scene::{Language, Palette, Tab};
 
+use crate::code::Code;
 use crate::library;
 use crate::load::Source;
 use crate::settings;
+use crate::sharing::resolve;
 use crate::window::{Start, Window};
 
 /// Wrong usage, wrong input, or nowhere to draw.
@@ -34,6 +36,9 @@ pub struct Args {
     /// The picture.
     #[arg(long, value_enum, requires = "input")]
     pub tab: Option<TabName>,
+    /// A replay code: the view that somebody copied with Ctrl+L.
+    #[arg(long, conflicts_with_all = ["input", "seed", "at", "tab"])]
+    pub code: Option<String>,
     /// The language.
     #[arg(long, value_enum)]
     pub lang: Option<LanguageName>,
@@ -76,7 +81,7 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// When what is to be opened does not exist: the window would only come up to say so.
+    /// When what is to be opened does not exist, or the code is none: the window would only come up to say so.
     pub fn start(&self) -> Result<Start, String> {
         let source = match &self.input {
             None => None,
@@ -102,7 +107,13 @@ impl Args {
             TabName::Groups => Tab::Groups,
             TabName::Quorum => Tab::Quorum,
         });
-        Ok(Start { source, seed: self.seed, at: self.at.clone(), tab })
+        let code = self.code.as_deref().map(|text| {
+            let code = Code::parse(text.trim()).map_err(|error| error.to_string())?;
+            // What it needs is looked for here, where there is somebody to tell.
+            resolve(&code).map_err(|notice| notice.say(Language::English))?;
+            Ok::<_, String>(Box::new(code))
+        });
+        Ok(Start { source, seed: self.seed, at: self.at.clone(), tab, code: code.transpose()? })
     }
 
     /// The window for it.

@@ -4,6 +4,10 @@ use eframe::egui::Id;
 use egui_tiles::{Container, Linear, LinearDir, Tile, TileId, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 
+mod code;
+
+pub use code::{of_code, to_code};
+
 /// A pane of the lab.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Pane {

@@ -14,7 +14,14 @@
 pub mod action;
 pub mod branch;
 mod branches;
+mod breaking;
 pub mod breakpoint;
+pub mod code;
+pub mod compare;
+mod comparing;
+pub mod deed;
+mod editing;
+pub mod editor;
 pub mod lab;
 pub mod launch;
 pub mod layout;
@@ -23,6 +30,7 @@ pub mod load;
 pub mod playback;
 pub mod predictions;
 pub mod settings;
+mod sharing;
 mod show;
 mod subjects;
 #[cfg(test)]

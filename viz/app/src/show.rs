@@ -14,11 +14,15 @@ use crate::load::Source;
 use crate::window::{Screen, Window, wake};
 
 mod broken;
+mod choosing;
+mod compare;
 mod dress;
+mod editor;
 mod fit;
 mod guide;
 mod hand;
 mod inspector;
+mod invariants;
 mod library;
 mod overlay;
 mod paint;
@@ -44,23 +48,53 @@ impl Window {
         let ctx = ui.ctx().clone();
         self.now = ctx.input(|input| input.time);
         self.begin(wake(&ctx));
-        let busy = self.hear();
+        self.closing(&ctx);
+        let busy = self.hear() | self.keep_step();
         self.keys(&ctx);
         self.dropped(&ctx);
         self.tick();
+        self.keep_step();
         self.dress(&ctx);
         let mut hand = Hand::new(self);
         self.screen_ui(ui, &mut hand);
         overlay::show(self, &ctx, &mut hand);
         let branch = hand.branch.take();
         let opened = hand.open.take();
+        let doing = hand.doing.take();
+        let code = hand.code.take();
+        let compare = hand.compare.take();
+        let answer = hand.answer.take();
+        let aside = hand.aside.take();
         let todo = std::mem::take(&mut hand.todo);
-        let acted = !todo.is_empty() || opened.is_some() || branch.is_some();
+        let acted = !todo.is_empty()
+            || opened.is_some()
+            || branch.is_some()
+            || doing.is_some()
+            || code.is_some()
+            || compare.is_some()
+            || answer.is_some()
+            || aside.is_some();
         for action in todo {
             self.act(action, &ctx);
         }
         if let Some(source) = opened {
             self.open(source, wake(&ctx));
+        }
+        if let Some(answer) = answer {
+            self.answer(answer, &ctx);
+        }
+        if let Some(with) = compare {
+            self.compare_with(with, wake(&ctx));
+        }
+        if let Some(code) = code {
+            self.open_code(&code, wake(&ctx));
+        }
+        if let Some(doing) = doing {
+            self.notice = None;
+            self.carry_out(doing, wake(&ctx));
+        }
+        if let Some(aside) = aside {
+            self.take_up(aside, wake(&ctx));
         }
         if let Some(branch) = branch {
             self.show_branch(branch, wake(&ctx));
@@ -94,13 +128,18 @@ impl Window {
         }
         Panel::top("toolbar").show(ui, |ui| toolbar::show(self, ui, hand));
         Panel::bottom("status").show(ui, |ui| status::show(self, ui, hand));
+        if self.editor().is_some() && matches!(self.screen, Screen::Lab(_)) {
+            let panel = Panel::left("editor").resizable(true).default_size(520.0);
+            panel.show(ui, |ui| editor::show(self, ui, hand));
+        }
         CentralPanel::default().show(ui, |ui| match &self.screen {
             Screen::Library => library::show(self, ui, hand),
             Screen::Opening(taken, of) => {
                 let (taken, of) = (*taken, *of);
                 broken::opening(self, taken, of, ui, hand);
             }
-            Screen::Broken(problem) => broken::show(self, problem, ui, hand),
+            Screen::Broken(_) => broken::show(self, ui, hand),
+            Screen::Lab(_) if self.compare.is_some() => compare::show(self, ui, hand),
             Screen::Lab(_) => panes::show(self, ui, hand),
         });
     }
@@ -112,7 +151,9 @@ impl Window {
         ctx.input_mut(|input| {
             input.events.retain(|event| {
                 let action = Action::of_event(event);
-                let ours = action.filter(|action| !editing || *action == Action::Clear);
+                let ours = action.filter(|action| {
+                    !editing || *action == Action::Clear || action.works_while_editing()
+                });
                 todo.extend(ours);
                 // What a button in focus would take for a click goes as well: Space plays, whatever has the focus.
                 ours.is_none()
@@ -124,7 +165,10 @@ impl Window {
         }
         for action in todo {
             let blocked = self.overlay.is_some() && action != Action::Clear;
-            if !blocked {
+            if editing && self.overlay.is_none() && action == Action::Clear {
+                // Out of the text: what is picked stays.
+                ctx.memory_mut(|memory| memory.focused().map(|id| memory.surrender_focus(id)));
+            } else if !blocked {
                 self.act(action, ctx);
             }
         }

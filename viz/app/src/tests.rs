@@ -17,8 +17,12 @@ use crate::settings::Settings;
 use crate::window::{Notice, Overlay, Screen, Start, Window};
 
 mod asking;
+mod breaking;
+mod comparing;
+mod editing;
 mod journeys;
 mod opening;
+mod sharing;
 mod table;
 
 /// The main lesson, up to where its leader has died: run once.
@@ -58,6 +62,19 @@ fn lesson() -> Source {
     Source::Text { name: card.name.clone(), text }
 }
 
+/// The same text as a file.
+fn lesson_file() -> &'static std::path::Path {
+    static FILE: OnceLock<(tempfile::TempDir, std::path::PathBuf)> = OnceLock::new();
+    let (_, path) = FILE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lesson.ron");
+        let Source::Text { text, .. } = lesson() else { panic!("it is a text") };
+        std::fs::write(&path, text).expect("written");
+        (folder, path)
+    });
+    path
+}
+
 /// A window with the lesson open.
 fn window(language: Language) -> Window {
     let mut window = Window::new(Start::default(), None);
@@ -87,7 +104,8 @@ fn harness_at(window: Window, seconds: f32) -> Harness<'static, Window> {
         .with_step_dt(seconds)
         .with_context_setup(|ctx| ctx.set_fonts(crate::show::fonts()))
         .build_ui_state(|ui, window: &mut Window| window.show(ui), window);
-    harness.run();
+    // A worker may keep it busy for longer than a few frames.
+    harness.run_ok();
     harness
 }
 
@@ -99,7 +117,7 @@ fn until(harness: &mut Harness<'_, Window>, what: impl Fn(&Window) -> bool) {
         std::thread::yield_now();
         harness.step();
     }
-    harness.run();
+    harness.run_ok();
 }
 
 fn press(harness: &mut Harness<'_, Window>, key: egui::Key) {

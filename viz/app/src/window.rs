@@ -10,9 +10,13 @@ use egui_tiles::Tree;
 use klamm_scene::{OpenTrace, Style, Tab, Zoom, short_time};
 
 use crate::action::Action;
-use crate::branch::Deed;
 use crate::branches::Branches;
 use crate::breakpoint::{Breakpoint, Mistake};
+use crate::code::Code;
+use crate::compare::Compare;
+use crate::deed::Deed;
+use crate::editing::Waiting;
+use crate::editor::Editor;
 use crate::lab::{Inspect, Lab, place};
 use crate::layout::{Pane, Preset};
 use crate::load::{News, Problem, Source, Wake, Worker};
@@ -48,6 +52,23 @@ pub enum Overlay {
     GoTo(String, Option<Word>),
     /// A breakpoint to set, and what is wrong with it.
     Break(String, Option<Mistake>),
+    /// A choice of what to do: of one kind or of all, what is searched for, and the record that is sent.
+    Choose {
+        /// The kind.
+        deed: Option<Deed>,
+        /// What is searched for.
+        text: String,
+        /// The record.
+        record: String,
+    },
+    /// What to compare with.
+    Compare(String),
+    /// A name for the branch.
+    Name(String),
+    /// What is written is not saved, and something would lose it.
+    Unsaved,
+    /// A file to save what is written as, and why it could not be.
+    SaveText(String, Option<Notice>),
     /// A file to save the scenario as, and why it could not be.
     Save(String, Option<String>),
 }
@@ -72,6 +93,8 @@ pub struct Start {
     pub at: Option<String>,
     /// The picture.
     pub tab: Option<Tab>,
+    /// What a replay code tells, instead of all that.
+    pub code: Option<Box<Code>>,
 }
 
 /// The program.
@@ -101,12 +124,22 @@ pub struct Window {
     pub(crate) dressed: Option<(klamm_scene::Palette, u16, bool)>,
     full: bool,
     pub(crate) branches: Branches,
+    /// The branches of what was open before.
+    pub(crate) aside: Vec<Branches>,
+    /// A text that is being edited.
+    pub(crate) editor: Option<Editor>,
+    /// What waits until it is known what becomes of it.
+    pub(crate) waiting: Option<Waiting>,
+    /// A second run beside the first.
+    pub(crate) compare: Option<Compare>,
+    /// Whether there was one in the frame before.
+    pub(crate) compared: bool,
     answered: Session,
-    start: Start,
+    pub(crate) start: Start,
     opening: Option<Source>,
     worker: Option<Worker>,
     kept: Option<PathBuf>,
-    saved: Settings,
+    pub(crate) saved: Settings,
 }
 
 impl std::fmt::Debug for Window {
@@ -142,6 +175,11 @@ impl Window {
             dressed: None,
             full: false,
             branches: Branches::default(),
+            aside: Vec::new(),
+            editor: None,
+            waiting: None,
+            compare: None,
+            compared: false,
             answered: Session::default(),
             start,
             opening: None,
@@ -180,15 +218,20 @@ impl Window {
         self.opening.as_ref()
     }
 
-    /// Opens something. What was open is closed, and so are its branches; a worker that still ran stops.
+    /// Opens something, unless what is being written would be lost: then it is asked first. What was open is closed; its
+    /// branches are put aside, and a worker that still ran stops.
     pub fn open(&mut self, source: Source, wake: Wake) {
-        self.branches = Branches::default();
+        if self.asks_first(Waiting::Open(source.clone())) {
+            return;
+        }
+        self.put_aside();
         self.run(source, wake);
     }
 
     /// Opens something beside what is kept.
-    fn run(&mut self, source: Source, wake: Wake) {
+    pub(crate) fn run(&mut self, source: Source, wake: Wake) {
         let seed = self.start.seed.take();
+        self.compare = None;
         if let Source::File(path) = &source {
             self.settings.remember(path);
         }
@@ -215,6 +258,9 @@ impl Window {
         lab.predictions.is_branch(parted.is_some());
         lab.predictions.ask(self.settings.asks);
         self.branches.dress(&mut lab);
+        if let Some(code) = self.start.code.take() {
+            lab.wear(&code);
+        }
         self.screen = Screen::Lab(Box::new(lab));
     }
 
@@ -227,7 +273,9 @@ impl Window {
 
     /// Opens what the command line named.
     pub(crate) fn begin(&mut self, wake: Wake) {
-        if let Some(source) = self.start.source.take() {
+        if let Some(code) = self.start.code.take() {
+            self.open_code(&code, wake);
+        } else if let Some(source) = self.start.source.take() {
             self.open(source, wake);
         }
     }
@@ -275,7 +323,10 @@ impl Window {
                     self.show_run(source, *trace);
                 }
             }
-            News::Failed(problem) => self.screen = Screen::Broken(problem),
+            News::Failed(problem) => {
+                self.edit_broken(&problem);
+                self.screen = Screen::Broken(problem);
+            }
         }
     }
 
@@ -322,9 +373,18 @@ impl Window {
             | Action::Arrange(_)
             | Action::UndoLayout
             | Action::CopyCommand
+            | Action::CopyMessage
             | Action::Do(_)
-            | Action::SaveBranch
+            | Action::Compare
+            | Action::Deeds
+            | Action::ToParent
+            | Action::NextBranch
+            | Action::PreviousBranch
+            | Action::NameBranch
             | Action::Presenter => self.lab().is_some(),
+            Action::Editor | Action::RunEdited | Action::SaveBranch => {
+                self.lab().is_some() || self.editor.is_some()
+            }
         }
     }
 
@@ -402,6 +462,7 @@ impl Window {
             Action::Library => {
                 self.worker = None;
                 self.presenter = false;
+                self.compare = None;
                 self.screen = Screen::Library;
                 true
             }
@@ -421,21 +482,25 @@ impl Window {
                 }
                 undone
             }
-            Action::Do(deed) => self.branch(deed, wake(ctx)),
+            Action::Do(deed) => self.offer(deed, wake(ctx)),
+            Action::Compare => self.toggle_compare(),
+            Action::Deeds => self.put(Overlay::choose(None)),
+            Action::ToParent => self.to_parent(wake(ctx)),
+            Action::NextBranch => self.to_neighbour(true, wake(ctx)),
+            Action::PreviousBranch => self.to_neighbour(false, wake(ctx)),
+            Action::NameBranch => {
+                let name = self.branches.name().unwrap_or_default().to_owned();
+                self.put(Overlay::Name(name))
+            }
+            Action::Editor => self.toggle_editor(),
+            Action::RunEdited => self.run_edited(wake(ctx)),
+            Action::SaveBranch if self.editor().is_some() => self.save_text(),
             Action::SaveBranch => {
                 let name = self.branches.file_name(self.lab());
                 self.put(Overlay::Save(name, None))
             }
-            Action::CopyCommand => {
-                if self.branches.is_unsaved() {
-                    self.notice = Some(Notice::Word(Word::SaveFirst));
-                    return false;
-                }
-                let Some(command) = self.command() else { return false };
-                ctx.copy_text(command.clone());
-                self.notice = Some(Notice::Said(Word::Copied, command));
-                true
-            }
+            Action::CopyCommand => self.copy(ctx, false),
+            Action::CopyMessage => self.copy(ctx, true),
             Action::NextValue | Action::PreviousValue => {
                 let style = self.style();
                 let on = action == Action::NextValue;
@@ -468,12 +533,15 @@ impl Window {
             | Action::SkipQuestion
             | Action::HideFuture => {
                 let now = self.now;
-                self.lab_mut().is_some_and(|lab| in_lab(lab, action, now))
+                match self.step_both(action) {
+                    Some(moved) => moved,
+                    None => self.lab_mut().is_some_and(|lab| in_lab(lab, action, now)),
+                }
             }
         }
     }
 
-    fn put(&mut self, overlay: Overlay) -> bool {
+    pub(crate) fn put(&mut self, overlay: Overlay) -> bool {
         self.overlay = Some(overlay);
         true
     }
@@ -481,10 +549,15 @@ impl Window {
     /// Closes what is on top: an overlay, the presenter's view, what is being opened, else what is picked.
     fn clear(&mut self) -> bool {
         if self.overlay.take().is_some() {
+            // Whoever closes the question does not want what waited for it.
+            self.waiting = None;
             return true;
         }
         if self.presenter {
             self.presenter = false;
+            return true;
+        }
+        if self.compare.take().is_some() {
             return true;
         }
         match &mut self.screen {
@@ -504,27 +577,6 @@ impl Window {
         if self.layouts_before.len() > UNDO {
             self.layouts_before.remove(0);
         }
-    }
-
-    /// Does something at the moment that is shown, in a branch of its own; false if it can't be done, and why is said.
-    fn branch(&mut self, deed: Deed, wake: Wake) -> bool {
-        let Screen::Lab(lab) = &self.screen else { return false };
-        match self.branches.grow(lab, deed) {
-            Ok(()) => self.show_branch(self.branches.shown(), wake),
-            Err(notice) => self.notice = Some(notice),
-        }
-        self.notice.is_none()
-    }
-
-    /// Runs a branch again and goes to where it begins.
-    pub(crate) fn show_branch(&mut self, index: usize, wake: Wake) {
-        let lab = match &self.screen {
-            Screen::Lab(lab) => Some(&**lab),
-            Screen::Library | Screen::Opening(..) | Screen::Broken(_) => None,
-        };
-        let Some((source, seed, at)) = self.branches.choose(index, lab) else { return };
-        self.start = Start { source: None, seed, at, tab: None };
-        self.run(source, wake);
     }
 
     /// Saves the scenario under a name that was typed; the overlay stays open if that fails.
@@ -577,23 +629,6 @@ impl Window {
             Stopped::Question => Word::StoppedAtQuestion,
             Stopped::Verdict => Word::StoppedAtVerdict,
         }));
-    }
-
-    /// The command that reopens this view.
-    pub fn command(&self) -> Option<String> {
-        let lab = self.lab()?;
-        let name = lab.source().name();
-        let plain = |sign: char| sign.is_alphanumeric() || "/._-+".contains(sign);
-        let name = if name.chars().all(plain) {
-            name
-        } else {
-            format!("'{}'", name.replace('\'', "'\\''"))
-        };
-        // A trace has its seed already.
-        let scenario = lab.outcome().is_some() || lab.until().is_some();
-        let seed =
-            if scenario { format!(" --seed {}", lab.trace().header().seed) } else { String::new() };
-        Some(format!("klamm-viz {name}{seed} --at {} --tab {}", lab.seq(), lab.tab.name()))
     }
 
     /// One line of where one stands.

@@ -251,6 +251,14 @@ impl OpenTrace {
         TimeScale::new(self.marks.interesting().iter().map(|(_, time)| *time), self.end(), width)
     }
 
+    /// Time on an axis that this run shares with another: what is of note in either is not folded.
+    pub fn time_scale_with(&self, other: &Self, width: i32) -> TimeScale {
+        let both = self.marks.interesting().iter().chain(other.marks.interesting());
+        let mut times: Vec<Time> = both.map(|(_, time)| *time).collect();
+        times.sort_unstable();
+        TimeScale::new(times.into_iter(), self.end().max(other.end()), width)
+    }
+
     /// Bytes that the opened trace takes besides the events, by estimate.
     pub fn memory(&self) -> usize {
         self.weight + weight::own(&self.tip) + self.marks.bytes() + self.bands.bytes()

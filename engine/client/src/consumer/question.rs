@@ -34,7 +34,14 @@ struct Question {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Questions {
     open: Vec<Question>,
-    pub(super) answers: Vec<Delivered>,
+    answers: Vec<Delivered>,
+}
+
+impl Questions {
+    /// The answers since the last call.
+    pub(super) fn take_answers(&mut self) -> Vec<Delivered> {
+        std::mem::take(&mut self.answers)
+    }
 }
 
 impl Consumer {

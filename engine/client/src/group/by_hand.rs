@@ -31,11 +31,16 @@ struct Question {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ByHand {
     /// What it has it was assigned by hand.
-    pub(super) reads: bool,
+    reads: bool,
     questions: Vec<Question>,
 }
 
 impl ByHand {
+    /// Whether what it has was assigned by hand.
+    pub(super) fn reads(&self) -> bool {
+        self.reads
+    }
+
     /// The program asks what is committed.
     pub(super) fn wants(&mut self, call: u64, partitions: Vec<TopicPartition>, until: Time) {
         let (under_way, retry_at, failures) = (false, Time::ZERO, 0);

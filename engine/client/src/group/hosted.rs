@@ -251,7 +251,7 @@ impl Group {
         hosted.own_up();
         if hosted.leaving.is_some() {
             self.leave_further(cx, reader);
-        } else if self.by_hand.reads {
+        } else if self.by_hand.reads() {
             self.read_by_hand(cx, reader);
         } else if self.is_subscribed() {
             let settled = self.follow_membership(cx, reader);
@@ -461,7 +461,7 @@ impl Group {
 
     fn leave_further(&mut self, cx: &mut Context<'_>, reader: &mut Consumer) {
         // What is read by hand nobody takes away, and no callback is about it.
-        let by_hand = self.by_hand.reads;
+        let by_hand = self.by_hand.reads();
         let has_them = by_hand || self.still_has_them().is_ok();
         let all: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
         let Some(hosted) = self.hosted.as_deref_mut() else { return };

@@ -279,7 +279,7 @@ impl Group {
             _ => {
                 self.commit_failed(cx, serial, code.word());
                 // A member of KIP-848 hears by its heartbeats what that says of it, and no sooner.
-                if !self.is_modern && !self.by_hand.reads {
+                if !self.is_modern && !self.by_hand.reads() {
                     self.classic_commit_refused(as_whom, code);
                 }
             }
@@ -299,7 +299,7 @@ impl Group {
 
     /// As whom it may commit now; or why not.
     fn commits_as(&self) -> Result<Identity, Word> {
-        if self.by_hand.reads {
+        if self.by_hand.reads() {
             return Ok(Identity::nobody());
         }
         if self.is_modern { self.modern.commits_as() } else { self.classic.commits_as() }

@@ -79,6 +79,7 @@ impl Reader {
             name: self.text_or_empty(args.get("name")),
             config: self.config(args.get("config"), Scope::Producer),
             workload: self.workload(args, node),
+            added: args.get("added").and_then(|node| self.time(node)),
         }
     }
 
@@ -211,6 +212,7 @@ impl Reader {
         let name = self.text_or_empty(args.get("name"));
         let mut config = self.config(args.get("config"), Scope::Consumer);
         let start = args.get("start").and_then(|node| self.time(node)).unwrap_or(Time::ZERO);
+        let added = args.get("added").and_then(|node| self.time(node));
         if let Some(group) = args.get("group") {
             let (membership, implied) = self.subscription(args, group);
             for (key, value) in implied {
@@ -223,6 +225,7 @@ impl Reader {
                 partitions: Vec::new(),
                 from: From::Earliest,
                 start,
+                added,
             };
         }
         self.no_subscription(args);
@@ -266,6 +269,7 @@ impl Reader {
             partitions,
             from: args.get("from").map_or(From::Earliest, |node| self.from(node)),
             start,
+            added,
         }
     }
 

@@ -3,8 +3,8 @@
 use klamm_node::{NodeId, TopicPartition};
 use klamm_scene::{Language, Palette, Step, Subject as Number, Tab, Zoom};
 use klamm_viz::action::Action;
-use klamm_viz::branch::Deed;
 use klamm_viz::breakpoint::Breakpoint;
+use klamm_viz::deed::Deed;
 use klamm_viz::lab::{Inspect, Lab, place};
 use klamm_viz::layout::Preset;
 use klamm_viz::load::Source;

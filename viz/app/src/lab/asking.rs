@@ -47,6 +47,21 @@ pub struct Changes {
     pub all: Vec<Change>,
 }
 
+/// The numbers that are not the same at two Views.
+pub fn differences(then: &View, now: &View) -> Vec<Change> {
+    let mut about = subjects(now);
+    about.extend(subjects(then));
+    about.sort();
+    about.dedup();
+    let value =
+        |view: &View, subject: &Subject| value_of(view, subject).unwrap_or_else(|| "–".to_owned());
+    let change = |subject: Subject| {
+        let (before, after) = (value(then, &subject), value(now, &subject));
+        (before != after).then_some(Change { subject, before, after })
+    };
+    about.into_iter().filter_map(change).collect()
+}
+
 /// Answers that are known.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -108,19 +123,7 @@ impl Lab {
             return Rc::clone(known);
         }
         let (then, now) = (self.trace.view_at(since), self.cursor.view());
-        let mut about = subjects(now);
-        about.extend(subjects(&then));
-        about.sort();
-        about.dedup();
-        let value = |view: &View, subject: &Subject| {
-            value_of(view, subject).unwrap_or_else(|| "–".to_owned())
-        };
-        let change = |subject: Subject| {
-            let (before, after) = (value(&then, &subject), value(now, &subject));
-            (before != after).then_some(Change { subject, before, after })
-        };
-        let changes =
-            Rc::new(Changes { since, all: about.into_iter().filter_map(change).collect() });
+        let changes = Rc::new(Changes { since, all: differences(&then, now) });
         self.answers.changes = Some((since, here, Rc::clone(&changes)));
         changes
     }

@@ -24,6 +24,7 @@ impl Lab {
                 self.inspect = Inspect::State;
                 true
             }
+            "cut" | "slow" => self.pick_way(rest),
             "replica" | "partition" | "lane" => {
                 let name = rest.split_once('@').map_or(rest, |(name, _)| name);
                 let mut known = self.cursor.view().partitions.keys();
@@ -53,10 +54,48 @@ impl Lab {
         }
     }
 
+    /// Picks an object beside what is picked: a second node, for what is done between two. Anything else is picked alone.
+    pub fn pick_also(&mut self, object: &Object) -> bool {
+        let before = std::mem::take(&mut self.selection.nodes);
+        let picked = self.pick(object);
+        match (before.first(), self.selection.nodes.as_slice()) {
+            (Some(first), [second]) if first != second => {
+                self.selection.nodes = vec![*first, *second];
+            }
+            (_, []) => self.selection.nodes = before,
+            _ => {}
+        }
+        picked
+    }
+
+    /// Picks an object to do something to it: picking it again does not let it go.
+    pub fn pick_to_do(&mut self, object: &Object) -> bool {
+        let own = object.id.rsplit('/').next().unwrap_or_default();
+        let named = own.split_once(':').and_then(|(kind, rest)| match kind {
+            "node" | "column" => self.trace.nodes().named(rest),
+            _ => None,
+        });
+        if named.is_some_and(|node| self.selection.nodes.contains(&node)) {
+            return true;
+        }
+        self.pick(object)
+    }
+
     /// Whether a click on an object does something.
     pub fn can_pick(object: &Object) -> bool {
-        const PICKED: [&str; 9] =
-            ["node", "column", "replica", "partition", "lane", "frame", "fact", "group", "offsets"];
+        const PICKED: [&str; 11] = [
+            "node",
+            "column",
+            "cut",
+            "slow",
+            "replica",
+            "partition",
+            "lane",
+            "frame",
+            "fact",
+            "group",
+            "offsets",
+        ];
         let own = object.id.rsplit('/').next().unwrap_or_default();
         object.subject.is_some()
             || own.split_once(':').is_some_and(|(kind, _)| PICKED.contains(&kind))
@@ -85,6 +124,11 @@ impl Lab {
     /// The value that the keyboard is at.
     pub fn marked(&self) -> Option<&Subject> {
         self.marked.as_ref()
+    }
+
+    /// Marks a value, or none.
+    pub fn mark_value(&mut self, subject: Option<Subject>) {
+        self.marked = subject;
     }
 
     /// Marks the next value on the stage, or the one before, in reading order and around the end. False if there is none.

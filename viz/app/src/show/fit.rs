@@ -5,6 +5,9 @@ use klamm_scene::Tab;
 /// Pictures are not drawn smaller than this; from there on they are scrolled.
 const LEAST: f32 = 0.72;
 
+/// Where two share the room, both are seen before their small letters are.
+const LEAST_OF_TWO: f32 = 0.6;
+
 /// Nor larger than this, where they fill a screen: larger letters say no more.
 const MOST: f32 = 2.2;
 
@@ -19,8 +22,16 @@ fn natural(tab: Tab, brokers: usize) -> f32 {
 
 /// The width for which a picture is to be made, and how large it is drawn, in a room of this width.
 pub(super) fn width(room: f32, tab: Tab, brokers: usize, scale: u16) -> (f32, f32) {
-    let natural = natural(tab, brokers) * f32::from(scale) / 100.0;
-    let factor = (room / natural).clamp(LEAST, 1.0);
+    within(room, natural(tab, brokers) * f32::from(scale) / 100.0, LEAST)
+}
+
+/// The same for one of two pictures side by side.
+pub(super) fn beside(room: f32, tab: Tab, brokers: usize, scale: u16) -> (f32, f32) {
+    within(room, natural(tab, brokers) * f32::from(scale) / 100.0, LEAST_OF_TWO)
+}
+
+fn within(room: f32, natural: f32, least: f32) -> (f32, f32) {
+    let factor = (room / natural).clamp(least, 1.0);
     ((room / factor).max(natural), factor)
 }
 

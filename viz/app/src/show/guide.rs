@@ -97,19 +97,17 @@ fn branches(ui: &mut Ui, hand: &mut Hand) {
         return;
     }
     hand.title(ui, Word::Branches);
-    for (index, branch) in hand.branches.clone().iter().enumerate() {
-        let what = match &branch.done {
-            Some((what, at)) => hand.say(Word::BranchAt, &[what, &short_time(*at)]),
-            None => hand.word(Word::BranchRoot).to_owned(),
-        };
+    for (index, depth, title, shown) in hand.branches.clone() {
         ui.horizontal(|ui| {
-            ui.add_space(12.0 * f32::from(branch.depth));
-            let text = RichText::new(what);
-            if ui.add(egui::Button::selectable(index == hand.shown, text).wrap()).clicked() {
+            ui.add_space(12.0 * f32::from(depth));
+            let text = RichText::new(title);
+            if ui.add(egui::Button::selectable(shown, text).wrap()).clicked() {
                 hand.branch = Some(index);
             }
         });
     }
+    hand.button(ui, Action::ToParent);
+    hand.button(ui, Action::NameBranch);
     hand.button(ui, Action::SaveBranch);
 }
 

@@ -7,7 +7,10 @@ use egui::{
 use klamm_scene::{Colour, Hue, Language, Style, Theme};
 
 use crate::action::Action;
-use crate::branches::Branch;
+use crate::code::Code;
+use crate::compare::With;
+use crate::deed::{Deed, Doing};
+use crate::editing::Answer;
 use crate::load::Source;
 use crate::window::Window;
 use crate::words::Word;
@@ -26,12 +29,20 @@ pub(super) struct Hand {
     pub todo: Vec<Action>,
     /// What to open once everything is drawn.
     pub open: Option<Source>,
+    /// Which branches to take up again once everything is drawn.
+    pub aside: Option<usize>,
     /// Which branch to show once everything is drawn.
     pub branch: Option<usize>,
-    /// The branches, to be listed.
-    pub branches: Vec<Branch>,
-    /// The one that is shown.
-    pub shown: usize,
+    /// What becomes of text that is not saved.
+    pub answer: Option<Answer>,
+    /// What to compare with once everything is drawn.
+    pub compare: Option<With>,
+    /// The replay code to open once everything is drawn.
+    pub code: Option<Box<Code>>,
+    /// What to do to the cluster once everything is drawn.
+    pub doing: Option<Doing>,
+    /// The branches as they are listed: place, depth, what it is called, whether it is shown.
+    pub branches: Vec<(usize, u8, String, bool)>,
     in_lab: bool,
     plays: bool,
 }
@@ -57,9 +68,13 @@ impl Hand {
             style,
             todo: Vec::new(),
             open: None,
+            aside: None,
             branch: None,
-            branches: window.branches.all().to_vec(),
-            shown: window.branches.shown(),
+            answer: None,
+            compare: None,
+            code: None,
+            doing: None,
+            branches: branches(window, style.language),
             in_lab: window.lab().is_some(),
             plays: window.lab().is_some_and(|lab| lab.playback.plays()),
         }
@@ -96,7 +111,10 @@ impl Hand {
         let enabled = self.in_lab
             || matches!(
                 action,
-                Action::Language
+                Action::Editor
+                    | Action::RunEdited
+                    | Action::SaveBranch
+                    | Action::Language
                     | Action::Palette
                     | Action::Commands
                     | Action::Shortcuts
@@ -115,6 +133,40 @@ impl Hand {
     pub(super) fn button(&mut self, ui: &mut Ui, action: Action) {
         let name = action.entry().map_or("", |entry| self.word(entry.word));
         self.short(ui, action, name, false);
+    }
+
+    /// What is offered for a text with a replay code in it: the view, or what is wrong with the code. False if it has none.
+    pub(super) fn code_in(&mut self, ui: &mut Ui, text: &str, entered: bool) -> bool {
+        let Some(found) = Code::find_in(text) else { return false };
+        match Code::parse(found) {
+            Err(wrong) => {
+                ui.label(RichText::new(wrong.say(self.language)).color(self.colour(Hue::Danger)));
+            }
+            Ok(code) => {
+                ui.label(code.place.name());
+                if ui.button(self.word(Word::CodeOpen)).clicked() || entered {
+                    self.code = Some(Box::new(code));
+                }
+            }
+        }
+        true
+    }
+
+    /// A button for a deed; one that can't be done now says why.
+    pub(super) fn deed(&mut self, ui: &mut Ui, deed: Deed, refused: Option<Word>) {
+        let text = self.word(deed.word());
+        let action = Action::Do(deed);
+        let why = refused.map(|word| self.word(word));
+        let button = egui::Button::selectable(false, text);
+        let response = ui.add_enabled(why.is_none(), button);
+        let name = why.map_or_else(|| text.to_owned(), |why| format!("{text}: {why}"));
+        named_if(&response, why.is_none(), &name);
+        let hint = self.hint(action);
+        let response = response.on_hover_text(&hint);
+        let response = response.on_disabled_hover_text(why.unwrap_or(&hint));
+        if response.clicked() {
+            self.todo.push(action);
+        }
     }
 
     /// A button with a picture.
@@ -182,6 +234,21 @@ pub(super) fn points(tenths: i32) -> f32 {
 #[expect(clippy::cast_possible_truncation, reason = "a picture is far smaller than an i32")]
 pub(super) fn tenths(points: f32) -> i32 {
     (points * 10.0).round() as i32
+}
+
+/// The tree of branches, line by line.
+fn branches(window: &Window, language: Language) -> Vec<(usize, u8, String, bool)> {
+    let (all, shown) = (window.branches.all(), window.branches.shown());
+    let line = |(at, depth): (usize, u8)| {
+        let title = all.get(at)?.title(language);
+        Some((at, depth, title, at == shown))
+    };
+    window.branches.tree().into_iter().filter_map(line).collect()
+}
+
+/// Puts a name on a button, with what it needs to be pressed.
+pub(super) fn named_if(response: &Response, enabled: bool, name: &str) {
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
 }
 
 /// Puts a name on something that was drawn by hand.

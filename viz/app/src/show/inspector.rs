@@ -7,8 +7,8 @@ use klamm_node::event::{CATALOGUE, Event};
 use klamm_scene::{Subject, WhyPart, sentence, short_time};
 
 use super::hand::Hand;
+use super::invariants;
 use crate::action::Action;
-use crate::branch::Deed;
 use crate::lab::{Inspect, Lab};
 use crate::subjects::label;
 use crate::words::Word;
@@ -29,6 +29,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
                 Inspect::State => (Action::Inspect(page), Word::InspectTabState),
                 Inspect::Why => (Action::Why, Word::InspectTabWhy),
                 Inspect::Diff => (Action::Inspect(page), Word::InspectTabDiff),
+                Inspect::Invariants => (Action::Inspect(page), Word::InspectTabInvariants),
             };
             let text = hand.word(word);
             hand.short(ui, action, text, lab.inspect == page);
@@ -46,6 +47,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
             }
             Inspect::Why => why(lab, ui, hand),
             Inspect::Diff => diff(lab, ui, hand),
+            Inspect::Invariants => invariants::show(lab, ui, hand).map(Click::Go),
         })
         .inner;
     let Some(click) = click else { return };
@@ -115,14 +117,31 @@ fn link(ui: &mut Ui, text: &str) -> bool {
     ui.link(text).clicked()
 }
 
-/// What can be done to the node that is picked, at this moment.
+/// What can be done to what is picked, at this moment.
 fn deeds(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
-    let Some(node) = lab.picked_node() else { return };
-    ui.label(RichText::new(hand.say(Word::AtThisMoment, &[&lab.name(node)])).strong());
+    let picked = match (lab.picked_node(), &lab.selection.partition, &lab.selection.group) {
+        (Some(node), _, _) => match lab.selection.nodes.as_slice() {
+            [one, two] => format!("{}, {}", lab.name(*one), lab.name(*two)),
+            _ => lab.name(node).to_owned(),
+        },
+        (None, Some(partition), _) => partition.to_string(),
+        (None, None, Some(group)) => group.to_string(),
+        (None, None, None) => return,
+    };
+    ui.label(RichText::new(hand.say(Word::AtThisMoment, &[&picked])).strong());
     ui.horizontal_wrapped(|ui| {
-        for deed in Deed::ALL {
-            hand.button(ui, Action::Do(deed));
+        for deed in lab.deeds() {
+            let choices = lab.choices(deed);
+            let refused = match &choices {
+                Ok(all) => {
+                    let can = all.iter().any(|choice| choice.refused.is_none());
+                    all.first().and_then(|first| first.refused).filter(|_| !can)
+                }
+                Err(why) => Some(*why),
+            };
+            hand.deed(ui, deed, refused);
         }
+        hand.button(ui, Action::Deeds);
     });
     ui.separator();
 }
@@ -195,7 +214,7 @@ fn why(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) -> Option<Click> {
     click
 }
 
-fn diff(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
+fn diff(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) -> Option<Click> {
     let mut click = None;
     ui.horizontal_wrapped(|ui| {
         for (since, word) in [(false, Word::SinceEvent), (true, Word::SinceBookmark)] {
@@ -204,6 +223,7 @@ fn diff(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
                 click = Some(Click::Since(since));
             }
         }
+        hand.button(ui, Action::Compare);
     });
     let changes = lab.changes();
     if changes.all.is_empty() {

@@ -25,7 +25,13 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
         ui.label(hand.word(Word::DropHint));
     });
     ui.separator();
+    let entered = ui.input(|input| input.key_pressed(egui::Key::Enter));
+    let search = window.search.clone();
+    if hand.code_in(ui, &search, entered) {
+        return;
+    }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        aside(window, ui, hand);
         recent(window, ui, hand);
         let mut found = false;
         for (title, cards) in chapters() {
@@ -44,6 +50,20 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
             ui.label(hand.word(Word::NothingFound));
         }
     });
+}
+
+/// The branches of what was open before: nothing that was made in the window is gone.
+fn aside(window: &Window, ui: &mut Ui, hand: &mut Hand) {
+    if window.aside.is_empty() || !window.search.is_empty() {
+        return;
+    }
+    ui.label(RichText::new(hand.word(Word::Aside)).heading());
+    for (index, branches) in window.aside.iter().enumerate() {
+        let text = hand.say(Word::AsideOf, &[&branches.of(), &(branches.all().len() - 1)]);
+        if ui.link(text).clicked() {
+            hand.aside = Some(index);
+        }
+    }
 }
 
 fn recent(window: &Window, ui: &mut Ui, hand: &mut Hand) {

@@ -4,8 +4,11 @@ use eframe::egui;
 use egui::{Context, Grid, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 use klamm_scene::Hue;
 
+use super::choosing;
+use super::compare;
 use super::hand::Hand;
 use crate::action::{Action, Entry, Subject, TABLE};
+use crate::editing::Answer;
 use crate::window::{Overlay, Window};
 use crate::words::Word;
 
@@ -26,6 +29,50 @@ pub(super) fn show(window: &mut Window, ctx: &Context, hand: &mut Hand) {
                 left = Some(Overlay::GoTo(typed.clone(), wrong.filter(|_| typed == text)));
                 if go {
                     window.go_to(&typed);
+                    left = window.overlay.take();
+                }
+            }
+            Overlay::Choose { deed, text, record } => {
+                if let Some(lab) = window.lab() {
+                    left = choosing::show(lab, (deed, text, record), ui, hand);
+                }
+            }
+            Overlay::Unsaved => {
+                ui.label(RichText::new(hand.word(Word::Unsaved)).heading());
+                let name = window.editor.as_ref().map_or("", |editor| editor.name());
+                ui.label(name);
+                ui.horizontal(|ui| {
+                    for (word, answer) in
+                        [(Word::Save, Answer::Save), (Word::UnsavedGiveUp, Answer::GiveUp)]
+                    {
+                        if ui.button(hand.word(word)).clicked() {
+                            hand.answer = Some(answer);
+                        }
+                    }
+                });
+            }
+            Overlay::SaveText(text, wrong) => {
+                let words = [Word::SaveText, Word::SaveHelp, Word::Save];
+                let said = wrong.as_ref().map(|wrong| wrong.say(hand.language));
+                let (typed, go) = field(ui, hand, words, text.clone(), said);
+                left = Some(Overlay::SaveText(typed.clone(), wrong.filter(|_| typed == text)));
+                if go {
+                    window.save_text_as(&typed, ctx);
+                    left = window.overlay.take();
+                }
+            }
+            Overlay::Compare(text) => {
+                if let Some(lab) = window.lab() {
+                    let seed = lab.trace().header().seed;
+                    left = compare::choose(seed, window.branches.parent(), text, ui, hand);
+                }
+            }
+            Overlay::Name(text) => {
+                let words = [Word::NameBranch, Word::NameHelp, Word::SetName];
+                let (typed, go) = field(ui, hand, words, text, None);
+                left = Some(Overlay::Name(typed.clone()));
+                if go {
+                    window.name_branch(&typed);
                     left = window.overlay.take();
                 }
             }
@@ -59,6 +106,10 @@ pub(super) fn show(window: &mut Window, ctx: &Context, hand: &mut Hand) {
         left = None;
     }
     window.overlay = left;
+    if window.overlay.is_none() && hand.answer.is_none() {
+        // Whoever closed the question does not want what waited for it.
+        window.waiting = None;
+    }
 }
 
 /// Every action with its keys, from the table.
@@ -97,6 +148,9 @@ fn commands(window: &Window, mut text: String, ui: &mut Ui, hand: &mut Hand) -> 
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if !entered {
         response.request_focus();
+    }
+    if hand.code_in(ui, &text, entered) {
+        return hand.code.is_none().then_some(Overlay::Commands(text));
     }
     let words: Vec<String> = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let found: Vec<&Entry> = TABLE

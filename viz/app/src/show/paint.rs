@@ -1,5 +1,7 @@
 //! The one place where scenes are painted: each object is drawn, made to answer the mouse and the keyboard, and named.
 
+use std::collections::BTreeSet;
+
 use eframe::egui;
 use egui::{
     Color32, FontId, Mesh, Painter, Pos2, Response, Role as Kind, Sense, Shape as Drawn,
@@ -11,18 +13,36 @@ use klamm_scene::{Anchor, Dash, Label, Look, Object, Part, Role, Scene, Shape, S
 use super::hand::{color, named, points};
 use crate::lab::Lab;
 
+/// What a person did to an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Click {
+    /// Picked it.
+    Pick,
+    /// Asked what can be done to it.
+    Menu,
+}
+
+/// What differs from another picture beside this one.
+pub(super) struct Differ<'d> {
+    /// The numbers.
+    pub subjects: &'d BTreeSet<Subject>,
+    /// What such a one is called.
+    pub name: &'d dyn Fn(&str) -> String,
+}
+
 /// Paints a scene from the upper left corner of what is free, and says which object was clicked.
 pub(super) fn scene<'a>(
     ui: &mut Ui,
     scene: &'a Scene,
     factor: f32,
     marked: Option<&Subject>,
-) -> Option<&'a Object> {
+    differ: &Differ<'_>,
+) -> Option<(&'a Object, Click)> {
     let size = vec2(points(scene.width), points(scene.height)) * factor;
     let (rect, whole) = ui.allocate_exact_size(size, Sense::hover());
     named(&whole, Kind::Figure, &scene.title);
     ui.painter().rect_filled(rect.union(ui.clip_rect()), 0.0, color(scene.background));
-    let mut brush = Brush { origin: rect.min, factor, clicked: None, marked };
+    let mut brush = Brush { origin: rect.min, factor, clicked: None, marked, differ };
     for object in &scene.objects {
         brush.object(ui, object);
     }
@@ -32,8 +52,9 @@ pub(super) fn scene<'a>(
 struct Brush<'a, 'm> {
     origin: Pos2,
     factor: f32,
-    clicked: Option<&'a Object>,
+    clicked: Option<(&'a Object, Click)>,
     marked: Option<&'m Subject>,
+    differ: &'m Differ<'m>,
 }
 
 impl<'a> Brush<'a, '_> {
@@ -50,7 +71,12 @@ impl<'a> Brush<'a, '_> {
         };
         let id = ui.scope_id().with(("scene", &object.id));
         let response = ui.interact(rect, id, sense);
-        named(&response, kind, &object.name);
+        let differs = object.subject.as_ref().is_some_and(|it| self.differ.subjects.contains(it));
+        if differs {
+            named(&response, kind, &(self.differ.name)(&object.name));
+        } else {
+            named(&response, kind, &object.name);
+        }
         if object.role != Role::Area {
             self.react(ui, object, &response);
         }
@@ -62,6 +88,23 @@ impl<'a> Brush<'a, '_> {
                 Part::Object(inner) => self.object(ui, inner),
             }
         }
+        if differs && visible {
+            // A broken ring: it is told from the mark's by more than its colour.
+            let ring = rect.expand(2.0);
+            let corners = [
+                ring.left_top(),
+                ring.right_top(),
+                ring.right_bottom(),
+                ring.left_bottom(),
+                ring.left_top(),
+            ];
+            broken(
+                ui.painter(),
+                &corners,
+                Line::new(2.0, ui.visuals().warn_fg_color),
+                Dash::Dashed,
+            );
+        }
         let marked = object.subject.is_some() && object.subject.as_ref() == self.marked;
         if marked || response.has_focus() {
             let line = Line::new(2.0, ui.visuals().hyperlink_color);
@@ -70,8 +113,12 @@ impl<'a> Brush<'a, '_> {
     }
 
     fn react(&mut self, ui: &Ui, object: &'a Object, response: &Response) {
-        if response.clicked() && Lab::can_pick(object) {
-            self.clicked = Some(object);
+        if Lab::can_pick(object) {
+            if response.clicked() {
+                self.clicked = Some((object, Click::Pick));
+            } else if response.secondary_clicked() {
+                self.clicked = Some((object, Click::Menu));
+            }
         }
         if response.hovered() && Lab::can_pick(object) {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);

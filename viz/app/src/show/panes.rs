@@ -47,7 +47,7 @@ impl Behavior<Pane> for Panes<'_> {
             Pane::Guide => guide::show(self.lab, ui, self.hand),
             Pane::Stage => stage::show(self.lab, ui, self.hand, false),
             Pane::Inspector => inspector::show(self.lab, ui, self.hand),
-            Pane::Timeline => timeline::show(self.lab, ui, self.hand),
+            Pane::Timeline => timeline::show(self.lab, None, ui, self.hand),
         });
         UiResponse::None
     }

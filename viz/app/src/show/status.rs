@@ -8,13 +8,17 @@ use klamm_trace::{ProcessState, View};
 
 use super::hand::Hand;
 use crate::lab::Lab;
-use crate::window::{Notice, Screen, Window};
+use crate::window::{Screen, Window};
 use crate::words::Word;
 
 /// Draws the lines.
 pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
     ui.add_space(2.0);
     if let Screen::Lab(lab) = &window.screen {
+        if let Some((found, claimed)) = lab.other_than_claimed() {
+            let text = hand.say(Word::NotThatRun, &[&found, &claimed]);
+            ui.label(RichText::new(text).strong().color(hand.colour(Hue::Danger)));
+        }
         told(lab, ui);
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(window.position().unwrap_or_default()).strong());
@@ -51,11 +55,8 @@ pub(super) fn caption(window: &Window, ui: &mut Ui, hand: &Hand) {
 }
 
 fn notice(window: &Window, ui: &mut Ui, hand: &Hand) {
-    let text = match &window.notice {
-        None => return,
-        Some(Notice::Word(word)) => hand.word(*word).to_owned(),
-        Some(Notice::Said(word, value)) => hand.say(*word, &[value]),
-    };
+    let Some(notice) = &window.notice else { return };
+    let text = notice.say(hand.language);
     ui.label(RichText::new(text).color(hand.colour(Hue::Danger)));
 }
 

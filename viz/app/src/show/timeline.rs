@@ -7,7 +7,7 @@ use eframe::egui;
 use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
 };
-use klamm_node::{Seq, Time, TopicPartition};
+use klamm_node::{Time, TopicPartition};
 use klamm_scene::{Fault, FaultKind, Hue, TimeScale, short_time};
 
 use super::hand::{Hand, color, named, points, tenths};
@@ -40,10 +40,12 @@ struct Field<'a> {
     /// Nothing later is shown.
     shown: Time,
     font: FontId,
+    /// Of two runs, which.
+    side: Option<&'static str>,
 }
 
-/// Draws the pane.
-pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
+/// Draws the pane; of two runs, both on one axis.
+pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand) {
     let size = f32::from(hand.style.scale) / 100.0;
     ui.horizontal(|ui| {
         for (word, sign, factor) in [(Word::StretchLess, "-", 0.5), (Word::StretchMore, "+", 2.0)] {
@@ -57,61 +59,46 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &Hand) {
         ui.label(short_time(lab.cursor().view().now));
     });
     let mut to = None;
-    let row = 18.0 * size;
     let gutter = GUTTER * size;
     let width = (ui.available_width() - gutter - 24.0).max(120.0) * lab.stretch;
     ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
-        let bands = bands(lab);
         let (left, top) = (ui.cursor().min.x + gutter, ui.cursor().min.y);
-        let field = Field {
-            scale: lab.trace().time_scale(tenths(width)),
-            left,
-            shown: lab.curtain().map_or_else(|| lab.trace().end(), |seq| lab.trace().time_of(seq)),
-            font: FontId::proportional(12.0 * size),
-            lab,
-            hand,
-        };
-        let mut bottom = top;
         // Names stay where they are while the bands are scrolled below them.
         let fixed = ui.clip_rect().min.x.max(ui.cursor().min.x);
-        for (at, band) in bands.iter().enumerate() {
-            let (rect, response) =
-                ui.allocate_exact_size(vec2(gutter + width, row), Sense::click_and_drag());
-            named(&response, Role::Slider, &field.name(band));
-            if response.clicked() || response.dragged() {
-                to = response.interact_pointer_pos().map(|at| field.seq_at(at));
+        let shown = lab.curtain().map(|seq| lab.trace().time_of(seq));
+        let mut bottom = top;
+        let scale = match other {
+            Some(other) => lab.trace().time_scale_with(other.trace(), tenths(width)),
+            None => lab.trace().time_scale(tenths(width)),
+        };
+        for (run, side) in std::iter::once((&*lab, "A")).chain(other.map(|other| (other, "B"))) {
+            let field = Field {
+                scale: scale.clone(),
+                left,
+                shown: shown.unwrap_or(run.trace().end()),
+                font: FontId::proportional(12.0 * size),
+                lab: run,
+                hand,
+                side: other.map(|_| side),
+            };
+            if let Some(time) = field.rows(ui, (fixed, gutter, width), &mut bottom) {
+                to = Some(time);
             }
-            if at % 2 == 0 {
-                ui.painter().rect_filled(rect, 0.0, color(hand.theme.panel).gamma_multiply(0.6));
-            }
-            field.draw(ui.painter(), band, rect.with_min_x(left));
-            let names = Rect::from_min_size(pos2(fixed, rect.min.y), vec2(gutter - 4.0, row));
-            ui.painter().rect_filled(names, 0.0, color(hand.theme.panel));
-            let place = pos2(names.min.x + 2.0, names.center().y);
-            let ink = color(hand.theme.ink);
-            let clipped = ui.painter().with_clip_rect(names.intersect(ui.clip_rect()));
-            clipped.text(
-                place,
-                egui::Align2::LEFT_CENTER,
-                field.title(band),
-                field.font.clone(),
-                ink,
-            );
-            response.on_hover_text_at_pointer(field.name(band));
-            bottom = rect.max.y;
         }
-        let x = field.x(lab.cursor().view().now);
+        let x_of = |time: Time| left + points(scale.x_of(time));
+        let x = x_of(lab.cursor().view().now);
         if x >= fixed + gutter - 5.0 {
             let line = Stroke::new(2.0, color(hand.theme.ink));
             ui.painter().vline(x, top..=bottom, line);
         }
         for seq in lab.bookmarks().iter().filter(|seq| !lab.hides(**seq)) {
-            let x = field.x(lab.trace().time_of(*seq));
+            let x = x_of(lab.trace().time_of(*seq));
             let flag = vec![pos2(x, top), pos2(x + 8.0, top + 4.0), pos2(x, top + 8.0)];
             ui.painter().add(Shape::convex_polygon(flag, hand.colour(Hue::Txn), Stroke::NONE));
         }
     });
-    if let Some(seq) = to {
+    if let Some(time) = to {
+        let seq = lab.trace().at_time(time);
         lab.go(seq);
         ui.ctx().request_repaint();
     }
@@ -141,7 +128,10 @@ fn lanes(faults: &[Fault]) -> Vec<Vec<usize>> {
         faults.iter().enumerate().filter(|(_, fault)| !is_told(faults, fault)).collect();
     order.sort_by_key(|(_, fault)| match fault.kind {
         FaultKind::Down(_) => 0,
-        FaultKind::Paused(_) | FaultKind::Disk(_) | FaultKind::Clock(_) => 1,
+        FaultKind::Paused(_)
+        | FaultKind::Disk(_)
+        | FaultKind::SlowDisk(_)
+        | FaultKind::Clock(_) => 1,
         FaultKind::Cut(..) | FaultKind::Link(..) => 2,
     });
     for (at, fault) in order {
@@ -176,10 +166,54 @@ impl Field<'_> {
         self.left + points(self.scale.x_of(time))
     }
 
-    /// The event at a place.
-    fn seq_at(&self, at: Pos2) -> Seq {
-        let time = self.scale.time_at(tenths((at.x - self.left).max(0.0)));
-        self.lab.trace().at_time(time)
+    /// Draws every band of the run, and moves the bottom on; the time that was clicked.
+    fn rows(
+        &self,
+        ui: &mut Ui,
+        (fixed, gutter, width): (f32, f32, f32),
+        bottom: &mut f32,
+    ) -> Option<Time> {
+        let mut to = None;
+        let row = 18.0 * self.font.size / 12.0;
+        let hand = self.hand;
+        for (at, band) in bands(self.lab).iter().enumerate() {
+            let (rect, response) =
+                ui.allocate_exact_size(vec2(gutter + width, row), Sense::click_and_drag());
+            let name = self.sided(self.name(band));
+            named(&response, Role::Slider, &name);
+            if response.clicked() || response.dragged() {
+                to = response.interact_pointer_pos().map(|at| self.time_at(at));
+            }
+            if at % 2 == 0 {
+                ui.painter().rect_filled(rect, 0.0, color(hand.theme.panel).gamma_multiply(0.6));
+            }
+            self.draw(ui.painter(), band, rect.with_min_x(self.left));
+            let names = Rect::from_min_size(pos2(fixed, rect.min.y), vec2(gutter - 4.0, row));
+            ui.painter().rect_filled(names, 0.0, color(hand.theme.panel));
+            let place = pos2(names.min.x + 2.0, names.center().y);
+            let ink = color(hand.theme.ink);
+            let clipped = ui.painter().with_clip_rect(names.intersect(ui.clip_rect()));
+            clipped.text(
+                place,
+                egui::Align2::LEFT_CENTER,
+                self.sided(self.title(band)),
+                self.font.clone(),
+                ink,
+            );
+            response.on_hover_text_at_pointer(name);
+            *bottom = rect.max.y;
+        }
+        to
+    }
+
+    /// With the side's letter before it, where there are two.
+    fn sided(&self, text: String) -> String {
+        self.side.map_or(text.clone(), |side| format!("{side} {text}"))
+    }
+
+    /// The time at a place.
+    fn time_at(&self, at: Pos2) -> Time {
+        self.scale.time_at(tenths((at.x - self.left).max(0.0)))
     }
 
     fn title(&self, band: &Band) -> String {
@@ -271,6 +305,7 @@ impl Field<'_> {
             FaultKind::Cut(from, to) => self.hand.say(Word::FaultCut, &[&name(from), &name(to)]),
             FaultKind::Link(from, to) => self.hand.say(Word::FaultLink, &[&name(from), &name(to)]),
             FaultKind::Disk(node) => self.hand.say(Word::FaultDisk, &[&name(node)]),
+            FaultKind::SlowDisk(node) => self.hand.say(Word::DidSlowDisk, &[&name(node)]),
             FaultKind::Clock(node) => self.hand.say(Word::FaultClock, &[&name(node)]),
         }
     }

@@ -48,6 +48,13 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
             let text = hand.word(Word::Breakpoints);
             hand.short(ui, Action::Break, text, !lab.breakpoints().is_empty());
         }
+        if window.lab().is_some() {
+            ui.separator();
+            let text = hand.word(Word::UnitCompare);
+            hand.short(ui, Action::Compare, text, window.compare.is_some());
+            let text = hand.word(Word::UnitEdit);
+            hand.short(ui, Action::Editor, text, window.editor().is_some());
+        }
         ui.separator();
         hand.short(ui, Action::Commands, "Ctrl+K", false);
         hand.short(ui, Action::Shortcuts, "?", false);

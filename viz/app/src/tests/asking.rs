@@ -10,7 +10,7 @@ use klamm_world::predict::{Given, Truth, is_right};
 use klamm_world::{Options, World};
 
 use super::{harness, lab, press};
-use crate::branch::{Deed, with_step};
+use crate::branch::with_step;
 use crate::lab::{Inspect, Lab};
 use crate::layout::Pane;
 use crate::library;
@@ -202,7 +202,7 @@ fn verdict(
     let told = match open.inspect {
         Inspect::Why => !open.asked().is_empty(),
         Inspect::Event => open.selection.event.is_none(),
-        Inspect::State | Inspect::Diff => false,
+        Inspect::State | Inspect::Diff | Inspect::Invariants => false,
     };
     assert!(told, "{name}: one click explains it");
     if open.inspect == Inspect::Why {
@@ -406,7 +406,7 @@ fn a_branch_has_the_answers_from_before_it_parted_and_judges_the_rest_by_itself(
     // Broker 2 is stopped in order, a second after the first question was decided: broker 3 follows the dead leader.
     let first = open.predictions.all()[0].decided().expect("judged");
     let at = open.trace().time_of(first) + klamm_node::Span::secs(1);
-    let text = with_step(&card.name, card.text, at, &Deed::Stop.action("broker-2"));
+    let text = with_step(&card.name, card.text, at, "Stop(\"broker-2\")");
     let text = text.expect("a branch");
     let scenario = klamm_scenario::parse("branch", &text).expect("good");
     let mut world = World::with(&scenario, scenario.seed, &Options::default());

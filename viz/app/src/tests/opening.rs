@@ -25,7 +25,7 @@ fn opened(source: Source) -> Window {
 }
 
 /// The bytes of a small trace.
-fn trace() -> Vec<u8> {
+pub(super) fn trace() -> Vec<u8> {
     let text = "(version: 1, title: \"Little\", question: \"Does it come up?\", duration: \"2s\")";
     let scenario = klamm_scenario::parse("little.ron", text).expect("a good scenario");
     let keep = Keep { events: true, view: true, invariants: false };
@@ -42,15 +42,6 @@ fn a_scenario_streams_in_and_its_end_is_told() {
     let lab = harness.state().lab().expect("open");
     assert_eq!(lab.seq(), lab.trace().beats()[0].seq, "one stands at the first step");
     assert_eq!(lab.trace().last(), super::run().0.last(), "the same run as ever");
-    let command = harness.state().command().expect("a run");
-    assert!(command.starts_with("klamm-viz lessons/leader-crash --seed 7 --at "), "{command}");
-    // The command opens the same view.
-    let args = Args::try_parse_from(command.split(' ')).expect("good arguments");
-    let start = args.start().expect("it is there");
-    assert_eq!(
-        (start.seed, start.at, start.tab),
-        (Some(7), Some(lab.seq().to_string()), Some(Tab::Cluster))
-    );
 }
 
 #[test]
@@ -60,6 +51,7 @@ fn a_place_and_a_picture_can_be_asked_for_at_the_start() {
         at: Some("4s".to_owned()),
         tab: Some(Tab::Quorum),
         seed: Some(8),
+        code: None,
     };
     let mut harness = harness(Window::new(start, None));
     until(&mut harness, |window| window.lab().is_some_and(|lab| lab.until().is_none()));
@@ -99,10 +91,8 @@ fn a_broken_scenario_shows_its_mistakes_at_their_lines_and_can_be_tried_again() 
     until(&mut harness, |window| matches!(window.screen, Screen::Broken(_)));
     assert!(harness.query_by_label_contains("line 5, column").is_some());
     assert!(harness.query_by_label_contains("is not a duration").is_some());
-    assert!(
-        harness.query_by_label_contains("duration: \"ten\"").is_some(),
-        "the line itself is shown"
-    );
+    let shown = harness.state().editor().expect("it is shown in the editor");
+    assert!(shown.text.contains("duration: \"ten\""), "the line itself is shown");
     fs::write(&path, "(version: 1, title: \"Mine\", question: \"?\", duration: \"1s\")")
         .expect("written");
     harness.get_by_label(Word::TryAgain.text(Language::English)).click();
@@ -245,10 +235,11 @@ fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
     let parted = parted.expect("another run").seq;
     assert!(parted >= first && trace.time_of(parted) >= at, "the same up to there: {parted}");
     // It is saved as a scenario that gives the same run, and its command needs that file.
-    assert_eq!(harness.state().command().map(|it| it.contains("+ 1")), Some(true));
+    assert_eq!(harness.state().code(), Err(Notice::Word(Word::SaveFirst)));
     let path = folder.path().join("mine.ron");
     harness.state_mut().save_as(&path.display().to_string());
-    assert!(harness.state().command().is_some_and(|command| command.contains("mine.ron --seed 7")));
+    let code = harness.state().code().expect("a code").to_string();
+    assert!(code.contains("mine.ron:text=") && code.contains(":seed=7:at="), "{code}");
     let text = fs::read_to_string(&path).expect("saved");
     assert!(text.contains("Crash(\"broker-3\")") && text.contains("// The main lesson"));
     let events = super::lab(harness.state_mut()).trace().last();
@@ -261,7 +252,7 @@ fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
     harness.run_ok();
     until(&mut harness, whole);
     assert_eq!(super::lab(harness.state_mut()).trace().last(), trace.last());
-    harness.get_by_label_contains("Crash(\"broker-3\") at").click();
+    harness.get_by_label_contains("broker-3 crashes at").click();
     harness.run_ok();
     until(&mut harness, whole);
     assert_eq!(super::lab(harness.state_mut()).trace().last(), events);
@@ -269,8 +260,8 @@ fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
     harness.key_press(Key::R);
     harness.step();
     until(&mut harness, whole);
-    let depths: Vec<u8> = harness.state().branches.all().iter().map(|it| it.depth).collect();
-    assert_eq!((depths, harness.state().branches.shown()), (vec![0, 1, 2], 2));
+    let branches = &harness.state().branches;
+    assert_eq!((branches.tree(), branches.shown()), (vec![(0, 0), (1, 1), (2, 2)], 2));
 }
 
 #[test]

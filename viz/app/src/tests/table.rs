@@ -1,13 +1,17 @@
 //! Every line of the table of actions does what it says: by key, and as a command that is clicked.
 
+use std::sync::OnceLock;
+
 use egui_kittest::kittest::Queryable as _;
 use klamm_node::Seq;
 use klamm_scene::{Language, Step, Subject, Tab, Zoom};
 
 use super::{Seen, harness, lab, other, window};
 use crate::action::{Action, TABLE};
-use crate::lab::Inspect;
+use crate::deed::Deed;
+use crate::lab::{Choice, Inspect};
 use crate::layout::Preset;
+use crate::load::Source;
 use crate::predictions::Answer;
 use crate::window::{Notice, Overlay, Window};
 use crate::words::Word;
@@ -19,6 +23,8 @@ fn prepared(language: Language) -> Window {
     let before = Preset::Present.tree();
     window.layouts_before.push(before);
     let lab = lab(&mut window);
+    // What is in a file has a code.
+    lab.is_from(Source::File(super::lesson_file().to_owned()));
     let node = lab.trace().nodes().named("broker-1").expect("a broker");
     let middle = Seq(lab.trace().last().0 / 2);
     for seq in [Seq(middle.0 - 50), Seq(middle.0 + 50)] {
@@ -35,6 +41,18 @@ fn prepared(language: Language) -> Window {
     // Another picture than any that is asked for is shown: the one of the sequence is asked for in its turn.
     lab.tab = Tab::Cluster;
     window
+}
+
+/// What is offered of a deed in the midst of things.
+fn offered(deed: Deed) -> Result<Vec<Choice>, Word> {
+    static OFFERED: OnceLock<Vec<Result<Vec<Choice>, Word>>> = OnceLock::new();
+    let all = OFFERED.get_or_init(|| {
+        let prepared = prepared(Language::English);
+        let lab = prepared.lab().expect("open");
+        Deed::ALL.into_iter().map(|deed| lab.choices(deed)).collect()
+    });
+    let at = Deed::ALL.into_iter().position(|known| known == deed).expect("every one is listed");
+    all[at].clone()
 }
 
 /// A window that an action finds something to do in: most find it anywhere, answers need a question.
@@ -109,8 +127,35 @@ fn did(action: Action, before: &Seen, now: &Seen, window: &Window) -> bool {
             panes(&now.layout) == panes(&preset.tree()) && window.layouts_before.len() == 2
         }
         Action::UndoLayout => now.layout != before.layout && window.layouts_before.is_empty(),
-        Action::CopyCommand => matches!(now.notice, Some(Notice::Said(Word::Copied, _))),
-        Action::Do(_) => window.branches.all().len() == 2 && window.branches.shown() == 1,
+        Action::CopyCommand | Action::CopyMessage => {
+            matches!(now.notice, Some(Notice::Said(Word::Copied, _)))
+        }
+        Action::Do(deed) => {
+            let choices = offered(deed);
+            let said =
+                |why| now.notice == Some(Notice::Word(why)) && window.branches.all().is_empty();
+            let asked =
+                matches!(now.overlay, Some(Overlay::Choose { deed: Some(it), .. }) if it == deed);
+            match choices.as_deref() {
+                Err(why) => said(*why),
+                Ok([only]) if deed != Deed::Produce => match only.refused {
+                    Some(why) => said(why),
+                    None => window.branches.all().len() == 2 && window.branches.shown() == 1,
+                },
+                Ok(_) => asked,
+            }
+        }
+        Action::Editor => window.editor().is_some_and(|editor| editor.text.contains("Scenario(")),
+        // Nothing is being written here.
+        Action::RunEdited => now.notice == Some(Notice::Word(Word::NothingThere)),
+        Action::Compare => matches!(now.overlay, Some(Overlay::Compare(_))),
+        Action::Deeds => matches!(now.overlay, Some(Overlay::Choose { deed: None, .. })),
+        // There is no other branch here: see `breaking`.
+        Action::ToParent => now.notice == Some(Notice::Word(Word::IsRoot)),
+        Action::NextBranch | Action::PreviousBranch => {
+            now.notice == Some(Notice::Word(Word::NothingThere))
+        }
+        Action::NameBranch => matches!(now.overlay, Some(Overlay::Name(_))),
         Action::SaveBranch => matches!(now.overlay, Some(Overlay::Save(..))),
         Action::Commands => matches!(now.overlay, Some(Overlay::Commands(_))),
         Action::Shortcuts => now.overlay == Some(Overlay::Shortcuts),
@@ -129,6 +174,14 @@ fn every_key_does_what_the_table_says_from_every_place_and_in_both_languages() {
             // Focus knows no language: once is enough.
             let places: &[bool] =
                 if language == Language::English { &[false, true] } else { &[false] };
+            // A deed runs the scenario again: one tells for all where its key is pressed.
+            let places = match entry.action {
+                Action::Do(deed) if deed != Deed::Crash && language == Language::English => {
+                    &places[..1]
+                }
+                Action::Do(deed) if deed != Deed::Crash => &[],
+                _ => places,
+            };
             let tries = entry.keys.iter().flat_map(|it| places.iter().map(move |at| (it, *at)));
             for (press, focus) in tries {
                 *harness.state_mut() = prepared_for(language, entry.action);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use klamm_node::event::{Event, EventKind};
-use klamm_node::{BrokerId, GroupId, LeaderEpoch, NodeId, Seq, Time, TopicPartition};
+use klamm_node::{BrokerId, GroupId, LeaderEpoch, NodeId, Seq, Span, Time, TopicPartition};
 use klamm_trace::View;
 
 /// From here on a partition is so.
@@ -25,6 +25,10 @@ pub struct PartitionPoint {
     pub under_min: bool,
 }
 
+/// From when on a disk counts as slow: well above what a data centre's has.
+const SLOW_WRITE: Span = Span::millis(1);
+const SLOW_SYNC: Span = Span::millis(10);
+
 /// What is wrong for a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum FaultKind {
@@ -36,8 +40,10 @@ pub enum FaultKind {
     Cut(NodeId, NodeId),
     /// A way is slow, or loses packets.
     Link(NodeId, NodeId),
-    /// A disk is slow or misbehaves.
+    /// A disk misbehaves.
     Disk(NodeId),
+    /// A disk is slow.
+    SlowDisk(NodeId),
     /// A clock is off.
     Clock(NodeId),
 }
@@ -51,6 +57,7 @@ impl FaultKind {
             | Self::Cut(node, _)
             | Self::Link(node, _)
             | Self::Disk(node)
+            | Self::SlowDisk(node)
             | Self::Clock(node) => node,
         }
     }
@@ -169,6 +176,11 @@ impl Bands {
             EventKind::DiskFaulted { fault } => {
                 let kind = FaultKind::Disk(node);
                 if fault == "none" { self.end(kind, event) } else { self.begin(kind, event) }
+            }
+            EventKind::DiskChanged { write, sync } => {
+                let kind = FaultKind::SlowDisk(node);
+                let slow = *write >= SLOW_WRITE || *sync >= SLOW_SYNC;
+                if slow { self.begin(kind, event) } else { self.end(kind, event) }
             }
             EventKind::ClockChanged { offset_ms, drift_ppm } => {
                 let kind = FaultKind::Clock(node);
