@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One seed, one hash: debug and release, plain world and madsim host, separate processes.
+# One seed, one hash: debug and release, plain world and madsim host, separate processes. And the same pictures of it.
 #
 # usage: hashes.sh [--built]     with --built, the two binaries are there already (that of the tests is the debug one)
 set -euo pipefail
@@ -29,3 +29,15 @@ export -f same
 # Applications need a binary that knows their programs; sim/madsim/tests/applications compares their hashes.
 printf '%s\n' scenarios/*/*.ron | grep -v '^scenarios/apps/' |
     xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} bash -euc 'same {}'
+
+# Of some scenarios every picture, as the hash of its SVG: what is kept of all of them is in tests/golden/pictures.
+for scenario in scenarios/lessons/{leader-crash,two-groups}.ron scenarios/questions/asymmetric-cut.ron; do
+    debug=$(target/debug/klamm render "$scenario" --hash)
+    release=$(target/release/klamm render "$scenario" --hash)
+    if [ -z "$debug" ] || [ "$debug" != "$release" ]; then
+        echo "$scenario: debug and release do not draw the same" >&2
+        diff <(echo "$debug") <(echo "$release") >&2 || true
+        exit 1
+    fi
+    echo "$scenario: $(wc -l <<<"$debug") moments drawn alike"
+done

@@ -189,8 +189,12 @@ pub(crate) struct Render {
     #[arg(long, value_name = "TIME|SEQ|beat:N|end", default_value = "end")]
     pub at: String,
     /// Where the picture goes; its name ends in .svg, .png or .gif.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "hash")]
+    pub output: Option<PathBuf>,
+    /// Draw every tab at every step of the scenario, and print a hash for each picture instead of keeping it: equal hashes, equal
+    /// pictures.
+    #[arg(long, conflicts_with_all = ["output", "at"])]
+    pub hash: bool,
     /// What to show.
     #[arg(long, value_enum, default_value_t = RenderTab::Logs, value_name = "TAB")]
     pub tab: RenderTab,
@@ -233,6 +237,13 @@ pub(crate) struct Render {
     /// Where an animation ends; the end if not given.
     #[arg(long, value_name = "TIME|SEQ|beat:N|end")]
     pub to: Option<String>,
+    /// How far the moment is shown on its way from the event before, in thousandths: what is sent flies, what follows from it
+    /// changes last.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub part: u16,
+    /// Show the way from step to step in an animation.
+    #[arg(long)]
+    pub smooth: bool,
     /// The steps of an animation.
     #[arg(long, value_enum, default_value_t = RenderStep::Beat, value_name = "STEP")]
     pub by: RenderStep,

@@ -14,7 +14,7 @@ mod tests;
 mod text;
 
 pub use json::event_json;
-pub use text::event_line;
+pub use text::{event_line, node_fields};
 pub(crate) use text::{write_fields, write_fields_with};
 
 /// The version of the trace file that this build writes, and the newest that it reads.

@@ -33,7 +33,7 @@ mod why;
 
 pub use causes::Causes;
 pub use diff::{Divergence, first_divergence};
-pub use format::{FORMAT_VERSION, Trace, TraceError, event_json, event_line};
+pub use format::{FORMAT_VERSION, Trace, TraceError, event_json, event_line, node_fields};
 pub use hash::{RollingHash, TraceHash};
 pub use header::{LAB, NodeInfo, NodeKind, NodeTable, TraceHeader};
 pub use invariant::{

@@ -78,6 +78,8 @@ pub enum Action {
     Language,
     /// The other palette.
     Palette,
+    /// More or less motion.
+    Motion,
     /// An arrangement of panes.
     Arrange(Preset),
     /// The arrangement before the last change.
@@ -390,6 +392,7 @@ pub const TABLE: &[Entry] = {
         entry(Action::CopyMessage, Word::CopyMessage, Program, &[Press::ctrl_shift(Key::L)]),
         entry(Action::Language, Word::OtherLanguage, Program, &[Press::plain(Key::L)]),
         entry(Action::Palette, Word::OtherPalette, Program, &[Press::shift(Key::L)]),
+        entry(Action::Motion, Word::OtherMotion, Program, &[]),
         entry(
             Action::Larger,
             Word::Larger,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use klamm_node::{NodeId, Seq, Span, Time};
 use klamm_scenario::Scenario;
 use klamm_scene::{
-    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, Zoom, draw,
+    Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom, draw,
 };
 use klamm_trace::{EventStore, Violation};
 use klamm_world::Outcome;
@@ -26,6 +26,7 @@ use crate::words::Word;
 
 mod asking;
 mod doings;
+mod moving;
 mod picking;
 mod predicting;
 mod sharing;
@@ -122,6 +123,8 @@ pub struct Lab {
     /// Where to go as soon as the run is there.
     wanted: Option<String>,
     scene: Option<(SceneKey, Rc<Scene>)>,
+    moving: Option<moving::Moving>,
+    scale: Option<(Seq, i32, Rc<TimeScale>)>,
     answers: asking::Answers,
     /// The scenario, once somebody asked for it.
     scenario: OnceCell<Option<Arc<Scenario>>>,
@@ -161,6 +164,8 @@ impl Lab {
             fresh: true,
             wanted: None,
             scene: None,
+            moving: None,
+            scale: None,
             answers: asking::Answers::default(),
             scenario: OnceCell::new(),
             end_hash: OnceCell::new(),
@@ -283,6 +288,7 @@ impl Lab {
     /// Goes to an event.
     pub fn go(&mut self, seq: Seq) {
         self.fresh = false;
+        self.moving = None;
         self.cursor.seek(&self.trace, seq);
         self.predictions.stand(self.cursor.seq());
     }
@@ -293,13 +299,20 @@ impl Lab {
             return false;
         }
         let next = self.trace.next(step, self.seq());
-        next.inspect(|seq| self.go(self.no_farther(*seq))).is_some()
+        next.inspect(|seq| self.step_to(self.no_farther(*seq))).is_some()
     }
 
     /// Takes a step back; false if there is none.
     pub fn previous(&mut self, step: Step) -> bool {
         let previous = self.trace.previous(step, self.seq());
-        previous.inspect(|seq| self.go(*seq)).is_some()
+        previous.inspect(|seq| self.step_to(*seq)).is_some()
+    }
+
+    /// Goes to a neighbouring place, and shows the way there.
+    fn step_to(&mut self, seq: Seq) {
+        let (from, back) = (self.scene.clone(), seq < self.seq());
+        self.go(seq);
+        self.sets_off(from, back);
     }
 
     /// So many events on or back, as far as there are any.
@@ -378,7 +391,7 @@ impl Lab {
             }
             Some(_) | None => (stop, why),
         };
-        self.go(stop);
+        self.step_to(stop);
         let ended = self.until.is_none() && self.seq() == self.trace.last();
         let why = why.or_else(|| ended.then_some(Stopped::End));
         if why.is_some() {
@@ -460,6 +473,19 @@ impl Lab {
     /// What a picture or an answer is a function of.
     pub fn stage(&self, style: Style) -> Stage<'_> {
         Stage { trace: &self.trace, view: self.cursor.view(), selection: &self.selection, style }
+    }
+
+    /// Time on an axis of a width. It is the same from frame to frame, and made anew when the run has grown.
+    pub fn time_scale(&mut self, width: i32) -> Rc<TimeScale> {
+        let last = self.trace.last();
+        if let Some((then, known, scale)) = &self.scale
+            && (*then, *known) == (last, width)
+        {
+            return Rc::clone(scale);
+        }
+        let scale = Rc::new(self.trace.time_scale(width));
+        self.scale = Some((last, width, Rc::clone(&scale)));
+        scale
     }
 
     /// A node's name.

@@ -22,6 +22,42 @@ const RECENT: usize = 8;
 /// The sizes of text, in hundredths.
 pub const SCALES: [u16; 5] = [100, 125, 150, 175, 200];
 
+/// How much moves when a step is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Motion {
+    /// Frames fly, what changes moves to where it will be.
+    #[default]
+    Full,
+    /// Nothing moves; what changed has a ring for a second.
+    Reduced,
+    /// Nothing at all: each step is there at once.
+    Off,
+}
+
+impl Motion {
+    /// Every one, in the order in which they are gone through.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Reduced, Self::Off];
+
+    /// Its name in the file.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Reduced => "reduced",
+            Self::Off => "off",
+        }
+    }
+
+    /// The next one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Full => Self::Reduced,
+            Self::Reduced => Self::Off,
+            Self::Off => Self::Full,
+        }
+    }
+}
+
 /// What a person has chosen.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
@@ -31,6 +67,8 @@ pub struct Settings {
     pub palette: Palette,
     /// The size of text in hundredths.
     pub scale: u16,
+    /// How much moves.
+    pub motion: Motion,
     /// Files that were opened, the newest first.
     pub recent: Vec<PathBuf>,
     /// The arrangement of panes, if it was changed.
@@ -45,6 +83,7 @@ impl Default for Settings {
             language: Language::English,
             palette: Palette::Light,
             scale: 100,
+            motion: Motion::Full,
             recent: Vec::new(),
             layout: None,
             asks: true,
@@ -59,6 +98,9 @@ struct Saved {
     language: String,
     palette: String,
     scale: u16,
+    /// Files of older builds have none.
+    #[serde(default)]
+    motion: String,
     recent: Vec<PathBuf>,
     layout: Option<Tree<Pane>>,
     /// Not in the files of the first builds.
@@ -113,6 +155,7 @@ impl Settings {
             language: self.language.code().to_owned(),
             palette: self.palette.name().to_owned(),
             scale: self.scale,
+            motion: self.motion.name().to_owned(),
             recent: self.recent.clone(),
             layout: self.layout.clone(),
             asks: Some(self.asks),
@@ -135,11 +178,13 @@ impl Settings {
         };
         let language = Language::ALL.into_iter().find(|it| it.code() == saved.language);
         let palette = Palette::ALL.into_iter().find(|it| it.name() == saved.palette);
+        let motion = Motion::ALL.into_iter().find(|it| it.name() == saved.motion);
         let mut recent = saved.recent;
         recent.truncate(RECENT);
         Found::Settings(Box::new(Self {
             language: language.unwrap_or_default(),
             palette: palette.unwrap_or_default(),
+            motion: motion.unwrap_or_default(),
             scale: if SCALES.contains(&saved.scale) { saved.scale } else { 100 },
             recent,
             layout: saved.layout.filter(is_sound),
@@ -208,6 +253,7 @@ mod tests {
             language: Language::Korean,
             palette: Palette::Dark,
             scale: 150,
+            motion: Motion::Reduced,
             recent: Vec::new(),
             layout: Some(Preset::Debug.tree()),
             asks: false,

@@ -23,6 +23,7 @@ mod editing;
 mod journeys;
 mod opening;
 mod sharing;
+mod speed;
 mod table;
 
 /// The main lesson, up to where its leader has died: run once.

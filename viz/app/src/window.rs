@@ -22,7 +22,7 @@ use crate::layout::{Pane, Preset};
 use crate::load::{News, Problem, Source, Wake, Worker};
 use crate::playback::Stopped;
 use crate::predictions::Session;
-use crate::settings::{self, Found, Settings};
+use crate::settings::{self, Found, Motion, Settings};
 use crate::words::Word;
 
 /// How many arrangements can be taken back.
@@ -335,6 +335,7 @@ impl Window {
         match action {
             Action::Language
             | Action::Palette
+            | Action::Motion
             | Action::Larger
             | Action::Smaller
             | Action::Shortcuts
@@ -425,6 +426,16 @@ impl Window {
                     klamm_scene::Palette::Light => klamm_scene::Palette::Dark,
                     klamm_scene::Palette::Dark => klamm_scene::Palette::Light,
                 };
+                true
+            }
+            Action::Motion => {
+                self.settings.motion = self.settings.motion.next();
+                let word = match self.settings.motion {
+                    Motion::Full => Word::MotionFull,
+                    Motion::Reduced => Word::MotionReduced,
+                    Motion::Off => Word::MotionOff,
+                };
+                self.notice = Some(Notice::Word(word));
                 true
             }
             Action::AskQuestions => {
@@ -602,6 +613,7 @@ impl Window {
                 lab.go(seq);
                 self.overlay = None;
             }
+            Err(_) if lab.pick_named(text.trim()) => self.overlay = None,
             Err(word) => self.overlay = Some(Overlay::GoTo(text.to_owned(), Some(word))),
         }
     }

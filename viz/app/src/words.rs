@@ -151,7 +151,7 @@ catalogue! {
     Copied: "Copied: {0}", "복사함: {0}";
     SettingsUnreadable: "Your settings could not be read, so these are the usual ones: {0}", "설정을 읽을 수 없어 기본값으로 시작합니다: {0}";
     SettingsNotKept: "Your settings could not be kept: {0}", "설정을 저장할 수 없습니다: {0}";
-    PlaceHelp: "Write an event's number, a time like 12.5s, beat:3, or end", "이벤트 번호, 12.5s 같은 시간, beat:3, end 중 하나를 쓰세요";
+    PlaceHelp: "Write an event's number, a time like 12.5s, beat:3, end, or the name of a node, partition or group", "이벤트 번호, 12.5s 같은 시간, beat:3, end, 또는 노드나 파티션이나 그룹의 이름을 쓰세요";
     NoSuchMoment: "The run has no such moment", "실행에 그런 순간이 없습니다";
     NoSuchBeat: "The run came to no such step", "실행이 그런 단계에 이르지 않았습니다";
     Go: "Go", "이동";
@@ -316,6 +316,10 @@ catalogue! {
     UnitInteresting: "Of note", "주목";
     UnitBeat: "Step", "단계";
     UnitFuture: "Hide future", "앞일 감추기";
+    OtherMotion: "More or less motion", "움직임 늘리기 또는 줄이기";
+    MotionFull: "Steps are shown on their way", "단계가 진행되는 모습을 보여 줍니다";
+    MotionReduced: "Nothing moves; what changed has a ring for a second", "움직이지 않고, 바뀐 것에 1초 동안 고리를 표시합니다";
+    MotionOff: "Nothing moves", "아무것도 움직이지 않습니다";
     UnitCompare: "Compare", "비교";
     UnitEdit: "Edit", "고치기";
     UnitPalette: "Light/dark", "밝게/어둡게";

@@ -17,6 +17,7 @@
 pub mod geometry;
 mod language;
 pub mod link;
+mod motion;
 mod opened;
 mod raster;
 pub mod rules;
@@ -36,6 +37,7 @@ mod why;
 mod words;
 
 pub use language::{Language, Phrase, filled, particle};
+pub use motion::{ARRIVED, between, passing, ringed, undoing};
 pub use opened::{
     Bands, Beat, Cursor, Fault, FaultKind, GivenUp, OpenTrace, Opening, PartitionPoint, Rebalance,
     Segment, Step, TimeScale, is_interesting,

@@ -80,7 +80,8 @@ fn marks(scene: &Scene, found: &mut Vec<String>) {
             Part::Object(object) => Some((object.id.as_str(), first_shape(object)?)),
             Part::Shape(_) => None,
         });
-        let chips: Vec<_> = chips.filter(|(id, _)| id.contains("/replica:")).collect();
+        let chips: Vec<_> =
+            chips.filter(|(id, _)| id.contains("/replica:") || id.contains("/topic:")).collect();
         for (at, (id, chip)) in chips.iter().enumerate() {
             if !frame.holds(*chip) {
                 found.push(format!("{id} lies outside of its card"));

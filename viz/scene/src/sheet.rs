@@ -38,7 +38,9 @@ pub fn sheet(trace: &OpenTrace, selection: &Selection, style: Style) -> String {
         cursor.seek(trace, seq);
         text.push_str(&place);
         for tab in Tab::ALL {
-            let scene = draw(tab, &Stage { trace, view: cursor.view(), selection, style });
+            let mut scene = draw(tab, &Stage { trace, view: cursor.view(), selection, style });
+            // It names the scenario's file, which has other names from other folders.
+            scene.title.clear();
             write!(text, " {} {}", tab.name(), fingerprint(&scene))
                 .expect("writing to a String can't fail");
         }

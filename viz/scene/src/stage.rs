@@ -83,7 +83,7 @@ pub struct Style {
     pub width: Tenths,
     /// How near one looks.
     pub zoom: Zoom,
-    /// How far the step is shown, in thousandths: 1000 is its end. Frames move with it; with reduced motion it stays at 1000.
+    /// How far on the way from the step before one is, in thousandths: 1000 is the step itself, see [`crate::passing`].
     pub alpha: u16,
     /// True for a line with time and event and the narration above the picture, for pictures outside the window.
     pub captioned: bool,
@@ -266,7 +266,9 @@ impl<'a> Draw<'a> {
     pub(crate) fn nothing(&mut self, phrase: Phrase) {
         let text = self.word(phrase);
         let (kind, y) = (self.body().colour(self.theme.quiet), self.y + self.em(24));
-        self.canvas.object("nothing", Role::Note, text, |ink| ink.text(at(MARGIN, y), kind, text));
+        self.canvas.object(format!("nothing:{y}"), Role::Note, text, |ink| {
+            ink.text(at(MARGIN, y), kind, text)
+        });
         self.y = y + self.em(12);
     }
 

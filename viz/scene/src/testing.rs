@@ -11,8 +11,11 @@ use crate::OpenTrace;
 /// Runs a scenario of the repository, without checking it: that is the business of other tests.
 fn run(name: &str) -> Trace {
     let path = format!("{}/../../scenarios/{name}.ron", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).expect("the scenario is there");
-    let scenario = klamm_scenario::parse(name, &text).expect("a good scenario");
+    run_text(name, &std::fs::read_to_string(&path).expect("the scenario is there"))
+}
+
+fn run_text(name: &str, text: &str) -> Trace {
+    let scenario = klamm_scenario::parse(name, text).expect("a good scenario");
     let keep = Keep { events: true, view: true, invariants: false };
     let mut world = World::with(&scenario, scenario.seed, &Options { keep, ..Options::default() });
     while world.step().is_some() {}
@@ -46,4 +49,26 @@ fn open(trace: &Trace) -> OpenTrace {
 /// The partition of the main lesson.
 pub(crate) fn orders() -> TopicPartition {
     TopicPartition::new("orders", 0)
+}
+
+/// A large cluster: twelve brokers with two hundred partitions, one of the brokers dead in the end. Opened.
+pub(crate) fn wide() -> &'static OpenTrace {
+    static OPENED: OnceLock<OpenTrace> = OnceLock::new();
+    OPENED.get_or_init(|| {
+        let text = r#"Scenario(
+            version: 1,
+            title: "Twelve brokers with two hundred partitions",
+            question: "Can a large cluster be looked at?",
+            seed: 1,
+            duration: "5s",
+            cluster: (brokers: 12, controllers: 3),
+            topics: [(name: "orders", partitions: 200, replication_factor: 3)],
+            clients: [
+                Producer(name: "shop", topic: "orders", rate: "20/s", keys: Random(50), value_size: "40B"),
+                Consumer(name: "till", topic: "orders", group: "tills"),
+            ],
+            steps: [(at: "4s", do: [Crash("broker-3")], say: "One dies.")],
+        )"#;
+        open(&run_text("wide", text))
+    })
 }

@@ -97,6 +97,57 @@ fn pictures_are_tidy_in_either_language_and_any_size_of_text() {
 }
 
 #[test]
+fn twelve_brokers_with_two_hundred_partitions_are_tidy_from_near_and_far() {
+    let trace = testing::wide();
+    let view = trace.tip();
+    let selection = Selection::default();
+    let mut offenders = Vec::new();
+    for zoom in [Zoom::Auto, Zoom::Near, Zoom::Middle, Zoom::Far] {
+        for (language, scale) in
+            [(Language::English, 100), (Language::Korean, 150), (Language::Korean, 200)]
+        {
+            let style = Style { scale, zoom, ..Style::new(Palette::Light, language) };
+            for tab in Tab::ALL {
+                let scene = draw(tab, &Stage { trace, view, selection: &selection, style });
+                let found = rules::untidy(&scene);
+                offenders.extend(found.iter().map(|it| format!("{tab:?} {zoom:?} {scale}: {it}")));
+            }
+        }
+    }
+    offenders.sort();
+    offenders.dedup_by_key(|it| it.chars().take(32).collect::<String>());
+    assert!(offenders.is_empty(), "{}", offenders.join("\n"));
+}
+
+#[test]
+fn from_afar_a_topic_is_a_block_with_its_counts_and_the_worst_is_said() {
+    let trace = testing::wide();
+    let far = Style { zoom: Zoom::Far, ..Style::default() };
+    let (seq, before) = (trace.last(), Seq(trace.beats()[0].seq.0 - 1));
+    // All 600 replicas are counted, each once.
+    let replicas = |scene: &Scene| -> usize {
+        let blocks = scene.all().into_iter().filter(|it| it.id.ends_with("/topic:orders"));
+        let count =
+            |it: &Object| it.name.split(' ').nth(4).and_then(|word| word.parse::<usize>().ok());
+        blocks.filter_map(count).sum()
+    };
+    assert_eq!(replicas(&picture(trace, Tab::Cluster, seq, far)), 600);
+    let sum = |seq| name_of(&picture(trace, Tab::Logs, seq, far), "sum:orders");
+    assert!(sum(before).starts_with("orders: 200 partitions, 0 leaderless"), "{}", sum(before));
+    let rows = picture(trace, Tab::Logs, seq, far);
+    let rows = rows.objects.iter().filter(|it| it.id.starts_with("partition:orders-")).count();
+    assert_eq!(rows, 200, "and each has its row");
+    let near = picture(trace, Tab::Cluster, seq, Style { zoom: Zoom::Near, ..far });
+    assert_eq!(
+        near.all()
+            .into_iter()
+            .filter(|it| it.id.contains("/replica:orders-") && it.role == Role::Mark)
+            .count(),
+        600
+    );
+}
+
+#[test]
 fn the_place_of_a_card_does_not_depend_on_what_happens() {
     let trace = testing::leader_crash();
     let places = |seq: Seq| -> Vec<(String, Option<Rect>)> {

@@ -101,8 +101,12 @@ fn changed(stage: &Stage<'_>, subject: &Subject) -> Option<Changed> {
 /// An event in its text form, without what every event has.
 pub fn sentence(event: &Event, view: &View) -> String {
     let mut text = format!("{} {}", view.table.name(event.node), event.kind.name());
+    let nodes = klamm_trace::node_fields(&event.kind);
     event.kind.visit(&mut |key, value| {
-        if !value.is_silent() {
+        if let Some((_, node)) = nodes.iter().find(|(field, _)| *field == key) {
+            write!(text, " {key}={}", view.table.name(*node))
+                .expect("writing to a String can't fail");
+        } else if !value.is_silent() {
             let mut said = String::new();
             if value.show(&mut said).is_ok() {
                 write!(text, " {key}={said}").expect("writing to a String can't fail");

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use klamm_node::{GroupId, Seq, Span, Time, TopicPartition};
 use klamm_scene::{
-    Cursor, Language, OpenTrace, Palette, RasterError, Scene, Selection, Stage, Step, Style, Tab,
-    Theme, Zoom, draw, gif, png, svg,
+    ARRIVED, Cursor, Language, OpenTrace, Palette, RasterError, Scene, Selection, Stage, Step,
+    Style, Tab, Theme, Zoom, between, draw, gif, png, sheet, short_time, svg,
 };
 use klamm_trace::{Keep, Trace};
 use klamm_world::{Options, World};
@@ -17,12 +17,20 @@ use crate::console::{Console, Failure, Outcome};
 /// How long a frame of an animation is shown.
 const FRAME: Span = Span::millis(700);
 
+/// How many frames show the way from one step to the next, and how long each is shown.
+const WAY: u16 = 8;
+const SHORT: Span = Span::millis(80);
+
 /// The most frames of an animation.
 const FRAMES: usize = 240;
 
 /// Makes a picture of a run.
 pub(crate) fn render(args: &Render, console: &Console) -> Outcome {
-    let form = Form::of(&args.output)?;
+    let Some(output) = &args.output else {
+        let trace = opened(args, console)?;
+        return console.say(&sheet(&trace, &selection(args, &trace)?, style(args)));
+    };
+    let form = Form::of(output)?;
     let trace = opened(args, console)?;
     let from = place(&trace, "--at", &args.at)?;
     let selection = selection(args, &trace)?;
@@ -40,22 +48,38 @@ pub(crate) fn render(args: &Render, console: &Console) -> Outcome {
         let stage = Stage { trace: &trace, view: cursor.view(), selection: &selection, style };
         draw(tab, &stage)
     };
-    let drawn = |error: RasterError| Failure::in_file(&args.output, error);
+    // A moment on its way from the event before.
+    let still = |cursor: &mut Cursor| -> Scene {
+        let before = picture(cursor, Seq(from.0.saturating_sub(1)));
+        let after = picture(cursor, from);
+        between(&trace, &before, &after, from, Style { alpha: args.part, ..style })
+    };
+    let drawn = |error: RasterError| Failure::in_file(output, error);
     let bytes = match form {
-        Form::Svg => svg(&picture(&mut cursor, from)).into_bytes(),
-        Form::Png => png(&picture(&mut cursor, from), args.scale).map_err(drawn)?,
+        Form::Svg => svg(&still(&mut cursor)).into_bytes(),
+        Form::Png => png(&still(&mut cursor), args.scale).map_err(drawn)?,
         Form::Gif => {
             let to = match &args.to {
                 Some(to) => place(&trace, "--to", to)?,
                 None => trace.last(),
             };
             let places = places(args, &trace, from, to)?;
-            let frames: Vec<(Scene, Span)> =
-                places.into_iter().map(|seq| (picture(&mut cursor, seq), FRAME)).collect();
+            let mut frames: Vec<(Scene, Span)> = Vec::new();
+            for seq in places {
+                let after = picture(&mut cursor, seq);
+                if let (true, Some((before, _))) = (args.smooth, frames.last().cloned()) {
+                    let way = (0..WAY).map(|n| ARRIVED * n / WAY).map(|alpha| {
+                        let style = Style { alpha, ..style };
+                        (between(&trace, &before, &after, seq, style), SHORT)
+                    });
+                    frames.extend(way);
+                }
+                frames.push((after, FRAME));
+            }
             gif(&frames).map_err(drawn)?
         }
     };
-    run::write_atomically(&args.output, &bytes)
+    run::write_atomically(output, &bytes)
 }
 
 /// What the output's name asks for.
@@ -121,7 +145,11 @@ fn place(trace: &OpenTrace, flag: &str, text: &str) -> Result<Seq, Failure> {
             wrong(format!("there is no such event; the run has 1 to {last}"))
         };
     }
-    Ok(trace.at_time(Time::ZERO + files::span(flag, text)?))
+    let time = Time::ZERO + files::span(flag, text)?;
+    if time > trace.end() {
+        return wrong(format!("the run is over at {}s", short_time(trace.end())));
+    }
+    Ok(trace.at_time(time))
 }
 
 /// The moments of an animation.
@@ -137,7 +165,8 @@ fn places(args: &Render, trace: &OpenTrace, from: Seq, to: Seq) -> Result<Vec<Se
     while let Some(next) = trace.next(step, at).filter(|next| *next <= to) {
         places.push(next);
         at = next;
-        if places.len() > FRAMES {
+        let each = if args.smooth { usize::from(WAY) + 1 } else { 1 };
+        if places.len() * each > FRAMES {
             return Err(Failure::Input(format!(
                 "this animation would have more than {FRAMES} frames: narrow it with --at and --to, or take longer steps with --by"
             )));

@@ -64,9 +64,9 @@ pub(crate) fn write_fields_with(
     });
 }
 
-/// The fields of an event that name nodes.
+/// The fields of an event that name nodes, with whom they name: people know nodes by their names.
 #[expect(clippy::wildcard_enum_match_arm, reason = "most events name no other node")]
-fn node_fields(kind: &EventKind) -> Vec<(&'static str, NodeId)> {
+pub fn node_fields(kind: &EventKind) -> Vec<(&'static str, NodeId)> {
     match kind {
         EventKind::LinkCut { from, to }
         | EventKind::LinkHealed { from, to }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   transcripts   what a run reads like                      snapshots/<chapter>/<name>.snap
+//!   pictures      what a run looks like at its steps           pictures/*.snap
 //!   determinism   a seed gives one hash, and no seed breaks an invariant
 //!   snapshots     a clone of a world goes on to the same hash
 //!   view          what the events say equals what the nodes hold
@@ -21,8 +22,10 @@ mod lone;
 mod malformed;
 mod nemesis;
 mod operators;
+mod pictures;
 mod predictions;
 mod quorum;
+mod ran;
 mod settings;
 mod snapshots;
 mod transcripts;

@@ -7,34 +7,23 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_golden::{Lesson, applications, lessons, on_workers, told_from_trace, verdict};
-use klamm_world::{World, transcript_options};
+use klamm_golden::{applications, lessons};
 
-use crate::predictions::wrong_with;
+use crate::ran::{Ran, ran};
 
 const SNAPSHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots");
 
 #[test]
 fn every_scenario_reads_as_it_did() {
-    let mut lessons = lessons();
-    // What is drawn at random is no story, and nobody's change should have to renew it: `nemesis` looks after those.
-    lessons.retain(|lesson| lesson.scenario.nemesis.is_none());
-    let told = on_workers(&lessons, |lesson| {
-        let scenario = &lesson.scenario;
-        let mut world = World::new(scenario, scenario.seed);
-        let outcome = world.run();
-        let transcript = told_from_trace(&world, transcript_options(scenario));
-        let verdict = verdict(&outcome, &world.recorder().header().nodes);
-        let told = format!("{}\n{}\n\n{transcript}\n{verdict}", scenario.title, scenario.question);
-        (told, wrong_with(scenario, &world))
-    });
-    let name = |lesson: &Lesson| format!("{}/{}", lesson.chapter, lesson.name);
-    let wrong = lessons.iter().zip(&told).flat_map(|(lesson, (_, wrong))| {
-        wrong.iter().map(move |what| format!("{}: {what}\n", name(lesson)))
-    });
-    let wrong: String = wrong.collect();
+    let wrong: String = ran()
+        .iter()
+        .flat_map(|ran| {
+            let name = format!("{}/{}", ran.lesson.chapter, ran.lesson.name);
+            ran.wrong.iter().map(move |what| format!("{name}: {what}\n"))
+        })
+        .collect();
     assert!(wrong.is_empty(), "predictions that their own runs refute:\n{wrong}");
-    for (lesson, (told, _)) in lessons.iter().zip(told) {
+    for Ran { lesson, told, .. } in ran() {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(SNAPSHOTS).join(&lesson.chapter));
         settings.set_prepend_module_to_snapshot(false);

@@ -158,7 +158,7 @@ fn another_colour_is_a_difference_and_rounding_at_an_edge_is_none() {
 
 #[test]
 fn what_is_kept_looks_like_what_was_drawn() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     // A ramp of more colours than a palette has, and one of each of three axes, which has too many.
     let ramp: Vec<[u8; 3]> = (0..=255_u8).flat_map(|at| [[at, 0, 0], [0, at, 128]]).collect();
     let cube =

@@ -1,7 +1,7 @@
 //! What a click on the stage means, and how the keyboard walks over its values.
 
-use klamm_node::{GroupId, NodeId, Seq};
-use klamm_scene::{Object, Scene, Subject};
+use klamm_node::{GroupId, NodeId, Seq, TopicPartition};
+use klamm_scene::{Object, Scene, Subject, Tab, Zoom};
 
 use super::{Inspect, Lab};
 use crate::subjects::is_about_node;
@@ -32,6 +32,23 @@ impl Lab {
                     return false;
                 };
                 self.selection.partition = Some(known.clone());
+                self.inspect = Inspect::State;
+                // From the row of a partition among many to its logs.
+                if kind == "partition" && self.zoom == Zoom::Far {
+                    self.zoom = Zoom::Auto;
+                }
+                true
+            }
+            // A block of a topic's replicas: its partition that stands worst.
+            "topic" => {
+                let view = self.cursor.view();
+                let all = || view.partitions.keys().filter(|known| *known.topic == *rest);
+                let lacks = |partition: &&TopicPartition| {
+                    view.truth(partition)
+                        .is_some_and(|truth| truth.isr.len() < truth.replicas.len())
+                };
+                let Some(worst) = all().find(lacks).or_else(|| all().next()) else { return false };
+                self.selection.partition = Some(worst.clone());
                 self.inspect = Inspect::State;
                 true
             }
@@ -81,14 +98,36 @@ impl Lab {
         self.pick(object)
     }
 
+    /// Picks a node, a partition or a group by its name, and shows the picture that is about it. False if there is none.
+    pub fn pick_named(&mut self, name: &str) -> bool {
+        let view = self.cursor.view();
+        if let Some(node) = self.trace.nodes().named(name) {
+            self.selection.nodes = vec![node];
+        } else if let Some(known) = view.partitions.keys().find(|known| known.to_string() == name) {
+            self.selection.partition = Some(known.clone());
+            self.tab = Tab::Logs;
+            if self.zoom == Zoom::Far {
+                self.zoom = Zoom::Auto;
+            }
+        } else if view.group(&GroupId::from(name)).is_some() {
+            self.selection.group = Some(GroupId::from(name));
+            self.tab = Tab::Groups;
+        } else {
+            return false;
+        }
+        self.inspect = Inspect::State;
+        true
+    }
+
     /// Whether a click on an object does something.
     pub fn can_pick(object: &Object) -> bool {
-        const PICKED: [&str; 11] = [
+        const PICKED: [&str; 12] = [
             "node",
             "column",
             "cut",
             "slow",
             "replica",
+            "topic",
             "partition",
             "lane",
             "frame",

@@ -12,6 +12,7 @@ use crate::compare::With;
 use crate::deed::{Deed, Doing};
 use crate::editing::Answer;
 use crate::load::Source;
+use crate::settings::Motion;
 use crate::window::Window;
 use crate::words::Word;
 
@@ -25,6 +26,8 @@ pub(super) struct Hand {
     pub language: Language,
     pub theme: Theme,
     pub style: Style,
+    /// How much moves.
+    pub motion: Motion,
     /// What to do once everything is drawn.
     pub todo: Vec<Action>,
     /// What to open once everything is drawn.
@@ -66,6 +69,7 @@ impl Hand {
             language: style.language,
             theme: style.theme,
             style,
+            motion: window.settings.motion,
             todo: Vec::new(),
             open: None,
             aside: None,

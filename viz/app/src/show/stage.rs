@@ -62,7 +62,16 @@ pub(super) fn picture(
     if size == Size::Fills {
         width = fit::filling(lab.tab, brokers, scale);
     }
-    let scene = lab.scene(Style { width: tenths(width), ..hand.style });
+    let now = ui.input(|input| input.time);
+    let style = Style { width: tenths(width), ..hand.style };
+    let (scene, next) = lab.shown(style, hand.motion, now);
+    match next {
+        Some(rest) if rest > 0.0 => {
+            ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(rest));
+        }
+        Some(_) => ui.ctx().request_repaint(),
+        None => {}
+    }
     if size == Size::Fills {
         let height = (ui.available_height() - 4.0).max(1.0);
         factor = fit::fill([room, height], [points(scene.width), points(scene.height)]);

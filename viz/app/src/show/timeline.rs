@@ -3,6 +3,8 @@
 //! Idle stretches are folded by [`klamm_scene::TimeScale`]. With the future hidden nothing right of the playhead is drawn, and
 //! the scale, which shows how long the run is, is the only thing that tells of it.
 
+use std::rc::Rc;
+
 use eframe::egui;
 use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
@@ -35,7 +37,7 @@ enum Band {
 struct Field<'a> {
     lab: &'a Lab,
     hand: &'a Hand,
-    scale: TimeScale,
+    scale: Rc<TimeScale>,
     left: f32,
     /// Nothing later is shown.
     shown: Time,
@@ -61,19 +63,19 @@ pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand)
     let mut to = None;
     let gutter = GUTTER * size;
     let width = (ui.available_width() - gutter - 24.0).max(120.0) * lab.stretch;
+    let scale = match other {
+        Some(other) => Rc::new(lab.trace().time_scale_with(other.trace(), tenths(width))),
+        None => lab.time_scale(tenths(width)),
+    };
     ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
         let (left, top) = (ui.cursor().min.x + gutter, ui.cursor().min.y);
         // Names stay where they are while the bands are scrolled below them.
         let fixed = ui.clip_rect().min.x.max(ui.cursor().min.x);
         let shown = lab.curtain().map(|seq| lab.trace().time_of(seq));
         let mut bottom = top;
-        let scale = match other {
-            Some(other) => lab.trace().time_scale_with(other.trace(), tenths(width)),
-            None => lab.trace().time_scale(tenths(width)),
-        };
         for (run, side) in std::iter::once((&*lab, "A")).chain(other.map(|other| (other, "B"))) {
             let field = Field {
-                scale: scale.clone(),
+                scale: Rc::clone(&scale),
                 left,
                 shown: shown.unwrap_or_else(|| run.trace().end()),
                 font: FontId::proportional(12.0 * size),
@@ -179,6 +181,12 @@ impl Field<'_> {
         for (at, band) in bands(self.lab).iter().enumerate() {
             let (rect, response) =
                 ui.allocate_exact_size(vec2(gutter + width, row), Sense::click_and_drag());
+            *bottom = rect.max.y;
+            // What is scrolled out of sight is not drawn: a cluster may have hundreds of bands.
+            if !ui.is_rect_visible(rect) {
+                named(&response, Role::Slider, &self.sided(self.title(band)));
+                continue;
+            }
             let name = self.sided(self.name(band));
             named(&response, Role::Slider, &name);
             if response.clicked() || response.dragged() {
@@ -201,7 +209,6 @@ impl Field<'_> {
                 ink,
             );
             response.on_hover_text_at_pointer(name);
-            *bottom = rect.max.y;
         }
         to
     }
@@ -389,11 +396,23 @@ impl Field<'_> {
     /// line on top, without a leader it is a line alone.
     fn partition(&self, painter: &Painter, partition: &TopicPartition, rect: Rect) {
         let Some(all) = self.lab.trace().bands().partitions().get(partition) else { return };
+        let mut drawn: Option<(f32, Hue)> = None;
         for (at, point) in all.iter().enumerate() {
             if point.replicas == 0 {
                 continue;
             }
             let to = all.get(at + 1).map(|next| next.time);
+            // Thousands of changes on one pixel are one mark, as long as they say the same of it.
+            let says = match point.leader {
+                Some(_) if point.under_min => Hue::Warning,
+                Some(_) => Hue::Isr,
+                None => Hue::Danger,
+            };
+            let right = self.x(to.unwrap_or(self.shown));
+            if drawn.is_some_and(|(x, hue)| hue == says && right < x + 0.5) {
+                continue;
+            }
+            drawn = Some((right, says));
             let part = share(point.in_sync, point.replicas);
             match point.leader {
                 Some(leader) => {

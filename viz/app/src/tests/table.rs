@@ -120,6 +120,7 @@ fn did(action: Action, before: &Seen, now: &Seen, window: &Window) -> bool {
         Action::Smaller => now.settings.scale == 100,
         Action::Language => now.settings.language != before.settings.language,
         Action::Palette => now.settings.palette == other(before.settings.palette),
+        Action::Motion => now.settings.motion == before.settings.motion.next(),
         Action::Arrange(preset) => {
             let panes = |tree: &egui_tiles::Tree<crate::layout::Pane>| {
                 tree.tiles.tiles().filter(|tile| matches!(tile, egui_tiles::Tile::Pane(_))).count()

@@ -34,6 +34,7 @@ catalogue! {
     TabQuorum: "Quorum", "쿼럼";
     CaptionTime: "{0} s", "{0}초";
     CaptionEvent: "event {0}: {1} at {2}", "이벤트 {0}: {2}의 {1}";
+    Because: "because of {0} at {1}", "{1}의 {0} 때문";
     Legend: "Legend", "범례";
     Time: "time", "시간";
     NoPartition: "There is no partition yet", "아직 파티션이 없습니다";
@@ -100,6 +101,10 @@ catalogue! {
     BelievesNoLeader: "{0}: believes nobody leads", "{0}: 리더가 없다고 믿음";
     ChipName: "{0} on broker {1}, {2}, log end {3}, high watermark {4}", "브로커 {1}의 {0}, {2}, 로그 끝 {3}, 하이 워터마크 {4}";
     PartitionRow: "{0}, leader {1}, ISR {2}, high watermark {3}, log end {4}", "{0}, 리더 {1}, ISR {2}, 하이 워터마크 {3}, 로그 끝 {4}";
+    BlockName: "{0} on broker {1}: {2} replicas, {3} lead, {4} out of ISR", "브로커 {1}의 {0}: 레플리카 {2}개, 리더 {3}개, ISR 밖 {4}개";
+    CountOut: "{0} out of ISR", "ISR 밖 {0}개";
+    CountLead: "{0} lead", "리더 {0}개";
+    TopicSum: "{0}: {1} partitions, {2} leaderless, {3} under min ISR, {4} under-replicated", "{0}: 파티션 {1}개, 리더 없음 {2}개, 최소 ISR 미달 {3}개, 복제 부족 {4}개";
     IsrIs: "ISR {0}", "ISR {0}";
     BehindBy: "slowest {0} behind", "가장 느린 쪽 {0} 뒤짐";
 

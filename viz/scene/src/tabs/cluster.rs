@@ -14,6 +14,7 @@ use crate::subject::Subject;
 use crate::text;
 use crate::theme::Hue;
 
+mod blocks;
 mod chips;
 mod layout;
 mod links;
@@ -199,8 +200,21 @@ fn beliefs(
         }
         let text = belief_text(draw, partition, *leader);
         let subject = Subject::BelievedLeader(node, partition.clone());
-        ink.value(subject, text.clone(), |ink| ink.fitted(at(place.x, y), kind, &text, room));
-        y += draw.em(16);
+        let line = draw.em(16);
+        // What does not fit in one line goes on in the next, as far as the card has room.
+        let mut lines = text::wrapped(&text, kind.size, room);
+        let most = usize::try_from((bottom - y) / line).unwrap_or(0) + 1;
+        if lines.len() > most {
+            lines = vec![text::fitted(&text, kind.size, room)];
+        }
+        y = ink.value(subject, text, |ink| {
+            let mut y = y;
+            for text in lines {
+                ink.text(at(place.x, y), kind, text);
+                y += line;
+            }
+            y
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use klamm_node::{GroupId, TopicPartition};
 use klamm_trace::{GroupView, MemberView};
 
-use crate::geometry::{Rect, Tenths, at, px};
+use crate::geometry::{Point, Rect, Tenths, at, px};
 use crate::language::Phrase;
 use crate::scene::{Anchor, Dash, Ink, Look, Role, Stroke, Type};
 use crate::stage::{Draw, MARGIN, fact};
@@ -53,7 +53,8 @@ fn one(draw: &mut Draw<'_>, id: &GroupId) {
     let left = MARGIN + draw.em(210);
     let room = draw.stage.style.width - MARGIN - left;
     let count = i32::try_from(partitions.len()).unwrap_or(1).max(1);
-    let cell = (room / count).clamp(px(14), draw.em(110));
+    // Of very many partitions each is a stroke.
+    let cell = (room / count).clamp(px(1), draw.em(110));
     columns(draw, &partitions, left, cell);
     for (member, state) in &group.members {
         row(draw, member.as_str(), state, (id, group), &partitions, (left, cell));
@@ -106,11 +107,18 @@ fn columns(draw: &mut Draw<'_>, partitions: &[TopicPartition], left: Tenths, cel
     let widest = partitions.iter().map(|p| text::width(&p.to_string(), kind.size)).max();
     let whole = widest.unwrap_or(0) + px(6) <= cell;
     let name = draw.word(Phrase::Partitions);
+    let right = draw.stage.style.width - MARGIN;
     draw.canvas.object(format!("columns:{y}"), Role::Area, name, |ink| {
+        let mut free = left;
         for (index, partition) in (0_i32..).zip(partitions) {
             let short = if whole { partition.to_string() } else { partition.partition.to_string() };
             let place = at(left + index * cell + cell / 2, y);
-            ink.fitted(place, kind, &short, cell - px(2));
+            let w = text::width(&short, kind.size);
+            let (from, to) = (place.x - w / 2, place.x + w / 2);
+            if w + px(2) <= cell || (from >= free && to <= right) {
+                ink.text(place, kind, short);
+                free = to + px(6);
+            }
         }
     });
     draw.y = y + draw.em(8);
@@ -154,7 +162,7 @@ fn row(
         ink.fitted(at(MARGIN + px(8), top + draw.em(32)), kind, &epoch, room);
         for (index, partition) in (0_i32..).zip(partitions) {
             let x = left + index * cell;
-            let place = Rect::new(x, top, cell, height - px(5)).inset(px(3));
+            let place = Rect::new(x, top, cell, height - px(5)).inset(px(3).min(cell / 6));
             slot(draw, ink, partition, state, intends, place);
         }
     });
@@ -198,6 +206,16 @@ fn slot(
     });
 }
 
+/// A number in its column, or a stroke in its colour where the column is too narrow for it.
+fn number(ink: &mut Ink, place: Point, kind: Type, text: &str, cell: Tenths) {
+    if text::width(text, kind.size) + px(2) <= cell || cell >= kind.size * 2 {
+        ink.fitted(place, kind, text, cell - px(2));
+    } else {
+        let stroke = Rect::new(place.x - cell / 2, place.y - kind.size / 2, cell * 3 / 4, px(5));
+        ink.rect(stroke, 0, Look::fill(kind.colour));
+    }
+}
+
 /// How far the group is with each partition.
 fn offsets(
     draw: &mut Draw<'_>,
@@ -224,13 +242,13 @@ fn offsets(
             let text = kept.map_or_else(|| none.to_owned(), |offset| offset.to_string());
             let subject = Subject::Committed(id.clone(), partition.clone());
             ink.value(subject, format!("{partition} {committed} {text}"), |ink| {
-                ink.fitted(at(x, first), kind, &text, cell - px(2))
+                number(ink, at(x, first), kind.colour(colour), &text, cell);
             });
             let Some(behind) = view.lag(id, partition).filter(|_| kept.is_some()) else { continue };
             let subject = Subject::Lag(id.clone(), partition.clone());
             let kind = if behind > 0 { kind.colour(danger) } else { kind };
             ink.value(subject, format!("{partition} {lag} {behind}"), |ink| {
-                ink.fitted(at(x, second), kind, &behind.to_string(), cell - px(2))
+                number(ink, at(x, second), kind, &behind.to_string(), cell);
             });
         }
     });

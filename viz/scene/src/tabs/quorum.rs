@@ -128,7 +128,12 @@ fn lane(draw: &mut Draw<'_>, node: NodeId, axis: &Axis) {
             x += 2 * reach + px(6);
         }
         let w = ink.fitted(at(x, baseline), strong, &name_of, room);
-        ink.value(Subject::QuorumRole(node), says, |ink| {
+        let subject = if state.state == ProcessState::Up {
+            Subject::QuorumRole(node)
+        } else {
+            Subject::Process(node)
+        };
+        ink.value(subject, says, |ink| {
             let left = x + w + px(10);
             ink.fitted(at(left, baseline), small.colour(theme.ink), says, axis.x0 - px(8) - left)
         });

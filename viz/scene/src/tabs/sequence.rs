@@ -277,7 +277,13 @@ impl Picture<'_> {
         let Some(x) = self.rows.columns.get(&event.node) else { return };
         let colour = self.colour(draw, event.seq);
         let mut words = event.kind.name().to_owned();
+        let nodes = klamm_trace::node_fields(&event.kind);
         event.kind.visit(&mut |key, value| {
+            if let Some((_, node)) = nodes.iter().find(|(field, _)| *field == key) {
+                words.push(' ');
+                words.push_str(draw.name_of(*node));
+                return;
+            }
             let told = matches!(
                 key,
                 "partition" | "from" | "to" | "isr" | "epoch" | "leader_epoch" | "role" | "reason"

@@ -1,8 +1,9 @@
-//! The replicas that a broker holds, as chips in its card; with many partitions as marks.
+//! The replicas that a broker holds, as chips in its card; of many partitions as marks, and from afar as a block a topic.
 
 use klamm_node::{BrokerId, NodeId, TopicPartition};
 
-use super::layout::{Layout, brokers, wants_marks};
+use super::blocks;
+use super::layout::{Form, Layout, brokers, form};
 use crate::geometry::{Rect, Tenths, at, px};
 use crate::language::Phrase;
 use crate::scene::{Anchor, Dash, Ink, Look, Role, Stroke, Type};
@@ -17,11 +18,11 @@ pub(super) struct Size {
     w: Tenths,
     h: Tenths,
     gap: Tenths,
-    marks: bool,
+    form: Form,
 }
 
 /// The replicas that a broker has to do with, those of one's own topics first.
-fn held(draw: &Draw<'_>, broker: BrokerId) -> Vec<TopicPartition> {
+pub(super) fn held(draw: &Draw<'_>, broker: BrokerId) -> Vec<TopicPartition> {
     let view = draw.view();
     let mut held: Vec<_> = view
         .partitions
@@ -50,12 +51,18 @@ impl Size {
             .unwrap_or(0)
             + draw.em(60);
         let fits = widest <= room;
-        if wants_marks(draw.stage.style.zoom, most, fits) {
-            let side = if most > 60 { draw.em(11) } else { draw.em(15) };
-            return Self { w: side, h: side, gap: px(3), marks: true };
+        let form = form(draw.stage.style.zoom, most, fits);
+        match form {
+            Form::Blocks => Self { w: room, h: draw.em(blocks::HEIGHT), gap: px(4), form },
+            Form::Marks => {
+                let side = if most > 60 { draw.em(11) } else { draw.em(15) };
+                Self { w: side, h: side, gap: px(3), form }
+            }
+            Form::Chips => {
+                let w = widest.max(draw.em(130)).min(room);
+                Self { w, h: draw.em(40), gap: px(6), form }
+            }
         }
-        let w = widest.max(draw.em(130)).min(room);
-        Self { w, h: draw.em(40), gap: px(6), marks: false }
     }
 
     fn per_row(self, room: Tenths) -> Tenths {
@@ -64,7 +71,11 @@ impl Size {
 
     /// How high a card must be for the fullest broker.
     pub(super) fn height_for(self, draw: &Draw<'_>, nodes: &[NodeId], card: Tenths) -> Tenths {
-        let most = brokers(draw, nodes).into_iter().map(|b| held(draw, b).len()).max().unwrap_or(0);
+        let count = |broker| match self.form {
+            Form::Blocks => blocks::topics(draw, broker).len(),
+            Form::Chips | Form::Marks => held(draw, broker).len(),
+        };
+        let most = brokers(draw, nodes).into_iter().map(count).max().unwrap_or(0);
         let per_row = self.per_row(card - px(24));
         let rows = (i32::try_from(most).unwrap_or(0) + per_row - 1) / per_row;
         draw.em(22 + 18 + 12) + rows.max(1) * (self.h + self.gap) + draw.em(34)
@@ -80,6 +91,9 @@ pub(super) fn draw(
     room: Rect,
 ) -> Tenths {
     let size = layout.chip;
+    if size.form == Form::Blocks {
+        return blocks::draw(draw, ink, broker, room, (size.h, size.gap));
+    }
     let per_row = size.per_row(room.w);
     let mut bottom = room.y;
     for (index, partition) in (0_i32..).zip(held(draw, broker)) {
@@ -87,7 +101,7 @@ pub(super) fn draw(
         let y = room.y + index / per_row * (size.h + size.gap);
         let place = Rect::new(x, y, size.w, size.h);
         bottom = place.bottom();
-        chip(draw, ink, (&partition, broker), place, size.marks);
+        chip(draw, ink, (&partition, broker), place, size.form == Form::Marks);
     }
     bottom
 }

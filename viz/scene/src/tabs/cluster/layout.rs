@@ -57,10 +57,7 @@ impl Layout {
         if !controllers.is_empty() {
             y += draw.em(66 + 56);
         }
-        let per_row = per_row(brokers.len());
-        let space = if per_row <= 4 && !narrow { draw.em(70) } else { draw.em(28) };
-        let each_row = i32::try_from(per_row).unwrap_or(1).max(1);
-        let card = ((inner - (each_row - 1) * space) / each_row).clamp(px(60), draw.em(330));
+        let (per_row, card) = row(draw, brokers.len(), inner, narrow);
         let chip = chips::Size::of(draw, card - px(24));
         let height = chip.height_for(draw, &brokers, card);
         let rows = brokers.chunks(per_row.max(1));
@@ -94,7 +91,25 @@ impl Layout {
     }
 }
 
-/// How many brokers stand side by side.
+/// How many brokers stand side by side, and how wide their cards are: no more than leave each room for its words.
+fn row(draw: &Draw<'_>, count: usize, inner: Tenths, narrow: bool) -> (usize, Tenths) {
+    let mut side_by_side = per_row(count).max(1);
+    loop {
+        let space = if side_by_side <= 4 && !narrow { draw.em(70) } else { draw.em(28) };
+        let each = i32::try_from(side_by_side).unwrap_or(1);
+        let card = (inner - (each - 1) * space) / each;
+        // A few stay side by side, whatever room there is: that is how they are known.
+        if count <= 4 || side_by_side == 1 || card >= draw.em(LEAST) {
+            return (side_by_side, card.clamp(px(60), draw.em(330)));
+        }
+        side_by_side -= 1;
+    }
+}
+
+/// The least width of a card of which there are several, in pixels at text size 100.
+const LEAST: i32 = 96;
+
+/// How many brokers stand side by side where there is room.
 fn per_row(count: usize) -> usize {
     match count {
         0..=4 => count,
@@ -172,11 +187,24 @@ pub(super) fn brokers(draw: &Draw<'_>, nodes: &[NodeId]) -> Vec<BrokerId> {
     nodes.iter().filter_map(|node| draw.table().broker_of(*node)).collect()
 }
 
-/// Whether chips are drawn as marks only.
-pub(super) fn wants_marks(zoom: Zoom, partitions: usize, fits: bool) -> bool {
+/// How replicas are drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    /// Each with its words.
+    Chips,
+    /// Each as a mark.
+    Marks,
+    /// Those of a topic together, as a bar with counts.
+    Blocks,
+}
+
+/// How near one can look with so many replicas at a broker.
+pub(super) fn form(zoom: Zoom, replicas: usize, fits: bool) -> Form {
     match zoom {
-        Zoom::Far => true,
-        Zoom::Near => false,
-        Zoom::Auto | Zoom::Middle => partitions > 12 || !fits,
+        Zoom::Far => Form::Blocks,
+        Zoom::Near => Form::Chips,
+        Zoom::Auto if replicas > 120 => Form::Blocks,
+        Zoom::Auto | Zoom::Middle if replicas > 12 || !fits => Form::Marks,
+        Zoom::Auto | Zoom::Middle => Form::Chips,
     }
 }

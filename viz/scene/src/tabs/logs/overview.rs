@@ -1,6 +1,8 @@
 //! All partitions at once: a row each, with who leads, who is in sync, and how far the logs are.
 
-use klamm_node::{BrokerId, TopicPartition};
+use std::collections::BTreeMap;
+
+use klamm_node::{BrokerId, TopicName, TopicPartition};
 
 use crate::geometry::{Rect, Tenths, at, px};
 use crate::language::Phrase;
@@ -21,6 +23,7 @@ pub(super) fn draw(draw: &mut Draw<'_>) {
     if partitions.is_empty() {
         return draw.nothing(Phrase::NoPartition);
     }
+    sums(draw);
     let columns = partitions.len().div_ceil(COLUMN).min(4);
     let rows = partitions.len().div_ceil(columns);
     let count = i32::try_from(columns).unwrap_or(1);
@@ -39,6 +42,47 @@ pub(super) fn draw(draw: &mut Draw<'_>) {
     }
     draw.canvas = canvas;
     draw.y = top + i32::try_from(rows).unwrap_or(0) * height + draw.em(8);
+}
+
+/// A line a topic with how many of its partitions are in which trouble, the worst of which gives it its colour.
+fn sums(draw: &mut Draw<'_>) {
+    let view = draw.view();
+    let mut topics: BTreeMap<(bool, &TopicName), [usize; 4]> = BTreeMap::new();
+    for (partition, state) in &view.partitions {
+        let Some(truth) = &state.truth else { continue };
+        let topic = &partition.topic;
+        let [all, leaderless, under_min, behind] =
+            topics.entry((is_internal(topic), topic)).or_default();
+        *all += 1;
+        if truth.leader == BrokerId::NONE {
+            *leaderless += 1;
+        } else if truth.isr.len() < view.min_isr(topic) {
+            *under_min += 1;
+        } else if truth.isr.len() < truth.replicas.len() {
+            *behind += 1;
+        }
+    }
+    let (small, line) = (draw.small(), draw.em(18));
+    let room = draw.inner();
+    for ((_, topic), counts) in topics {
+        let [all, leaderless, under_min, behind] = counts;
+        let text = draw.say(Phrase::TopicSum, &[topic, &all, &leaderless, &under_min, &behind]);
+        let hue = match counts {
+            [_, 0, 0, 0] => None,
+            [_, 0, 0, _] => Some(Hue::Warning),
+            _ => Some(Hue::Danger),
+        };
+        let colour = hue.map_or(draw.theme.ink, |hue| draw.theme.hue(hue));
+        let y = draw.y + line;
+        // Warning's colour is too light for letters: a bar bears it, the words are ink.
+        let bar = Rect::new(MARGIN, y - small.size, px(4), small.size + px(2));
+        let kind = small.colour(draw.theme.ink);
+        draw.canvas.object(format!("sum:{topic}"), Role::Note, text.clone(), |ink| {
+            ink.rect(bar, 0, Look::fill(colour));
+            ink.fitted(at(MARGIN + px(10), y), kind, &text, room - px(10))
+        });
+        draw.y = y;
+    }
 }
 
 fn name(draw: &Draw<'_>, partition: &TopicPartition) -> String {
@@ -85,26 +129,28 @@ fn line(draw: &Draw<'_>, ink: &mut Ink, partition: &TopicPartition, place: Rect)
 fn bars(draw: &Draw<'_>, ink: &mut Ink, partition: &TopicPartition, room: Rect) {
     let view = draw.view();
     let Some(state) = view.partitions.get(partition) else { return };
-    let ends = || state.replicas.values().map(|replica| replica.log.end().0);
-    let (most, least) = (ends().max().unwrap_or(0), ends().min().unwrap_or(0));
-    let text = format!("{most}");
     let kind = Type::new(draw.em(12), draw.theme.ink);
     let numbers = draw.em(52);
     let Some(leader) = view.leader_of(partition) else { return };
+    let most = view.replica_of(partition, leader).map_or(0, |replica| replica.log.end().0);
+    let text = most.to_string();
     let subject = Subject::LogEnd(partition.clone(), leader);
     let said = draw.say(Phrase::LogEndIs, &[&most]);
     ink.value(subject, said, |ink| {
         ink.fitted(at(room.x, room.bottom() - draw.em(3)), kind, &text, numbers);
     });
-    let behind = most - least;
-    if behind == 0 {
+    let others = state.replicas.iter().filter(|(broker, _)| **broker != leader);
+    let slowest = others.min_by_key(|(_, replica)| replica.log.end());
+    let Some((slowest, replica)) = slowest else { return };
+    let behind = most - replica.log.end().0;
+    if behind <= 0 {
         return;
     }
     let place = room.x + numbers;
     let words = draw.say(Phrase::BehindBy, &[&behind]);
     let colour = draw.theme.hue(Hue::Danger);
     let limit: Tenths = room.right() - place;
-    ink.object("behind", Role::Mark, words.clone(), |ink| {
+    ink.value(Subject::LogEnd(partition.clone(), *slowest), words.clone(), |ink| {
         ink.fitted(at(place, room.bottom() - draw.em(3)), kind.colour(colour), &words, limit)
     });
 }
