@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// Back to where the branch was made.
-    pub(crate) fn to_parent(&mut self, wake: Wake) -> bool {
+    pub(crate) fn go_to_parent(&mut self, wake: Wake) -> bool {
         let Some(parent) = self.branches.parent() else {
             self.notice = Some(Notice::Word(Word::IsRoot));
             return false;
@@ -76,7 +76,7 @@ impl Window {
     }
 
     /// To the branch behind or before in the tree; false if there is none.
-    pub(crate) fn to_neighbour(&mut self, on: bool, wake: Wake) -> bool {
+    pub(crate) fn go_to_neighbour(&mut self, on: bool, wake: Wake) -> bool {
         let Some(index) = self.branches.neighbour(on) else { return false };
         self.show_branch(index, wake);
         true

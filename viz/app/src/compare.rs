@@ -132,7 +132,7 @@ impl Compare {
             return lab.seq();
         }
         let now = lab.cursor().view().now;
-        self.other.as_ref().map_or(lab.seq(), |other| other.trace().at_time(now))
+        self.other.as_ref().map_or_else(|| lab.seq(), |other| other.trace().at_time(now))
     }
 
     /// Whether an event is the same in both.

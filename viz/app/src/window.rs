@@ -496,9 +496,9 @@ impl Window {
             Action::Do(deed) => self.offer(deed, wake(ctx)),
             Action::Compare => self.toggle_compare(),
             Action::Deeds => self.put(Overlay::choose(None)),
-            Action::ToParent => self.to_parent(wake(ctx)),
-            Action::NextBranch => self.to_neighbour(true, wake(ctx)),
-            Action::PreviousBranch => self.to_neighbour(false, wake(ctx)),
+            Action::ToParent => self.go_to_parent(wake(ctx)),
+            Action::NextBranch => self.go_to_neighbour(true, wake(ctx)),
+            Action::PreviousBranch => self.go_to_neighbour(false, wake(ctx)),
             Action::NameBranch => {
                 let name = self.branches.name().unwrap_or_default().to_owned();
                 self.put(Overlay::Name(name))

@@ -377,9 +377,9 @@ fn answers_stay_with_their_run() {
     assert!(open.predictions.all().iter().all(|it| it.answer() == Some(&Answer::Skipped)));
     // Another run has none of them.
     let other = opened("lessons/keys-and-order");
-    window.show_run(other.0.clone(), other.1.clone());
+    window.show_run(other.0.clone(), other.1);
     assert!(lab(&mut window).predictions.all().iter().all(|it| it.answer().is_none()));
-    window.show_run(run.0.clone(), run.1.clone());
+    window.show_run(run.0.clone(), run.1);
     assert!(lab(&mut window).predictions.score().is_some());
 }
 

@@ -78,7 +78,7 @@ fn a_code_reopens_the_very_view_with_its_branch() {
     let other = args(&code).window(None).expect("it is all there");
     let mut other = super::harness(other);
     until(&mut other, whole);
-    assert_eq!(other.state().code(), Ok(code.clone()));
+    assert_eq!(other.state().code(), Ok(code));
     assert_eq!(other.state().branches.tree(), [(0, 0), (1, 1), (2, 2)]);
     assert_eq!(lab(other.state_mut()).other_than_claimed(), None);
     // Its parent is walked to, as in the window where it was made.
@@ -192,7 +192,7 @@ fn a_trace_is_shared_by_its_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run.trace");
     fs::write(&path, super::opening::trace()).expect("written");
-    let start = Start { source: Some(Source::File(path.clone())), ..Start::default() };
+    let start = Start { source: Some(Source::File(path)), ..Start::default() };
     let mut harness = harness(Window::new(start, None));
     let there = |window: &Window| matches!(window.screen, Screen::Lab(_));
     until(&mut harness, there);
