@@ -15,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 
 const NONE: i16 = 0;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
 const INVALID_TOPIC_EXCEPTION: i16 = 17;
 const UNSUPPORTED_VERSION: i16 = 35;
 const INVALID_CONFIG: i16 = 40;
@@ -141,7 +141,7 @@ pub(crate) fn questions(key: ApiKey, version: i16, topic: &str) -> Option<Vec<(R
         ApiKey::InitProducerId => vec![
             (producer_id(version, None), NONE),
             (producer_id(version, Some("")), INVALID_REQUEST),
-            (producer_id(version, Some("tx")), COORDINATOR_NOT_AVAILABLE),
+            (producer_id(version, Some("tx")), TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
         ],
         _ => return None,
     })

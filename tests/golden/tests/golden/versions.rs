@@ -36,6 +36,8 @@ const NONE: i16 = 0;
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
+/// There are no transactions, and nobody should ask again.
+const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 const UNSUPPORTED_VERSION: i16 = 35;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
@@ -259,7 +261,10 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
         ApiKey::FindCoordinator => {
             let mut all = vec![question(find_coordinator(version, 0), NONE)];
             if version >= 1 {
-                all.push(question(find_coordinator(version, 1), COORDINATOR_NOT_AVAILABLE));
+                all.push(question(
+                    find_coordinator(version, 1),
+                    TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                ));
                 all.push(question(find_coordinator(version, 9), INVALID_REQUEST));
             }
             all

@@ -143,7 +143,12 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
         let (x, mut y) = (place.x + px(12), place.y + draw.em(22));
         let room = place.w - px(24);
         // It is what one has to see: in a narrow card it takes two lines.
-        let unaware = text::wrapped(draw.word(Phrase::NotFencedYet), small.size, room);
+        let mut unaware = text::wrapped(draw.word(Phrase::NotFencedYet), small.size, room);
+        if unaware.len() > 2 {
+            // A card has no room for more than these two above its chips.
+            let rest = unaware.split_off(1).join(" ");
+            unaware.push(text::fitted(&rest, small.size, room));
+        }
         let said = if believed { i32::try_from(unaware.len()).unwrap_or(1) } else { 1 };
         if gone.is_some() {
             // Below the words, so that what has to be read first is not struck out.
