@@ -494,11 +494,25 @@ def idempotence(server):
 
 
 def unsupported(server):
-    """What is not served is said to be so, or not found."""
+    """What is not served is said to be so, at once: some clients ask for ever what they may ask again."""
     quiet = logging.getLogger("clients")
     producer = Producer(server.confluent(transactional_id="t"), logger=quiet)
-    error = raises(KafkaException, lambda: producer.init_transactions(3)).args[0]
-    assert error.code() in (KafkaError._TIMED_OUT, KafkaError.COORDINATOR_NOT_AVAILABLE), error
+    error = raises(KafkaException, lambda: producer.init_transactions(20)).args[0]
+    assert error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED and error.fatal(), error
+
+
+def ids(server):
+    """Topics asked for by id, as the Java client does: with an empty name, not a null one."""
+    server.create("named")
+    name, nothing = b"\x06named", b"\x01"
+    metadata = lambda id, name: ask(raw(server), 3, 12, b"\2" + id + name + b"\0" + b"\0\0\0", True)
+    known = metadata(bytes(16), name)
+    at = known.index(name) + len(name)
+    id = known[at : at + 16]
+    assert id != bytes(16), known
+    for unnamed in (nothing, b"\0"):
+        assert b"\0\0" + name + id in metadata(id, unnamed), unnamed
+    assert struct.pack(">h", 100) + b"\0" + b"\1" * 16 in metadata(b"\1" * 16, nothing), "no UNKNOWN_TOPIC_ID"
 
 
 def strangers(server):
@@ -770,7 +784,7 @@ def mixed(server):
 
 
 CHECKS = [
-    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, groups, mixed, unsupported, strangers, doors, restarts,
+    negotiation, admin, configs, topics, records, idempotence, sizes, positions, crowd, groups, mixed, unsupported, ids, strangers, doors, restarts,
 ]
 
 
