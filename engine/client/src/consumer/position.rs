@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use klamm_node::{Context, EventKind, LeaderEpoch, Offset, TopicName, TopicPartition, planted};
+use klamm_node::{
+    Context, EventKind, LeaderEpoch, Offset, Span, TopicName, TopicPartition, planted,
+};
 use klamm_protocol::kafka::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsTopic,
 };
@@ -21,33 +23,47 @@ use super::{Asked, Consumer, Position, State, Wanted, position_set};
 pub(super) const LATEST: i64 = -1;
 pub(super) const EARLIEST: i64 = -2;
 
+/// Asks a leader for the offsets of these timestamps, in the epoch that it is believed to be in.
+pub(super) fn list_offsets(
+    partitions: &[(&TopicPartition, i64, LeaderEpoch)],
+    version: i16,
+    request_timeout: Span,
+) -> RequestKind {
+    let mut topics: BTreeMap<TopicName, Vec<ListOffsetsPartition>> = BTreeMap::new();
+    for (partition, timestamp, epoch) in partitions {
+        let mut asked = ListOffsetsPartition::default()
+            .with_partition_index(partition.partition)
+            .with_timestamp(*timestamp);
+        if version >= 4 {
+            asked = asked.with_current_leader_epoch(epoch.0);
+        }
+        topics.entry(TopicName::clone(&partition.topic)).or_default().push(asked);
+    }
+    let topics = topics.into_iter().map(|(name, partitions)| {
+        ListOffsetsTopic::default().with_name(convert::topic(&name)).with_partitions(partitions)
+    });
+    let mut request = ListOffsetsRequest::default()
+        .with_replica_id(WireBrokerId(-1))
+        .with_topics(topics.collect());
+    if version >= 10 {
+        let timeout = request_timeout.as_millis();
+        request = request.with_timeout_ms(i32::try_from(timeout).unwrap_or(i32::MAX));
+    }
+    RequestKind::ListOffsets(request)
+}
+
 impl Consumer {
     pub(super) fn look_up(&mut self, cx: &mut Context<'_>, wanted: Wanted) {
         let version = self.core.version(&wanted.to, ApiKey::ListOffsets as i16).unwrap_or(1);
-        let mut topics: BTreeMap<TopicName, Vec<ListOffsetsPartition>> = BTreeMap::new();
+        let mut asked = Vec::new();
         for (partition, leader) in &wanted.partitions {
             let state = self.partitions.get(partition).map(|assigned| assigned.state);
             let Some(State::LookUp { timestamp, .. }) = state else { continue };
-            let mut asked = ListOffsetsPartition::default()
-                .with_partition_index(partition.partition)
-                .with_timestamp(timestamp);
-            if version >= 4 {
-                asked = asked.with_current_leader_epoch(leader.epoch.0);
-            }
-            topics.entry(TopicName::clone(&partition.topic)).or_default().push(asked);
+            asked.push((partition, timestamp, leader.epoch));
         }
-        let topics = topics.into_iter().map(|(name, partitions)| {
-            ListOffsetsTopic::default().with_name(convert::topic(&name)).with_partitions(partitions)
-        });
-        let mut request = ListOffsetsRequest::default()
-            .with_replica_id(WireBrokerId(-1))
-            .with_topics(topics.collect());
-        if version >= 10 {
-            let timeout = self.core.request_timeout.as_millis();
-            request = request.with_timeout_ms(i32::try_from(timeout).unwrap_or(i32::MAX));
-        }
+        let request = list_offsets(&asked, version, self.core.request_timeout);
         let asked = self.asked(ApiKey::ListOffsets, &wanted);
-        let call = Call::new(RequestKind::ListOffsets(request), self.core.request_timeout);
+        let call = Call::new(request, self.core.request_timeout);
         self.core.send(cx, &wanted.to, call, asked);
     }
 

@@ -4,16 +4,11 @@
 //! its time is over. *Must never*: touch the position of a partition that is read.
 
 use klamm_node::event::Word;
-use klamm_node::{Context, Offset, SeekTo, Span, Time, TopicName, TopicPartition};
-use klamm_protocol::kafka::messages::list_offsets_request::{
-    ListOffsetsPartition, ListOffsetsTopic,
-};
-use klamm_protocol::kafka::messages::{
-    ApiKey, BrokerId as WireBrokerId, ListOffsetsRequest, RequestKind, ResponseKind,
-};
-use klamm_protocol::{Call, ErrorCode, RpcError, convert};
+use klamm_node::{Context, Offset, SeekTo, Span, Time, TopicPartition};
+use klamm_protocol::kafka::messages::{ApiKey, ResponseKind};
+use klamm_protocol::{Call, ErrorCode, RpcError};
 
-use super::position::{EARLIEST, LATEST};
+use super::position::{EARLIEST, LATEST, list_offsets};
 use super::{Asked, Consumer};
 use crate::application::Delivered;
 use crate::producer::shows_stale_metadata;
@@ -102,7 +97,8 @@ impl Consumer {
                                 let version = self.core.version(&to, ApiKey::ListOffsets as i16);
                                 let timeout = self.core.request_timeout;
                                 let version = version.unwrap_or(1);
-                                let request = request(&question, version, epoch.0, timeout);
+                                let asked = [(&question.partition, question.timestamp, epoch)];
+                                let request = list_offsets(&asked, version, timeout);
                                 let call = Call::new(request, timeout);
                                 let asked = Asked {
                                     api: ApiKey::ListOffsets,
@@ -156,28 +152,4 @@ impl Consumer {
         };
         self.questions.answers.push(Delivered::Found { call, answer });
     }
-}
-
-fn request(
-    question: &Question,
-    version: i16,
-    leader_epoch: i32,
-    request_timeout: Span,
-) -> RequestKind {
-    let mut asked = ListOffsetsPartition::default()
-        .with_partition_index(question.partition.partition)
-        .with_timestamp(question.timestamp);
-    if version >= 4 {
-        asked = asked.with_current_leader_epoch(leader_epoch);
-    }
-    let name = TopicName::clone(&question.partition.topic);
-    let topic =
-        ListOffsetsTopic::default().with_name(convert::topic(&name)).with_partitions(vec![asked]);
-    let mut request =
-        ListOffsetsRequest::default().with_replica_id(WireBrokerId(-1)).with_topics(vec![topic]);
-    if version >= 10 {
-        let timeout = request_timeout.as_millis();
-        request = request.with_timeout_ms(i32::try_from(timeout).unwrap_or(i32::MAX));
-    }
-    RequestKind::ListOffsets(request)
 }
