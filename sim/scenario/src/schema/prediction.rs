@@ -13,7 +13,7 @@ const EVENT: &[Field] = &[
         "with",
         "map of texts",
         "{}",
-        "Fields of the event with their values, as transcripts write them: `{ \"error\": \"NOT_ENOUGH_REPLICAS\" }`.",
+        "Fields of the event with their values: `{ \"error\": \"NOT_ENOUGH_REPLICAS\" }`. A node or an API is given as the trace has it (`3003`) or by the name that transcripts say (`controller-3`).",
     ),
 ];
 
