@@ -67,3 +67,10 @@ fn the_top_level_is_short() {
         .collect();
     assert_none("entries at the top level that the layout does not know", &offenders);
 }
+
+#[test]
+fn random_tests_have_a_seed() {
+    let config = std::fs::read_to_string(root().join(".cargo/config.toml")).expect("cargo's own");
+    let seeded = config.lines().any(|line| line.starts_with("PROPTEST_RNG_SEED = "));
+    assert!(seeded, "a random test would play other cases in every run, and fail for nobody else");
+}
