@@ -132,8 +132,8 @@ impl Reader {
                 .help("write rate: \"50/s\", or every: \"20ms\""),
             );
         }
-        if let (Some(every), Some(node)) = (every, args.get("every").or(args.get("rate"))) {
-            let end = stop.or(self.duration.map(|length| Time(length.0)));
+        if let (Some(every), Some(node)) = (every, args.get("every").or_else(|| args.get("rate"))) {
+            let end = stop.or_else(|| self.duration.map(|length| Time(length.0)));
             let lasts = end.map_or(Span::ZERO, |end| Span(end.0.saturating_sub(start.0)));
             self.comes_to_an_end(node, every, lasts, count);
         }
