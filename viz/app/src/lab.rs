@@ -31,7 +31,7 @@ mod picking;
 mod predicting;
 mod sharing;
 
-pub use asking::{Cause, Change, Changes, differences};
+pub use asking::{Cause, Change, Changes, Listed, differences};
 pub use doings::Choice;
 
 /// How long a frame may spend on events that came.
@@ -422,6 +422,18 @@ impl Lab {
             self.bookmarks.range(..here).next_back()
         };
         let found = found.copied();
+        found.inspect(|seq| self.go(*seq)).is_some()
+    }
+
+    /// To the neighbouring violation of an invariant; false if there is none. Forward no farther than a question that waits.
+    pub fn to_violation(&mut self, on: bool) -> bool {
+        let here = self.seq();
+        let all = || self.violations().map(|violation| violation.seq);
+        let found = if on {
+            all().filter(|seq| *seq > here).min()
+        } else {
+            all().filter(|seq| *seq < here).max()
+        };
         found.inspect(|seq| self.go(*seq)).is_some()
     }
 

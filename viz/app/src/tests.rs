@@ -23,6 +23,7 @@ mod editing;
 mod journeys;
 mod opening;
 mod sharing;
+mod sight;
 mod speed;
 mod table;
 

@@ -27,8 +27,8 @@ enum Band {
     Steps,
     Controller,
     Partition(TopicPartition),
-    /// Faults that do not overlap: those of a lane, by their places in the list.
-    Faults(Vec<usize>),
+    /// Faults that do not overlap: which lane it is, and what is in it, by its places in the list.
+    Faults(usize, Vec<usize>),
     Groups,
     Violations,
 }
@@ -109,15 +109,26 @@ pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand)
 /// Which bands there are. What has no content in this run has no band.
 fn bands(lab: &Lab) -> Vec<Band> {
     let bands = lab.trace().bands();
-    let mut all = vec![Band::Steps, Band::Controller];
+    let mut all = vec![Band::Steps];
+    // What broke is seen at once.
+    if lab.violations().next().is_some() {
+        all.push(Band::Violations);
+    }
+    all.push(Band::Controller);
     let own = |partition: &&TopicPartition| !partition.topic.starts_with("__");
     all.extend(bands.partitions().keys().filter(own).cloned().map(Band::Partition));
-    all.extend(lanes(bands.faults()).into_iter().map(Band::Faults));
-    if !bands.rebalances().is_empty() {
+    // How many lanes there are would tell how much is still to break.
+    let told = |lane: &Vec<usize>| {
+        let mut faults = lane.iter().filter_map(|at| bands.faults().get(*at));
+        faults.any(|fault| !lab.hides(fault.from.0))
+    };
+    all.extend(
+        (0..)
+            .zip(lanes(bands.faults()).into_iter().filter(told))
+            .map(|(place, lane)| Band::Faults(place, lane)),
+    );
+    if bands.rebalances().iter().any(|rebalance| !lab.hides(rebalance.from.0)) {
         all.push(Band::Groups);
-    }
-    if !lab.trace().violations().is_empty() {
-        all.push(Band::Violations);
     }
     all
 }
@@ -231,7 +242,8 @@ impl Field<'_> {
             Band::Steps => self.hand.word(Word::BandSteps).to_owned(),
             Band::Controller => self.hand.word(Word::BandController).to_owned(),
             Band::Partition(partition) => partition.to_string(),
-            Band::Faults(_) => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Faults(0, _) => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Faults(place, _) => self.hand.say(Word::BandFaultsMore, &[&(place + 1)]),
             Band::Groups => self.hand.word(Word::BandGroups).to_owned(),
             Band::Violations => self.hand.word(Word::BandViolations).to_owned(),
         }
@@ -273,7 +285,7 @@ impl Field<'_> {
                 }
                 _ => self.hand.say(Word::BandNoPartition, &[partition]),
             },
-            Band::Faults(lane) => {
+            Band::Faults(_, lane) => {
                 let now = self.faults(lane).filter(|fault| {
                     fault.from.0 <= seq && fault.to.is_none_or(|(end, _)| end > seq)
                 });
@@ -322,7 +334,10 @@ impl Field<'_> {
 
     fn draw(&self, painter: &Painter, band: &Band, rect: Rect) {
         let bands = self.lab.trace().bands();
-        for fold in self.scale.segments().iter().filter(|segment| segment.folded) {
+        // Where calm is to come is not told while the future is hidden.
+        let last = self.x(self.shown);
+        let folds = self.scale.segments().iter().filter(|segment| segment.folded);
+        for fold in folds.filter(|fold| self.left + points(fold.x0) <= last) {
             let x = self.left + points(fold.x0);
             let fold = Rect::from_x_y_ranges(x..=x + points(fold.x1 - fold.x0), rect.y_range());
             painter.rect_filled(fold, 0.0, color(self.hand.theme.faint).gamma_multiply(0.4));
@@ -358,7 +373,7 @@ impl Field<'_> {
                 }
             }
             Band::Partition(partition) => self.partition(painter, partition, rect),
-            Band::Faults(lane) => {
+            Band::Faults(_, lane) => {
                 for fault in self.faults(lane) {
                     let to = fault.to.map(|(_, time)| time);
                     let name = self.fault(fault);

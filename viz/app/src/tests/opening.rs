@@ -14,8 +14,9 @@ use klamm_trace::{Keep, Trace};
 use klamm_world::{Options, World};
 
 use super::{harness, is_open, lesson, press, until};
-use crate::launch::{Args, no_display};
+use crate::launch::Args;
 use crate::load::{News, Problem, Source, Worker};
+use crate::nowhere::no_display;
 use crate::settings;
 use crate::window::{Notice, Screen, Start, Window};
 use crate::words::Word;
