@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, requires = "input")]
     pub seed: Option<u64>,
     /// Where to stand: an event's number, a time (12.5s), a step of the scenario (beat:3), or end.
-    #[arg(long, value_name = "PLACE", requires = "input")]
+    #[arg(long, value_name = "PLACE", requires = "input", value_parser = written)]
     pub at: Option<String>,
     /// The picture.
     #[arg(long, value_enum, requires = "input")]
@@ -74,6 +74,18 @@ pub enum ThemeName {
     Light,
     /// On nearly black.
     Dark,
+}
+
+/// A place as it is written. Whether the run has it is known once it is there.
+fn written(text: &str) -> Result<String, String> {
+    let trimmed = text.trim();
+    let beat = trimmed.strip_prefix("beat:").is_some_and(|beat| beat.parse::<usize>().is_ok());
+    let known = trimmed == "end" || beat || trimmed.parse::<u64>().is_ok();
+    if known || klamm_scenario::duration(trimmed).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("write an event's number, a time (12.5s), beat:3, or end".to_owned())
+    }
 }
 
 impl Args {

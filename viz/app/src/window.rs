@@ -256,7 +256,10 @@ impl Window {
 
     /// Shows a run that is there.
     pub fn show_run(&mut self, source: Source, trace: OpenTrace) {
-        let mut lab = Lab::new(source, trace);
+        self.show_lab(Lab::new(source, trace));
+    }
+
+    fn show_lab(&mut self, mut lab: Lab) {
         if let Some(at) = self.start.at.take() {
             lab.want(at);
         }
@@ -302,17 +305,20 @@ impl Window {
 
     /// Takes what the worker told; true if there is more to do at once.
     pub(crate) fn hear(&mut self) -> bool {
-        let Some(worker) = &self.worker else {
-            return self.lab_mut().is_some_and(Lab::take);
-        };
-        let (all, more) = worker.news();
-        if !more {
-            self.worker = None;
+        if let Some(worker) = &self.worker {
+            let (all, more) = worker.news();
+            if !more {
+                self.worker = None;
+            }
+            for news in all {
+                self.take_news(news);
+            }
         }
-        for news in all {
-            self.take_news(news);
+        let more = self.lab_mut().is_some_and(Lab::take);
+        if let Some(word) = self.lab_mut().and_then(Lab::take_astray) {
+            self.notice = Some(Notice::Word(word));
         }
-        self.lab_mut().is_some_and(Lab::take)
+        more
     }
 
     fn take_news(&mut self, news: News) {
@@ -320,10 +326,7 @@ impl Window {
             News::Begun(header, until) => {
                 let source = self.opening.clone();
                 if let Some(source) = source {
-                    self.show_run(source, OpenTrace::new(*header));
-                }
-                if let Some(lab) = self.lab_mut() {
-                    lab.runs_until(until);
+                    self.show_lab(Lab::begun(source, OpenTrace::new(*header), until));
                 }
             }
             News::Grown(events) => {

@@ -335,6 +335,33 @@ fn the_main_lesson_is_answered_rightly_and_wrongly_in_both_languages() {
     }
 }
 
+/// Through the worker, as in the real window: a run that is still to come has no verdict yet, and has them all in the end.
+#[test]
+fn a_scenario_that_streams_in_is_judged_as_one_that_was_there() {
+    let start = Start { source: Some(super::lesson()), ..Start::default() };
+    let mut harness = harness(Window::new(start, None));
+    super::until(&mut harness, |window| window.lab().is_some_and(Lab::is_whole));
+    let open = lab(harness.state_mut());
+    let index = open.predictions.all().iter().position(|it| matches!(it.verdict(), Some(Ok(_))));
+    let index = index.expect("a question of the lesson's beginning is judged");
+    let given = answer(&open.predictions.all()[index], true);
+    let Given::Option(right) = given else { panic!("it begins with a choice") };
+    open.to_question(index);
+    if let Some(asked) = open.predictions.get_mut(index) {
+        asked.draft.option = Some(right);
+    }
+    harness.run();
+    press(&mut harness, Key::A);
+    let open = lab(harness.state_mut());
+    let decided = open.predictions.all()[index].decided().expect("judged");
+    open.go(decided);
+    harness.run();
+    let head = Word::AnsweredRight.text(Language::English).split("{0}").next().expect("words");
+    assert!(harness.query_all_by_label_contains(head).next().is_some(), "it says that it is right");
+    let score = lab(harness.state_mut()).predictions.score().expect("an answer");
+    assert_eq!((score.right, score.judged), (1, 1));
+}
+
 #[test]
 fn every_sign_of_every_question_is_in_the_font() {
     let ctx = eframe::egui::Context::default();
