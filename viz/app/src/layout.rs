@@ -60,7 +60,7 @@ impl Preset {
             let side = f32::from(side) / 100.0;
             let row = [(pages, side), (stage, 1.0 - side)];
             let row = linear(&mut tiles, LinearDir::Horizontal, &row);
-            let all = [(row, 0.74), (timeline, 0.26)];
+            let all = [(row, 0.78), (timeline, 0.22)];
             let root = linear(&mut tiles, LinearDir::Vertical, &all);
             return Tree::new(Id::unique("lab"), root, tiles);
         }

@@ -21,6 +21,7 @@ mod breaking;
 mod comparing;
 mod editing;
 mod journeys;
+mod night;
 mod opening;
 mod sharing;
 mod sight;

@@ -10,7 +10,7 @@ use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
 };
 use klamm_node::{Time, TopicPartition};
-use klamm_scene::{Fault, FaultKind, Hue, TimeScale, short_time};
+use klamm_scene::{Fault, FaultKind, Hue, PartitionPoint, TimeScale, short_time};
 
 use super::hand::{Hand, color, named, points, tenths};
 use crate::lab::Lab;
@@ -18,6 +18,9 @@ use crate::words::Word;
 
 /// The width of the bands' names, at text size 100.
 const GUTTER: f32 = 104.0;
+
+/// More partitions than these stand below everything else.
+const MANY: usize = 12;
 
 /// How far the timeline can be stretched.
 const STRETCH: (f32, f32) = (1.0, 32.0);
@@ -115,8 +118,21 @@ fn bands(lab: &Lab) -> Vec<Band> {
         all.push(Band::Violations);
     }
     all.push(Band::Controller);
-    let own = |partition: &&TopicPartition| !partition.topic.starts_with("__");
-    all.extend(bands.partitions().keys().filter(own).cloned().map(Band::Partition));
+    let own = |(partition, _): &(&TopicPartition, _)| !partition.topic.starts_with("__");
+    let mut own: Vec<_> = bands.partitions().iter().filter(own).collect();
+    let many = own.len() > MANY;
+    if many {
+        // Of very many those to which something happens come first, and what happened to nodes comes before all of them.
+        own.sort_by_cached_key(|(_, points)| !changes(lab, points));
+    }
+    let own = own.into_iter().map(|(partition, _)| Band::Partition(partition.clone()));
+    let own: Vec<Band> = own.collect();
+    let after = if many {
+        own
+    } else {
+        all.extend(own);
+        Vec::new()
+    };
     // How many lanes there are would tell how much is still to break.
     let told = |lane: &Vec<usize>| {
         let mut faults = lane.iter().filter_map(|at| bands.faults().get(*at));
@@ -130,7 +146,15 @@ fn bands(lab: &Lab) -> Vec<Band> {
     if bands.rebalances().iter().any(|rebalance| !lab.hides(rebalance.from.0)) {
         all.push(Band::Groups);
     }
+    all.extend(after);
     all
+}
+
+/// Whether a partition's leader or ISR is ever another than at first, as far as that may be told.
+fn changes(lab: &Lab, points: &[PartitionPoint]) -> bool {
+    let mut told = points.iter().filter(|point| point.leader.is_some() && !lab.hides(point.seq));
+    let first = told.next().map(|point| (point.leader, point.in_sync));
+    told.any(|point| Some((point.leader, point.in_sync)) != first)
 }
 
 /// Faults in lanes: each in the first in which nothing else lasts at its time.

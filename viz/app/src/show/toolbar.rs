@@ -17,6 +17,9 @@ use crate::words::Word;
 /// The room between two things.
 const GAP: f32 = 4.0;
 
+/// The room beside a button's text.
+const PADDING: f32 = 5.0;
+
 /// The room that a line between two groups takes.
 const LINE: f32 = 6.0;
 
@@ -113,6 +116,7 @@ fn is_played_by(window: &Window, step: Step) -> bool {
 
 /// Draws the toolbar.
 pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
+    ui.spacing_mut().button_padding.x = PADDING;
     let groups = groups(window, hand);
     let widths: Vec<Vec<(u8, f32)>> = groups
         .iter()

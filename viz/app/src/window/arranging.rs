@@ -72,9 +72,9 @@ impl Window {
         if room == self.room {
             return;
         }
-        self.room = room;
+        let shared = std::mem::replace(&mut self.room, room) != Room::Wide;
         if self.usual {
-            let inspects = self.is_in_front(Pane::Inspector);
+            let inspects = shared && self.is_in_front(Pane::Inspector);
             self.layout = Preset::Learn.tree_in(room);
             if inspects && room != Room::Wide {
                 self.reveal(Pane::Inspector);
