@@ -19,6 +19,9 @@ use crate::words::Word;
 /// The width of the bands' names, at text size 100.
 const GUTTER: f32 = 104.0;
 
+/// What lasts shorter is as wide as this: it is there to be seen.
+const SHORTEST: f32 = 4.0;
+
 /// More partitions than these stand below everything else.
 const MANY: usize = 12;
 
@@ -477,7 +480,10 @@ impl Field<'_> {
         let to = to.unwrap_or(self.shown).min(self.shown);
         (from <= to).then(|| {
             let left = self.x(from);
-            Rect::from_x_y_ranges(left..=self.x(to).max(left + 2.0), rect.y_range().shrink(1.0))
+            Rect::from_x_y_ranges(
+                left..=self.x(to).max(left + SHORTEST),
+                rect.y_range().shrink(1.0),
+            )
         })
     }
 
@@ -494,12 +500,15 @@ impl Field<'_> {
         let height = span.height() * part.clamp(0.1, 1.0);
         let bar = Rect::from_x_y_ranges(span.x_range(), span.max.y - height..=span.max.y);
         painter.rect_filled(bar, 2.0, self.hand.colour(hue));
-        painter.rect_stroke(
-            bar,
-            2.0,
-            Stroke::new(1.0, color(self.hand.theme.background)),
-            egui::StrokeKind::Inside,
-        );
+        // An edge inside of a very short one would be all of it.
+        if bar.width() > 2.0 * SHORTEST {
+            painter.rect_stroke(
+                bar,
+                2.0,
+                Stroke::new(1.0, color(self.hand.theme.background)),
+                egui::StrokeKind::Inside,
+            );
+        }
         // Letters need their height and a little air.
         let size = self.font.size.min(height * 0.8);
         if text.is_empty() || size < 7.0 {

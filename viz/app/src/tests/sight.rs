@@ -15,6 +15,13 @@ fn place(harness: &Harness<'_, Window>, name: &str) -> egui::Rect {
     harness.get_by_label(name).rect()
 }
 
+/// Where the whole picture is, what is scrolled away of it as well.
+fn figure(harness: &mut Harness<'_, Window>) -> egui::Rect {
+    let style = harness.state().style();
+    let title = lab(harness.state_mut()).scene(style).title.clone();
+    place(harness, &title)
+}
+
 /// The narrowest thing whose name has some words: the words themselves, not the lane that they stand in.
 fn narrowest(harness: &Harness<'_, Window>, words: &str) -> egui::Rect {
     let all = harness.get_all_by_label_contains(words).map(|it| it.rect());
@@ -50,7 +57,9 @@ fn heads_of_the_sequence_stay_above_it_and_can_be_picked_there() {
     assert!(head.min.y >= tabs.max.y, "{head:?} is not below the tabs {tabs:?}");
     assert!(head.max.y < tabs.max.y + 60.0, "{head:?} is at the upper edge");
     harness.get_by_label(Word::StaysInSight.text(Language::English));
+    let whole = figure(&mut harness);
     scroll(&mut harness, head.center() + egui::vec2(0.0, 150.0), egui::vec2(0.0, 40.0));
+    assert!(figure(&mut harness).min.y > whole.min.y + 20.0, "it is scrolled");
     assert!((place(&harness, "broker-1").min.y - head.min.y).abs() < 1.0, "it stays");
     harness.get_by_label("broker-1").click();
     harness.run();
@@ -72,8 +81,11 @@ fn names_of_the_lanes_stay_beside_them() {
     let mut harness = sized(open, [1000.0, 800.0]);
     let stays = Word::StaysInSight.text(Language::English);
     assert!(harness.query_by_label(stays).is_none(), "nothing is scrolled yet");
-    let before = narrowest(&harness, "follower of ");
-    scroll(&mut harness, before.center() + egui::vec2(250.0, 0.0), egui::vec2(-120.0, 0.0));
+    let (before, whole) = (narrowest(&harness, "follower of "), figure(&mut harness));
+    let at = egui::pos2(700.0, whole.min.y + 120.0);
+    scroll(&mut harness, at, egui::vec2(-120.0, 0.0));
+    let moved = figure(&mut harness).min.x - whole.min.x;
+    assert!(moved < -60.0, "{whole:?} is scrolled by {moved}");
     let held = harness.get_by_label(stays).rect();
     let now = narrowest(&harness, "follower of ");
     assert!((now.min.x - before.min.x).abs() < 20.0, "{before:?} went to {now:?}");
@@ -147,12 +159,7 @@ fn large_text_in_a_small_window_leaves_the_cluster_room() {
         let beat = lab(&mut open).trace().beats()[1].seq;
         lab(&mut open).go(beat);
         let mut harness = sized(open, [1280.0, 800.0]);
-        let style = harness.state().style();
-        let title = {
-            let lab = lab(harness.state_mut());
-            lab.scene(style).title.clone()
-        };
-        let figure = harness.get_by_label(&title).rect();
+        let figure = figure(&mut harness);
         // Between the tabs of the pictures and the timeline's own tab.
         let tabs = place(&harness, Word::ShowQuorum.text(language));
         let below = place(&harness, Word::Timeline.text(language));
