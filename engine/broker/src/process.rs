@@ -92,6 +92,10 @@ impl Node for Process {
         self.running.as_ref()?.next_deadline()
     }
 
+    fn next_wake(&self) -> Option<Time> {
+        self.running.as_ref()?.next_wake()
+    }
+
     fn mutes(&self, connection: ConnectionId) -> bool {
         self.running.as_ref().is_some_and(|running| running.mutes(connection))
     }

@@ -110,6 +110,44 @@ struct Wanted {
     partitions: Vec<(TopicPartition, Leader)>,
 }
 
+/// The fetches that a look around wants to send, in the order in which their brokers come up.
+struct Fetches {
+    /// How many partitions there are in all.
+    partitions: usize,
+    brokers: Vec<BrokerAsks>,
+}
+
+/// What a broker shall be asked for.
+struct BrokerAsks {
+    id: BrokerId,
+    to: Endpoint,
+    /// A fetch is under way there already: nothing is asked.
+    under_way: bool,
+    asks: Vec<(TopicPartition, FetchAsk)>,
+}
+
+impl Fetches {
+    /// The list of what a broker shall be asked for; none if a fetch is under way there. Each partition of each look around
+    /// gets here, so that a broker is looked up once a look.
+    fn of(
+        &mut self,
+        id: BrokerId,
+        to: &Endpoint,
+        sessions: &BTreeMap<Endpoint, BrokerFetch>,
+    ) -> Option<&mut Vec<(TopicPartition, FetchAsk)>> {
+        let known = self.brokers.iter().position(|broker| broker.id == id);
+        // Metadata of two moments may name one address for two brokers; it gets one fetch.
+        let known = known.or_else(|| self.brokers.iter().position(|broker| broker.to == *to));
+        let at = known.unwrap_or_else(|| {
+            let under_way = sessions.get(to).is_some_and(|fetch| fetch.under_way);
+            let asks = if under_way { Vec::new() } else { Vec::with_capacity(self.partitions) };
+            self.brokers.push(BrokerAsks { id, to: to.clone(), under_way, asks });
+            self.brokers.len() - 1
+        });
+        self.brokers.get_mut(at).filter(|broker| !broker.under_way).map(|broker| &mut broker.asks)
+    }
+}
+
 /// A consumer as a node.
 #[derive(Clone, Debug)]
 pub struct Consumer {
@@ -266,7 +304,7 @@ impl Consumer {
     fn ask(&mut self, cx: &mut Context<'_>) {
         // In the order in which brokers will be asked: look-ups and validations, then fetches.
         let mut wanted: BTreeMap<(i16, BrokerId), Wanted> = BTreeMap::new();
-        let mut fetches: Vec<(Endpoint, Vec<(TopicPartition, FetchAsk)>)> = Vec::new();
+        let mut fetches = Fetches { partitions: self.partitions.len(), brokers: Vec::new() };
         let mut wake: Option<Time> = None;
         let mut sooner = |at: Time| wake = Some(wake.map_or(at, |known| known.min(at)));
         let mut leaderless = false;
@@ -299,30 +337,25 @@ impl Consumer {
                 if assigned.handout.as_deref().is_some_and(Handout::holds) {
                     continue;
                 }
-                let (to, offline) = match assigned.read_replica(cx, partition) {
-                    None => (to, false),
+                let (from, to) = match assigned.read_replica(cx, partition) {
+                    None => (leader.id, to),
                     Some(replica) => match self.core.metadata.broker(replica) {
-                        Some(at) => (at, false),
+                        Some(at) => (replica, at),
                         None => {
                             assigned.prefer(cx, partition, None, "unreachable");
-                            (to, true)
+                            leaderless = true;
+                            (leader.id, to)
                         }
                     },
                 };
-                leaderless |= offline;
-                if self.fetches.get(to).is_some_and(|fetch| fetch.under_way) {
-                    continue;
-                }
+                let Some(asks) = fetches.of(from, to, &self.fetches) else { continue };
                 let ask = FetchAsk {
                     topic: known.map_or(TopicId::ZERO, Topic::id),
                     offset: position.offset,
                     leader_epoch: leader.epoch,
                     turn: assigned.turn,
                 };
-                match fetches.iter_mut().find(|(at, _)| at == to) {
-                    Some((_, asks)) => asks.push((partition.clone(), ask)),
-                    None => fetches.push((to.clone(), vec![(partition.clone(), ask)])),
-                }
+                asks.push((partition.clone(), ask));
                 continue;
             }
             let entry = wanted.entry((api as i16, leader.id));
@@ -339,7 +372,10 @@ impl Consumer {
                 Err(retry) => retry.into_iter().for_each(&mut sooner),
             }
         }
-        for (to, asks) in fetches {
+        for BrokerAsks { to, asks, .. } in fetches.brokers {
+            if asks.is_empty() {
+                continue;
+            }
             let failed_before = self.core.unreachable.get(&to).copied();
             match self.core.ready(cx, &to) {
                 Ok(()) => self.fetch(cx, to, asks),

@@ -23,6 +23,11 @@ pub trait Node {
     /// The earliest instant at which the node wants an [`Input::Wake`], and why.
     fn next_deadline(&self) -> Option<(Time, &'static str)>;
 
+    /// The instant of [`Node::next_deadline`], for drivers that ask after every input and seldom want to know why.
+    fn next_wake(&self) -> Option<Time> {
+        self.next_deadline().map(|(at, _)| at)
+    }
+
     /// Whether a driver with real peers should leave this connection's next bytes unread for now, as Kafka mutes a channel
     /// whose request it is working on. The node takes in whatever arrives all the same: this is about memory, never
     /// about meaning, so that a driver without floods need not ask.

@@ -7,11 +7,15 @@
 //! *Flows in*: a body and what it claims to be. *Flows out*: nothing, or a [`WireError`]. *Must never*: accept a body of
 //! which the codec would read more than is there.
 
+use std::sync::OnceLock;
+
 use kafka_protocol::messages::ApiKey;
 
+use self::plan::Plan;
 use crate::frame::WireError;
 use crate::header::Cursor;
 
+mod plan;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -50,6 +54,8 @@ struct Shape {
     flexible_from: i16,
     fields: &'static [Field],
     tagged: &'static [Tagged],
+    /// What is in each version, once somebody has asked.
+    plans: OnceLock<Box<[Plan]>>,
 }
 
 /// Walks a request's body.
@@ -68,9 +74,15 @@ pub fn check_response(api: ApiKey, version: i16, body: &[u8]) -> Result<(), Wire
     check(table::response(api), version, body)
 }
 
-fn check(shape: Option<&Shape>, version: i16, body: &[u8]) -> Result<(), WireError> {
+fn check(shape: Option<&'static Shape>, version: i16, body: &[u8]) -> Result<(), WireError> {
     let shape = shape.ok_or_else(|| WireError::new(0, "a message of the API table"))?;
-    walk_struct(shape, version, &mut Cursor::new(body))
+    let fits = plan::fits(shape, version, body);
+    if fits && cfg!(not(debug_assertions)) {
+        return Ok(());
+    }
+    let told = walk_struct(shape, version, &mut Cursor::new(body));
+    debug_assert_eq!(fits, told.is_ok() && version < plan::VERSIONS, "the walks differ: {told:?}");
+    told
 }
 
 fn walk_struct(shape: &Shape, version: i16, cursor: &mut Cursor<'_>) -> Result<(), WireError> {
@@ -78,7 +90,6 @@ fn walk_struct(shape: &Shape, version: i16, cursor: &mut Cursor<'_>) -> Result<(
     for field in shape.fields {
         if field.in_version(version) {
             match field.kind {
-                // Most fields are plain numbers, and every frame is walked.
                 Kind::Fixed(size) => cursor.skip(size, field.name)?,
                 Kind::Text | Kind::Blob | Kind::Array(_) | Kind::Struct(_) | Kind::Nullable(_) => {
                     walk(&field.kind, field.name, version, flexible, cursor)?;

@@ -43,7 +43,7 @@ pub use invariant::{
 pub use recorder::{Keep, Recorder};
 pub use shared::{Entries, Leaf, List, Sorted};
 pub use store::{EventStore, Events};
-pub use transcript::{Transcript, TranscriptOptions};
+pub use transcript::{Transcript, TranscriptOptions, field_in_words};
 pub use validation::validate;
 pub use view::{
     AckedBatch, Batch, BrokerView, ClientCounts, ClientView, CommittedView, ConnectionState,

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use klamm_node::event::{Event, Room};
 use klamm_node::{BrokerId, EventKind, NodeId, TopicPartition};
 
-use crate::format::{Trace, write_fields_with};
+use crate::format::{Trace, node_fields, write_fields_with};
 use crate::header::NodeTable;
 use crate::invariant::{PermittedLoss, Severity, Violation};
 use crate::view::View;
@@ -367,6 +367,20 @@ fn is_change_of_state(kind: &EventKind) -> bool {
 
 /// The node of what is counted over all nodes.
 const ANYWHERE: NodeId = NodeId(u16::MAX);
+
+/// The value of a field as a transcript writes it, if that is not its text in the trace: APIs by their names, nodes by theirs.
+pub fn field_in_words(
+    kind: &EventKind,
+    nodes: &NodeTable,
+    key: &str,
+    text: &str,
+) -> Option<String> {
+    if let Some((_, node)) = node_fields(kind).iter().find(|(field, _)| *field == key) {
+        return Some(nodes.name(*node).to_owned());
+    }
+    let said = in_words(kind, nodes, key, text)?;
+    said.split_once('=').map(|(_, value)| value.to_owned())
+}
 
 /// A field in words instead of numbers: APIs by their names, and in the metadata quorum nodes by theirs.
 fn in_words(kind: &EventKind, nodes: &NodeTable, key: &str, text: &str) -> Option<String> {

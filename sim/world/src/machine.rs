@@ -94,6 +94,8 @@ pub struct Machine {
     /// True while the disk is busy with what the last call asked of it.
     pub(crate) busy: bool,
     pub(crate) wake_at: Option<Time>,
+    /// True if the clock was changed since then.
+    pub(crate) reclocked: bool,
     pub(crate) wake_serial: u32,
     /// Wakes at one instant without progress, and that instant.
     pub(crate) spins: (Time, u32),
@@ -133,6 +135,7 @@ impl Machine {
             pending: VecDeque::new(),
             busy: false,
             wake_at: None,
+            reclocked: false,
             wake_serial: 0,
             spins: (Time::ZERO, 0),
             connections: Vec::new(),

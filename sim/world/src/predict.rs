@@ -18,7 +18,7 @@ use klamm_node::{BrokerId, EventKind, NodeId, Room, Seq, Time, TopicPartition};
 use klamm_scenario::model::{
     BrokerSet, Condition, EventMatch, Measure, Prediction, Proof, Question, Said, Target,
 };
-use klamm_trace::{EventStore, Findings, View};
+use klamm_trace::{EventStore, Findings, NodeTable, View, field_in_words};
 
 use crate::lab::room_bit;
 use crate::runner::Facts;
@@ -261,7 +261,7 @@ impl<'a> Walk<'a> {
         let table = &self.view.table;
         for (wanted, count) in &mut self.seen {
             let here = wanted.at.as_ref().is_none_or(|host| table.name(event.node) == host);
-            if here && is_such(wanted, &event.kind) {
+            if here && is_such(wanted, &event.kind, table) {
                 *count += 1;
             }
         }
@@ -362,8 +362,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether an event is one of those that are meant.
-fn is_such(wanted: &EventMatch, kind: &EventKind) -> bool {
+/// Whether an event is one of those that are meant: its fields have the values that are wanted, as the trace has them or in the
+/// words of a transcript.
+fn is_such(wanted: &EventMatch, kind: &EventKind, nodes: &NodeTable) -> bool {
     if kind.name() != wanted.event {
         return false;
     }
@@ -372,8 +373,44 @@ fn is_such(wanted: &EventMatch, kind: &EventKind) -> bool {
         if let Some(wanted) = wanted.with.get(key) {
             let mut text = String::new();
             let shown = value.show(&mut text);
-            same += usize::from(shown.is_ok() && text == *wanted);
+            let said = || field_in_words(kind, nodes, key, &text);
+            same += usize::from(
+                shown.is_ok() && (text == *wanted || said().is_some_and(|said| said == *wanted)),
+            );
         }
     });
     same == wanted.with.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use klamm_node::BrokerId;
+    use klamm_trace::{NodeInfo, NodeKind};
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_meant_as_the_trace_has_it_or_as_a_transcript_says_it() {
+        let name: Arc<str> = Arc::from("controller-3");
+        let info = NodeInfo {
+            name: name.clone(),
+            kind: NodeKind::Controller,
+            broker: Some(BrokerId(3003)),
+            host: name,
+            rack: None,
+        };
+        let nodes = NodeTable::new(vec![info]);
+        let kind = EventKind::LinkCut { from: NodeId(0), to: NodeId(7) };
+        let wanted = |event: &str, key: &str, value: &str| EventMatch {
+            event: event.to_owned(),
+            at: None,
+            with: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        };
+        assert!(is_such(&wanted("LinkCut", "from", "0"), &kind, &nodes));
+        assert!(is_such(&wanted("LinkCut", "from", "controller-3"), &kind, &nodes));
+        assert!(!is_such(&wanted("LinkCut", "to", "controller-3"), &kind, &nodes));
+        assert!(!is_such(&wanted("LinkHealed", "from", "0"), &kind, &nodes));
+    }
 }

@@ -16,7 +16,7 @@ use klamm_controller::{Controller, ControllerConfig, ControllerOutput};
 use klamm_coordinator::GroupConfig;
 use klamm_node::{
     CloseReason, ConnectionId, Context, DirectoryId, Disk, Incarnation, Input, Offset, Span, Time,
-    TopicName, earliest,
+    TopicName,
 };
 use klamm_protocol::api::Listener;
 use klamm_protocol::channel::{Client, ClientSettings, Server, ServerSettings};
@@ -266,21 +266,40 @@ impl Running {
         self.end == End::Over
     }
 
-    /// The earliest deadline of all rooms.
+    /// The earliest deadline of all rooms; of equal ones the one whose reason comes first in the alphabet.
     pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
-        let resign = match self.end {
-            End::Resigning { deadline } => Some((deadline, "resign-timeout")),
-            End::Open | End::Over => None,
+        let mut first: Option<(Time, &'static str)> = None;
+        self.each_deadline(|deadline| {
+            first = Some(first.map_or(deadline, |known| known.min(deadline)));
+        });
+        first
+    }
+
+    /// The same without the reason, which costs less.
+    pub(super) fn next_wake(&self) -> Option<Time> {
+        let mut first: Option<Time> = None;
+        self.each_deadline(|(at, _)| first = Some(first.map_or(at, |known| known.min(at))));
+        first
+    }
+
+    #[inline]
+    fn each_deadline(&self, mut see: impl FnMut((Time, &'static str))) {
+        if let Some(broker) = &self.broker {
+            broker.each_deadline(&mut see);
+        }
+        let rooms = [self.raft_deadline, self.controller.as_ref().and_then(Controller::next_deadline)];
+        rooms.into_iter().flatten().for_each(&mut see);
+        let mut timed = |at: Option<Time>, why| {
+            if let Some(at) = at {
+                see((at, why));
+            }
         };
-        earliest(&[
-            self.raft_deadline,
-            self.to_quorum.next_deadline().map(|at| (at, "quorum-connection")),
-            self.controller.as_ref().and_then(Controller::next_deadline),
-            self.broker.as_ref().and_then(Broker::next_deadline),
-            self.server.next_deadline().map(|at| (at, "idle-connection")),
-            self.server.throttle_deadline().map(|at| (at, "throttled-connection")),
-            resign,
-        ])
+        timed(self.to_quorum.next_deadline(), "quorum-connection");
+        timed(self.server.next_deadline(), "idle-connection");
+        timed(self.server.throttle_deadline(), "throttled-connection");
+        if let End::Resigning { deadline } = self.end {
+            timed(Some(deadline), "resign-timeout");
+        }
     }
 
     /// What it holds.

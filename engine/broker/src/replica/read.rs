@@ -215,7 +215,7 @@ impl Partition {
             return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
         let log_end = self.log.log_end();
-        let (name, leader_epoch) = (self.name.clone(), self.leader_epoch);
+        let leader_epoch = self.leader_epoch;
         let high_watermark = self.high_watermark;
         let leader = self.leading_mut()?;
         let state = leader.followers.get_mut(&follower).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
@@ -229,7 +229,7 @@ impl Partition {
             && leader.may_join(follower, high_watermark);
         if moved {
             cx.observe(EventKind::FetchAccepted {
-                partition: name,
+                partition: self.name.clone(),
                 follower,
                 offset: ask.offset,
                 leader_epoch,

@@ -3,6 +3,8 @@
 //! Each row is `name: kind, first version, last version`, tagged fields begin with `@` and their tag. A test walks whatever the
 //! codec writes, in every version, so that this table and the codec can't part.
 
+use std::sync::OnceLock;
+
 use kafka_protocol::messages::ApiKey;
 
 use super::Kind::{Array, Blob, Fixed, Struct, Text};
@@ -24,6 +26,7 @@ macro_rules! shape {
                     versions: ($tagged_first, $tagged_last),
                 },
             },)*],
+            plans: OnceLock::new(),
         };
     };
 }

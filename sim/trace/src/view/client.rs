@@ -176,7 +176,6 @@ impl View {
                 None => client.newest_of_key.entry(partition.clone()).or_default(),
             };
             for id in sent {
-                client.read_ids.insert(*id, ());
                 let Some(record) = self.records.get(id) else { continue };
                 let Some(key) = &record.key else { continue };
                 let whose = (record.producer, Arc::clone(key));
@@ -196,10 +195,6 @@ impl View {
             None => {
                 client.positions.insert(partition.clone(), next);
             }
-        }
-        match client.reads.get_mut(partition) {
-            Some(reads) => reads.push(span),
-            None => client.reads.entry(partition.clone()).or_default().push(span),
         }
     }
 }

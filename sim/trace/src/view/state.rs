@@ -528,10 +528,6 @@ pub struct ClientView {
     pub positions: BTreeMap<TopicPartition, Offset>,
     /// Records read.
     pub read: u64,
-    /// What it read, in order.
-    pub reads: BTreeMap<TopicPartition, List<ReadSpan>>,
-    /// Records read by id.
-    pub read_ids: Sorted<RecordId, ()>,
     /// The acceptance of the newest record read, by partition, then by producer and key.
     pub newest_of_key: BTreeMap<TopicPartition, Sorted<(NodeId, Arc<str>), Seq>>,
     /// How often its position was set because its log position was gone or diverged.

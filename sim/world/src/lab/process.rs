@@ -339,7 +339,10 @@ impl Lab {
         {
             self.take(node, arrival);
         }
-        if free(self) {
+        // Each call has armed the wake-up for the deadline that it left: it is missing only if it came while the process was
+        // busy, and wrong only if the clock was changed.
+        let machine = self.machine_mut(node);
+        if (machine.wake_at.is_none() || machine.reclocked) && free(self) {
             self.arm_wake(node);
         }
     }
@@ -351,7 +354,8 @@ impl Lab {
         if machine.life != Life::Running {
             return;
         }
-        let Some((deadline, _)) = machine.process.as_ref().and_then(Node::next_deadline) else {
+        machine.reclocked = false;
+        let Some(deadline) = machine.process.as_ref().and_then(Node::next_wake) else {
             return;
         };
         let at = machine.clock.world(deadline).max(now);

@@ -308,6 +308,7 @@ impl Lab {
         self.record(node, cause, EventKind::ClockChanged { offset_ms, drift_ppm });
         // A faster clock is due earlier than what was armed; a slower one is found out when the wake-up comes too early.
         let machine = self.machine_mut(node);
+        machine.reclocked = true;
         if machine.life == Life::Running && !machine.busy {
             self.go_on(node);
         }

@@ -396,24 +396,24 @@ impl Judge<'_> {
             Condition::AcknowledgedReadable(_)
             | Condition::NothingLost { .. }
             | Condition::PermittedLoss { .. } => {
-                let unreadable: Vec<String> = view
+                let unreadable: Vec<(&TopicPartition, &AckedBatch)> = view
                     .partitions
                     .keys()
                     .flat_map(|partition| {
-                        view.unreadable(partition).into_iter().map(move |acked| {
-                            let permitted = match self.permitted(partition, acked) {
-                                true => "permitted",
-                                false => "not permitted",
-                            };
-                            format!("{partition} offset {} ({permitted})", acked.base)
-                        })
+                        view.unreadable(partition).into_iter().map(move |acked| (partition, acked))
                     })
-                    .take(5)
                     .collect();
-                match unreadable.is_empty() {
-                    true => "every acknowledged record is readable".to_owned(),
-                    false => format!("not readable: {}", unreadable.join(", ")),
+                if unreadable.is_empty() {
+                    return "every acknowledged record is readable".to_owned();
                 }
+                let told = unreadable.iter().map(|(partition, acked)| {
+                    let permitted = match self.permitted(partition, acked) {
+                        true => "permitted",
+                        false => "not permitted",
+                    };
+                    format!("{partition} offset {} ({permitted})", acked.base)
+                });
+                format!("not readable: {}", first_few(told))
             }
             Condition::KeyOrder(_) => format!("{} out of order", view.disorders.len()),
             Condition::KeysTogether(_) => format!("{} keys scattered", view.scattered_keys.len()),
@@ -427,6 +427,15 @@ impl Judge<'_> {
                 any.iter().map(|one| self.found(one)).collect::<Vec<_>>().join("; ")
             }
         }
+    }
+}
+
+/// The first few in words, and how many more there are: a list that just ends is taken for all of it.
+fn first_few(mut all: impl ExactSizeIterator<Item = String>) -> String {
+    let told = all.by_ref().take(5).collect::<Vec<_>>().join(", ");
+    match all.len() {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }
 
@@ -538,5 +547,52 @@ pub(crate) fn needs_findings(condition: &Condition) -> bool {
         | Condition::VotersAre(_)
         | Condition::Group(_)
         | Condition::Truncated(..) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_node::{Offset, RecordId, Time};
+
+    use super::*;
+
+    /// What is said of a partition with so many acknowledged records, none of which anybody has.
+    fn found_of(lost: u32) -> String {
+        let mut partition = PartitionView::default();
+        for number in 0..lost {
+            partition.acked.push(AckedBatch {
+                producer: NodeId(0),
+                base: Offset(20 + i64::from(number)),
+                records: vec![RecordId(u64::from(number))],
+                acks: 1,
+                epoch: None,
+                crc: 0,
+                isr: Vec::new(),
+                seq: Seq(1 + u64::from(number)),
+                time: Time::default(),
+            });
+        }
+        let mut view = View::default();
+        view.partitions.insert(TopicPartition::new("orders", 0), partition);
+        let findings = Findings::default();
+        let judge = Judge {
+            facts: Facts { view: &view, findings: &findings },
+            mark: &Mark::default(),
+            resolve: &|_| None,
+        };
+        judge.found(&Condition::NothingLost { client: None })
+    }
+
+    #[test]
+    fn a_list_that_is_cut_short_says_how_much_is_left_out() {
+        assert_eq!(found_of(0), "every acknowledged record is readable");
+        assert_eq!(
+            found_of(2),
+            "not readable: orders-0 offset 20 (not permitted), orders-0 offset 21 (not permitted)"
+        );
+        let five = found_of(5);
+        assert!(five.ends_with("orders-0 offset 24 (not permitted)"), "{five}");
+        assert_eq!(found_of(6), format!("{five} and 1 more"));
+        assert_eq!(found_of(152), format!("{five} and 147 more"));
     }
 }

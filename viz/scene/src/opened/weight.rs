@@ -57,7 +57,6 @@ fn partition(view: &PartitionView, counts: Counts<'_>) -> usize {
 
 fn node(view: &NodeView, counts: Counts<'_>) -> usize {
     let client = &view.client;
-    let reads: usize = client.reads.values().map(|reads| reads.bytes(counts, |_| 0)).sum();
     let newest: usize =
         client.newest_of_key.values().map(|keys| keys.bytes(counts, |_, _| 0)).sum();
     let groups: usize = view
@@ -66,10 +65,8 @@ fn node(view: &NodeView, counts: Counts<'_>) -> usize {
         .map(|group| 256 + group.members.len() * 320 + group.offsets.len() * 128)
         .sum();
     size_of::<NodeView>()
-        + reads
         + newest
         + groups
-        + client.read_ids.bytes(counts, |_, ()| 0)
         + client.leaders.len() * (size_of::<TopicPartition>() + ENTRY)
         + view.beliefs.len() * 256
         + view.connections.len() * 48

@@ -7,7 +7,7 @@ use klamm_controller::image::{ImageChange, MetadataImage};
 use klamm_coordinator::GroupConfig;
 use klamm_node::{
     BrokerEpoch, Context, DirectoryId, DiskResult, Incarnation, IncarnationId, Offset, Purpose,
-    Span, Time, earliest, planted,
+    Span, Time, planted,
 };
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::channel::{Client, ClientSettings};
@@ -97,23 +97,29 @@ impl Broker {
         self.forwarding.client().close_all(cx);
     }
 
-    /// The earliest deadline of its rooms and connections.
-    pub(super) fn next_deadline(&self) -> Option<(Time, &'static str)> {
+    /// The deadlines of its rooms and connections.
+    #[inline]
+    pub(super) fn each_deadline(&self, see: &mut impl FnMut((Time, &'static str))) {
         if self.is_closed() {
-            return None;
+            return;
         }
-        let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
-        let coordinators = self.coordinators.next_deadline();
-        let fetchers = self.to_leaders.iter().filter_map(Client::next_deadline).min();
-        earliest(&[
-            self.lifecycle.next_deadline(),
-            replicas.filter(|_| self.published),
-            coordinators.filter(|_| self.published),
-            self.to_controller.next_deadline().map(|at| (at, "heartbeat-channel")),
-            self.alter_partition.next_deadline().map(|at| (at, "alter-partition-channel")),
-            self.forwarding.next_deadline().map(|at| (at, "forwarding-channel")),
-            fetchers.map(|at| (at, "fetcher-connection")),
-        ])
+        if self.published {
+            let replicas = self.replicas.next_deadline().map(|(at, wake)| (at, why(wake)));
+            let rooms = [replicas, self.coordinators.next_deadline()];
+            rooms.into_iter().flatten().for_each(&mut *see);
+        }
+        self.lifecycle.next_deadline().into_iter().for_each(&mut *see);
+        let mut timed = |at: Option<Time>, why| {
+            if let Some(at) = at {
+                see((at, why));
+            }
+        };
+        timed(self.to_controller.next_deadline(), "heartbeat-channel");
+        timed(self.alter_partition.next_deadline(), "alter-partition-channel");
+        timed(self.forwarding.next_deadline(), "forwarding-channel");
+        for pool in &self.to_leaders {
+            timed(pool.next_deadline(), "fetcher-connection");
+        }
     }
 }
 

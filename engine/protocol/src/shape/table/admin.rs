@@ -1,5 +1,7 @@
 //! The shapes of the messages by which a cluster is administered and its controllers speak, as Kafka 4 has them.
 
+use std::sync::OnceLock;
+
 use kafka_protocol::messages::ApiKey;
 
 use super::super::Kind::{Array, Blob, Fixed, Nullable, Struct, Text};

@@ -1,5 +1,7 @@
 //! The shapes of the messages of groups.
 
+use std::sync::OnceLock;
+
 use kafka_protocol::messages::ApiKey;
 
 use super::super::Kind::{Array, Blob, Fixed, Nullable, Struct, Text};
