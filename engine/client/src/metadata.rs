@@ -66,6 +66,8 @@ pub(crate) struct Metadata {
     /// Not before this, however urgent.
     not_before: Time,
     asking: bool,
+    /// Something is wanted that the request under way does not ask for.
+    missed: bool,
     failures: u32,
     /// Who failed to answer last time.
     avoid: Option<Endpoint>,
@@ -101,6 +103,7 @@ impl Metadata {
             due: None,
             not_before: Time::ZERO,
             asking: false,
+            missed: false,
             failures: 0,
             avoid: None,
             silent: BTreeSet::new(),
@@ -120,6 +123,7 @@ impl Metadata {
     pub(crate) fn look_for(&mut self, regex: Option<Regex>, skips_internal: bool) {
         self.pattern = regex.map(|regex| Pattern { regex, skips_internal });
         if self.pattern.is_some() {
+            self.missed |= self.asking;
             self.refresh();
         }
     }
@@ -156,6 +160,7 @@ impl Metadata {
     /// Asks about a topic from now on; at once if it is not known.
     pub(crate) fn want(&mut self, topic: &TopicName) {
         let new = self.wanted.insert(TopicName::clone(topic));
+        self.missed |= new && self.asking;
         if new || self.partitions(topic).is_none() {
             self.refresh();
         }
@@ -184,6 +189,7 @@ impl Metadata {
         self.due = None;
         let to = self.least_loaded(cx, load)?;
         self.asking = true;
+        self.missed = false;
         let topics = self
             .wanted
             .iter()
@@ -283,7 +289,9 @@ impl Metadata {
             self.due = Some(self.not_before);
         } else {
             self.failures = 0;
-            self.due = Some(cx.now + self.max_age);
+            // The answer says nothing of what became wanted while it was on its way (Kafka's partial update, `requestVersion`).
+            let next = if self.missed { self.not_before } else { cx.now + self.max_age };
+            self.due = Some(next);
         }
     }
 

@@ -17,6 +17,8 @@
 mod accumulator;
 mod idempotence;
 #[cfg(test)]
+mod idempotence_histories;
+#[cfg(test)]
 mod idempotence_tests;
 mod identity;
 mod sender;

@@ -169,9 +169,31 @@ impl Settle for TopicConfig {
     }
 }
 
+/// What the broker decides for a member of the consumer protocol, and the member for itself in the classic one.
+const OF_CLASSIC_MEMBERS: [&str; 3] =
+    ["heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"];
+
+/// What there is nothing to ask for in the classic protocol: its leader assigns.
+const OF_CONSUMER_MEMBERS: [&str; 1] = ["group.remote.assignor"];
+
 impl Settle for ConsumerConfig {
-    fn settle(&mut self, _: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-        Ok(())
+    /// What belongs to the other group protocol is refused as soon as it is given (KIP-848, KAFKA-17338).
+    fn settle(&mut self, given: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        let refuse = |key: &str, value: &str, expected: &str| {
+            let (key, value) = (key.to_owned(), value.to_owned());
+            Err(ConfigError::BadValue { key, value, expected: expected.to_owned() })
+        };
+        let protocol = self.group_protocol.to_ascii_lowercase();
+        let (foreign, nothing): (&[&str], _) = match &*protocol {
+            "classic" => (&OF_CONSUMER_MEMBERS, "nothing with group.protocol=classic"),
+            "consumer" => (&OF_CLASSIC_MEMBERS, "nothing with group.protocol=consumer"),
+            _ => return refuse("group.protocol", &self.group_protocol, "classic or consumer"),
+        };
+        let given = foreign.iter().find_map(|key| given.get_key_value(*key));
+        match given.filter(|(_, value)| !value.trim().is_empty()) {
+            Some((key, value)) => refuse(key, value, nothing),
+            None => Ok(()),
+        }
     }
 }
 
@@ -661,6 +683,40 @@ mod tests {
             let error = producer(keys).expect_err("too many");
             assert!(error.ends_with("expected at most 5 unless enable.idempotence is false"));
         }
+    }
+
+    #[test]
+    fn a_members_settings_are_those_of_its_protocol() {
+        let consumer = |keys: &[(&str, &str)]| {
+            let map =
+                keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            ConsumerConfig::from_map(&map).map(|_| ()).map_err(|error| error.to_string())
+        };
+        const MODERN: (&str, &str) = ("group.protocol", "consumer");
+        for key in OF_CLASSIC_MEMBERS {
+            let value = if key.ends_with(".ms") { "7000" } else { "range" };
+            assert_eq!(consumer(&[(key, value)]), Ok(()), "{key}");
+            assert_eq!(
+                consumer(&[(key, value), MODERN]),
+                Err(format!(
+                    "config '{key}' can't be '{value}': expected nothing with group.protocol=consumer"
+                ))
+            );
+        }
+        // An empty value is as good as none.
+        assert_eq!(consumer(&[("partition.assignment.strategy", ""), MODERN]), Ok(()));
+        assert_eq!(consumer(&[("group.remote.assignor", "range"), MODERN]), Ok(()));
+        assert_eq!(consumer(&[("group.protocol", "Consumer")]), Ok(()));
+        assert_eq!(
+            consumer(&[("group.protocol", "streams")]),
+            Err("config 'group.protocol' can't be 'streams': expected classic or consumer"
+                .to_owned())
+        );
+        assert_eq!(
+            consumer(&[("group.remote.assignor", "range")]),
+            Err("config 'group.remote.assignor' can't be 'range': expected nothing with group.protocol=classic"
+                .to_owned())
+        );
     }
 
     #[test]

@@ -207,6 +207,37 @@ fn within(text: &str, span: &Range<usize>) -> Range<usize> {
     }
 }
 
+/// A sentence of the book for a terminal: links are their words, code stands in quotes unless it has its own.
+pub(crate) fn plain(markdown: &str) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    let mut rest = markdown;
+    while let Some(at) = rest.find(['[', '`']) {
+        let (before, mark) = rest.split_at(at);
+        text.push_str(before);
+        let link = mark[1..].split_once("](").and_then(|(words, behind)| {
+            let (_, behind) = behind.split_once(')')?;
+            (!words.contains(['[', '`'])).then_some((words, behind))
+        });
+        rest = match (mark.starts_with('['), link, mark[1..].split_once('`')) {
+            (true, Some((words, behind)), _) => {
+                text.push_str(words);
+                behind
+            }
+            (false, _, Some((code, behind))) => {
+                let quote = if code.contains(['"', '\'']) { "" } else { "'" };
+                text.extend([quote, code, quote]);
+                behind
+            }
+            _ => {
+                text.push_str(&mark[..1]);
+                &mark[1..]
+            }
+        };
+    }
+    text.push_str(rest);
+    text
+}
+
 /// The allowed name that needs the fewest changes, if it needs few.
 pub(crate) fn nearest<'a>(wrong: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
@@ -253,6 +284,23 @@ mod tests {
         assert_eq!(nearest("Name", &allowed), Some("name"));
         assert_eq!(nearest("zebra", &allowed), None);
         assert_eq!(distance("ab", "ba"), 1);
+    }
+
+    #[test]
+    fn a_terminal_shows_no_markdown() {
+        assert_eq!(plain("[target](#target)"), "target");
+        assert_eq!(plain("list of [client](#client)s, or `None`"), "list of clients, or 'None'");
+        assert_eq!(plain("As in `\"50/s\"`: [Settings](configs.md)."), "As in \"50/s\": Settings.");
+        assert_eq!(
+            plain("`[\"orders-0\"]`, [a list] and a ` alone"),
+            "[\"orders-0\"], [a list] and a ` alone"
+        );
+        for shape in crate::schema::RECORDS {
+            for field in shape.fields {
+                let shown = plain(field.doc) + &plain(field.kind);
+                assert!(!shown.contains('`') && !shown.contains("]("), "{shown}");
+            }
+        }
     }
 
     #[test]

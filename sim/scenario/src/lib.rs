@@ -67,4 +67,6 @@ mod group_tests;
 #[cfg(test)]
 mod prediction_tests;
 #[cfg(test)]
+mod sense_tests;
+#[cfg(test)]
 mod tests;

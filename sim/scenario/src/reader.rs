@@ -6,12 +6,14 @@
 mod application;
 mod clients;
 mod cluster;
+mod collisions;
 mod conditions;
 mod faults;
 mod fields;
 mod groups;
 mod nemesis;
 mod operator;
+mod patterns;
 mod predictions;
 mod steps;
 
@@ -65,6 +67,8 @@ impl Names {
 /// Reads a scenario out of a tree.
 pub(crate) struct Reader {
     mistakes: Vec<Mistake>,
+    /// The file's text, for places within a value.
+    text: String,
     lines: LineIndex,
     names: Names,
     duration: Option<Span>,
@@ -74,6 +78,7 @@ pub(crate) struct Reader {
 pub(crate) fn read(file: &str, text: &str, root: &Node) -> (Scenario, Vec<Mistake>) {
     let mut reader = Reader {
         mistakes: Vec::new(),
+        text: text.to_owned(),
         lines: LineIndex::new(text),
         names: Names::default(),
         duration: None,
@@ -106,6 +111,7 @@ impl Reader {
         });
         let cluster = self.cluster(args.get("cluster"));
         self.declare_topics(&args);
+        self.collisions(&args);
         self.declare_clients(args.get("clients"));
         self.declare_offsets_topic(&cluster);
         let topics = self.topics(args.get("topics"));

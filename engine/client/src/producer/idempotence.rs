@@ -257,8 +257,8 @@ impl Idempotence {
         }
     }
 
-    /// A batch is given up, with this error. `certain` says that it is not for the lack of time or tries: then no broker will ever
-    /// have it, and the numbers after it would never be accepted.
+    /// A batch is given up, with this error. `certain` says that it is not for the lack of tries: then no broker will ever have it,
+    /// and the numbers after it would never be accepted.
     pub(super) fn failed(
         &mut self,
         partition: &TopicPartition,
@@ -276,7 +276,7 @@ impl Idempotence {
         }
     }
 
-    /// A batch that was tried more than once is given up for the lack of time: nobody knows whether it is in the log.
+    /// A batch whose try has failed is given up for the lack of time: nobody knows whether it is in the log.
     pub(super) fn mark_unresolved(&mut self, partition: &TopicPartition, batch: Numbered) {
         let behind = after(batch.last(), 1);
         let known = self.unresolved.entry(partition.clone()).or_insert(behind);

@@ -225,8 +225,10 @@ impl Producer {
             let code = answer.map(|answer| ErrorCode(answer.error_code));
             let Some((_, batch)) = self.in_flight.remove(&serial) else {
                 // It was given up for the lack of time; but now its number is known to be in the log.
-                if let (Some(ErrorCode::NONE), Some(idempotence), Some(numbered)) =
+                let stored = [ErrorCode::NONE, ErrorCode::DUPLICATE_SEQUENCE_NUMBER];
+                if let (Some(code), Some(idempotence), Some(numbered)) =
                     (code, &mut self.idempotence, numbered)
+                    && stored.contains(&code)
                 {
                     idempotence.completed(&partition, numbered);
                 }
@@ -318,8 +320,17 @@ impl Producer {
                 return self.acknowledge(cx, partition, batch, Offset(-1));
             }
             self.accumulator.decided(&batch);
-            if let (Some(idempotence), Some(sequence)) = (&mut self.idempotence, batch.sequence) {
-                idempotence.failed(&partition, sequence, error, batch.attempts <= tries);
+            if let (Some(idempotence), Some(numbered)) = (&mut self.idempotence, batch.numbered()) {
+                if error.retriable() && !in_time {
+                    // It would be tried again if there were time: the log may have it or not, as when it runs out of time while
+                    // it waits. Kafka takes the answer for a certain one and begins the next epoch, in which it doubles whatever
+                    // of the batches behind this one is in the log.
+                    idempotence.forget(&partition, numbered.sequence);
+                    idempotence.mark_unresolved(&partition, numbered);
+                } else {
+                    let certain = batch.attempts <= tries;
+                    idempotence.failed(&partition, numbered.sequence, error, certain);
+                }
             }
             return self.give_up(cx, partition, batch.records, error);
         }

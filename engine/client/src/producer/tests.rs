@@ -406,6 +406,22 @@ fn what_acks_says_is_on_the_wire() {
     }
 }
 
+#[test]
+fn a_topic_that_becomes_wanted_while_metadata_is_on_its_way_is_asked_for_next() {
+    for ms in (0..300).step_by(13) {
+        let mut lab = lab(&[("linger.ms", "0")]);
+        lab.crash(1);
+        lab.advance(Span::millis(ms));
+        // It looks for another broker, and no topic is known yet.
+        lab.crash(2);
+        lab.command(record(1, None, None, 0));
+        lab.restart(1);
+        lab.restart(2);
+        lab.advance(Span::secs(5));
+        assert!(lab.next_request().is_some(), "after {ms} ms");
+    }
+}
+
 /// One step of a random history.
 #[derive(Clone, Copy, Debug)]
 enum Op {

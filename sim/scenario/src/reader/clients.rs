@@ -1,7 +1,7 @@
 //! Producers and consumers; applications are declared here too.
 
 use klamm_node::config::Scope;
-use klamm_node::{Offset, Time, TopicPartition};
+use klamm_node::{Offset, Span, Time, TopicPartition};
 
 use super::Reader;
 use super::fields::{Args, unwrapped};
@@ -10,6 +10,10 @@ use crate::model::{Client, Consumer, From, Keys, Producer, Workload};
 use crate::schema;
 use crate::syntax::{Kind, Node};
 use crate::values;
+
+/// The most records of one producer: what becomes of each is kept to the end of the run, and their ids lie ten million apart from
+/// the next producer's.
+const MOST_RECORDS: u64 = 1_000_000;
 
 impl Reader {
     /// Notes the names of clients before anything refers to them.
@@ -128,6 +132,11 @@ impl Reader {
                 .help("write rate: \"50/s\", or every: \"20ms\""),
             );
         }
+        if let (Some(every), Some(node)) = (every, args.get("every").or(args.get("rate"))) {
+            let end = stop.or(self.duration.map(|length| Time(length.0)));
+            let lasts = end.map_or(Span::ZERO, |end| Span(end.0.saturating_sub(start.0)));
+            self.comes_to_an_end(node, every, lasts, count);
+        }
         let topic = self.topic_name(topic_node)?;
         if let (Some(partition), Some(node)) = (partition, args.get("partition")) {
             self.check_partition(&topic, partition, &node.span);
@@ -144,13 +153,35 @@ impl Reader {
         })
     }
 
+    /// A run of records that come without end, or nearly so, would never be over.
+    fn comes_to_an_end(&mut self, node: &Node, every: Span, lasts: Span, count: Option<u64>) {
+        let records = (lasts.0 / every.0.max(1)).saturating_add(1).min(count.unwrap_or(u64::MAX));
+        if records <= MOST_RECORDS {
+            return;
+        }
+        // Nanoseconds that a run of this length has for each, as a duration that can be written: rounded up to a whole one.
+        let least = [1_000_000, 1_000, 1]
+            .into_iter()
+            .map(|unit| (lasts.0 / MOST_RECORDS / unit + 1) * unit)
+            .find(|least| *least <= lasts.0 / MOST_RECORDS * 2)
+            .unwrap_or(lasts.0 / MOST_RECORDS + 1);
+        self.mistake(
+            Mistake::new(&node.span, format!("{records} records are too many for a run"))
+                .label(format!("one every {every} for {lasts}"))
+                .help(format!(
+                    "a producer sends at most {MOST_RECORDS}: let at least {} lie between two, or give a count or a stop",
+                    Span(least)
+                )),
+        );
+    }
+
     /// The time between two records, from `rate` or `every`.
-    fn pace(&mut self, args: &Args<'_>) -> Option<klamm_node::Span> {
+    fn pace(&mut self, args: &Args<'_>) -> Option<Span> {
         match (args.get("rate"), args.get("every")) {
             (Some(rate), None) => self.written(rate, "rate", values::rate),
             (None, Some(every)) => {
                 let span = self.duration(every)?;
-                if span == klamm_node::Span::ZERO {
+                if span == Span::ZERO {
                     self.mistake(Mistake::new(
                         &every.span,
                         "records without a time between them never end",

@@ -12,7 +12,7 @@ use super::fields::{Args, unwrapped};
 use crate::diagnostic::Mistake;
 use crate::model::{Broker, Cluster, Disk, Network, Topic};
 use crate::schema;
-use crate::syntax::{Kind, Node};
+use crate::syntax::{Field, Kind, Node};
 use crate::values;
 
 /// The least latency of a link: with none, two nodes that answer each other at once would stop the clock.
@@ -184,19 +184,27 @@ impl Reader {
                 ));
             }
         }
-        if scope == Scope::Producer {
-            self.together(&map, &places);
-        }
+        self.together(scope, &map, &places);
         map
     }
 
     /// Values that are each right and don't go together.
-    fn together(&mut self, map: &BTreeMap<String, String>, places: &BTreeMap<String, &Node>) {
+    fn together(
+        &mut self,
+        scope: Scope,
+        map: &BTreeMap<String, String>,
+        places: &BTreeMap<String, &Node>,
+    ) {
         // What is wrong by itself has been told.
-        if !map.iter().all(|(key, value)| set(Scope::Producer, key, value).is_ok()) {
+        if !map.iter().all(|(key, value)| set(scope, key, value).is_ok()) {
             return;
         }
-        let Err(error) = ProducerConfig::from_map(map) else { return };
+        let settled = match scope {
+            Scope::Producer => ProducerConfig::from_map(map).map(|_| ()),
+            Scope::Consumer => ConsumerConfig::from_map(map).map(|_| ()),
+            Scope::Server | Scope::Topic => Ok(()),
+        };
+        let Err(error) = settled else { return };
         let (ConfigError::BadValue { key, .. } | ConfigError::UnknownKey { key }) = &error;
         if let Some(place) = places.get(key) {
             self.mistake(Mistake::new(&place.span, error.to_string()));
@@ -269,16 +277,9 @@ impl Reader {
 
     /// A step that adds partitions: they may be named anywhere in the file.
     fn declare_partitions(&mut self, node: &Node) {
-        let Kind::Group { fields, .. } = &node.kind else { return };
-        let field = |wanted: &str, place: usize| {
-            let named = fields
-                .iter()
-                .find(|field| field.name.as_ref().is_some_and(|name| name.text == wanted));
-            let placed = fields.get(place).filter(|field| field.name.is_none());
-            named.or(placed).map(|field| &unwrapped(&field.value).kind)
-        };
-        if let (Some(Kind::Text(topic)), Some(Kind::Integer(count))) =
-            (field("topic", 0), field("count", 1))
+        let [topic, count] = [("topic", 0), ("count", 1)]
+            .map(|(name, place)| field_of(node, name, place).map(|node| &node.kind));
+        if let (Some(Kind::Text(topic)), Some(Kind::Integer(count))) = (topic, count)
             && let Some(Some(known)) = self.names.topics.get_mut(topic)
         {
             *known = i32::try_from(*count).unwrap_or(i32::MAX).max(*known);
@@ -286,22 +287,13 @@ impl Reader {
     }
 
     fn declare_topic(&mut self, node: &Node) {
-        let field = |wanted: &str| {
-            let Kind::Group { fields, .. } = &node.kind else { return None };
-            let named = fields
-                .iter()
-                .find(|field| field.name.as_ref().is_some_and(|name| name.text == wanted));
-            let first = fields.first().filter(|field| wanted == "name" && field.name.is_none());
-            named.or(first).map(|field| unwrapped(&field.value))
-        };
-        let Some(Kind::Text(name)) = field("name").map(|node| &node.kind) else {
+        let Some(Kind::Text(name)) = field_of(node, "name", 0).map(|node| &node.kind) else {
             self.names.topics_unsure = true;
             return;
         };
-        let partitions = match (
-            field("partitions").map(|node| &node.kind),
-            field("assignments").map(|node| &node.kind),
-        ) {
+        let [partitions, assignments] = [("partitions", 1), ("assignments", 4)]
+            .map(|(name, place)| field_of(node, name, place).map(|node| &node.kind));
+        let partitions = match (partitions, assignments) {
             (Some(Kind::Integer(count)), _) => i32::try_from(*count).ok(),
             (Some(_), _) => None,
             (None, Some(Kind::List(lists))) if !lists.is_empty() => i32::try_from(lists.len()).ok(),
@@ -474,15 +466,24 @@ fn numbered(count: i32) -> Vec<Broker> {
     (1..=count).map(|id| Broker { id: BrokerId(id), rack: None, config: BTreeMap::new() }).collect()
 }
 
+/// A field of a struct or an action before it is read: by its name, or by its place among those without.
+pub(super) fn field_of<'n>(node: &'n Node, name: &str, place: usize) -> Option<&'n Node> {
+    let Kind::Group { fields, .. } = &node.kind else { return None };
+    let is_meant = |field: &&Field| field.name.as_ref().is_some_and(|found| found.text == name);
+    let named = fields.iter().find(is_meant);
+    let placed = fields.get(place).filter(|field| field.name.is_none());
+    named.or(placed).map(|field| unwrapped(&field.value))
+}
+
 /// The actions of a step, as they stand.
-fn actions_of(step: &Node) -> &[Node] {
+pub(super) fn actions_of(step: &Node) -> &[Node] {
     let Kind::Group { fields, .. } = &step.kind else { return &[] };
     let done =
         fields.iter().find(|field| field.name.as_ref().is_some_and(|name| name.text == "do"));
     if let Some(Kind::List(actions)) = done.map(|field| &field.value.kind) { actions } else { &[] }
 }
 
-fn action_name(node: &Node) -> Option<&str> {
+pub(super) fn action_name(node: &Node) -> Option<&str> {
     if let Kind::Group { name: Some(name), .. } = &node.kind { Some(&name.text) } else { None }
 }
 

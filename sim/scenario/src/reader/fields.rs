@@ -5,7 +5,7 @@ use std::ops::Range;
 use klamm_node::Span;
 
 use super::{Reader, is_none};
-use crate::diagnostic::{Mistake, nearest};
+use crate::diagnostic::{Mistake, nearest, plain};
 use crate::schema::{Choice, Shape};
 use crate::syntax::{Field, Kind, Node};
 use crate::values::{self, Wrong};
@@ -206,7 +206,12 @@ impl Reader {
                 self.mistake(
                     Mistake::new(span, format!("{} needs the field '{}'", shape.name, field.name))
                         .label("it is missing here")
-                        .help(format!("{}: {} ({})", field.name, field.doc, field.kind)),
+                        .help(format!(
+                            "{}: {} ({})",
+                            field.name,
+                            plain(field.doc),
+                            plain(field.kind)
+                        )),
                 );
             }
         }

@@ -43,7 +43,7 @@ impl Reader {
         topics.extend(self.list_of(args.get("topics"), |reader, node| {
             reader.topic_name(node).map(TopicName::from)
         }));
-        let pattern = args.get("pattern").and_then(|node| self.text(node));
+        let pattern = args.get("pattern").and_then(|node| self.pattern(node));
         if let Some(node) = args.get("partitions") {
             self.mistake(
                 Mistake::new(&node.span, "partitions of a group are given out by its coordinator")
@@ -53,7 +53,9 @@ impl Reader {
             );
         }
         match (topics.is_empty(), &pattern) {
-            (true, None) if args.get("topic").is_none() && args.get("topics").is_none() => {
+            (true, None)
+                if ["topic", "topics", "pattern"].iter().all(|name| args.get(name).is_none()) =>
+            {
                 self.mistake(
                     Mistake::new(&group.span, "this consumer subscribes to nothing")
                         .help("write topics: [\"…\"], or pattern: \"…\""),
@@ -172,7 +174,9 @@ impl Reader {
                 );
                 None
             }
-            Some(node) => self.text(node).map(|pattern| GroupCommand::SubscribePattern { pattern }),
+            Some(node) => {
+                self.pattern(node).map(|pattern| GroupCommand::SubscribePattern { pattern })
+            }
             None => Some(GroupCommand::Subscribe { topics }),
         }
     }

@@ -13,6 +13,9 @@ const QUIET: Span = Span::secs(30);
 /// The shortest quiet end: less than a broker's session says nothing about recovery.
 const LEAST_QUIET: Span = Span::secs(10);
 
+/// The shortest time between two faults. The nemesis takes a look at every one of these moments, so that a run of many is long.
+const LEAST_PAUSE: Span = Span::millis(1);
+
 impl Reader {
     pub(super) fn nemesis(&mut self, node: Option<&Node>) -> Option<Nemesis> {
         let node = node?;
@@ -43,6 +46,15 @@ impl Reader {
             );
         }
         let every = self.spans(args.get("every"), (Span::secs(1), Span::secs(4)));
+        if let Some(node) = args.get("every")
+            && (Span::ZERO..LEAST_PAUSE).contains(&every.0)
+        {
+            self.mistake(
+                Mistake::new(&node.span, "faults come too fast to do anything").help(format!(
+                    "a frame takes about a millisecond: write at least {LEAST_PAUSE}"
+                )),
+            );
+        }
         let lasting = self.spans(args.get("lasting"), (Span::secs(1), Span::secs(10)));
         let mut number = |field: &str, least: i128, default: u32| {
             let value = args.get(field).and_then(|node| self.integer(node, least, 1000));
