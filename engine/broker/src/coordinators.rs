@@ -392,22 +392,20 @@ impl Coordinators {
         request: &DescribeGroupsRequest,
         at: impl Fn(&str) -> i32,
     ) {
+        let asked = request.include_authorized_operations;
         let groups = request.groups.iter().map(|name| {
             let group = GroupId::from(name.as_str());
             let mut described = None;
             let taken = self.runtime.operate(cx, lent, at(name), |shard, _| {
                 described = Some(shard.describe(token.api_version, &group));
             });
-            match (taken, described) {
-                (Ok(()), Some(group))
-                    if request.include_authorized_operations && group.error_code == 0 =>
-                {
-                    group.with_authorized_operations(authorized::GROUP)
-                }
+            let described = match (taken, described) {
                 (Ok(()), Some(described)) => described,
                 (Err(code), _) => admin::describe_refused(&group, code),
                 (Ok(()), None) => admin::describe_refused(&group, ErrorCode::NOT_COORDINATOR),
-            }
+            };
+            let operations = authorized::of_group(asked, described.error_code);
+            described.with_authorized_operations(operations)
         });
         let response = DescribeGroupsResponse::default().with_groups(groups.collect());
         self.answers.push((token, ResponseKind::DescribeGroups(response)));
@@ -422,6 +420,7 @@ impl Coordinators {
         request: &ConsumerGroupDescribeRequest,
         at: impl Fn(&str) -> i32,
     ) {
+        let asked = request.include_authorized_operations;
         let groups = request.group_ids.iter().map(|name| {
             let group = GroupId::from(name.as_str());
             let mut described = None;
@@ -430,18 +429,15 @@ impl Coordinators {
                     described = Some(shard.consumer_group_describe(op.topics, &group));
                 })
             });
-            match (taken, described) {
-                (Ok(()), Some(group))
-                    if request.include_authorized_operations && group.error_code == 0 =>
-                {
-                    group.with_authorized_operations(authorized::GROUP)
-                }
+            let described = match (taken, described) {
                 (Ok(()), Some(described)) => described,
                 (Err(code), _) => consumer::describe_refused(&group, code, ""),
                 (Ok(()), None) => {
                     consumer::describe_refused(&group, ErrorCode::NOT_COORDINATOR, "")
                 }
-            }
+            };
+            let operations = authorized::of_group(asked, described.error_code);
+            described.with_authorized_operations(operations)
         });
         let response = ConsumerGroupDescribeResponse::default().with_groups(groups.collect());
         self.answers.push((token, ResponseKind::ConsumerGroupDescribe(response)));

@@ -11,6 +11,7 @@ fn klamm(args: &[&str]) -> Output {
 }
 
 const LESSON: &str = "scenarios/lessons/keys-and-order.ron";
+const GROUPS: &str = "scenarios/lessons/two-groups.ron";
 
 /// A folder with a trace of the lesson, which is all that most pictures need.
 struct Folder(tempfile::TempDir);
@@ -88,7 +89,8 @@ fn what_can_not_be_drawn_is_said_with_status_two_and_leaves_nothing() {
     let trace = folder.path("run.klamm");
     let output = folder.path("never.svg");
     let at = |place: &'static str| ["--at", place, "-o", output.as_str()];
-    let cases: [(&[&str], &str); 13] = [
+    let gif = folder.path("never.gif");
+    let cases: [(&[&str], &str); 17] = [
         (&at("99s"), "the run is over at 1"),
         (&at("99999999"), "no such event"),
         (&at("beat:99"), "are 0 to 2"),
@@ -102,6 +104,10 @@ fn what_can_not_be_drawn_is_said_with_status_two_and_leaves_nothing() {
         (&["-o", &output, "--part", "1001"], "1001"),
         (&["-o", &output, "--hash"], "--hash"),
         (&["--at", "end"], "--output"),
+        (&["-o", &output, "--tab", "groups", "--group", "nope"], "no such group; it has none"),
+        (&["-o", &output, "--event", "99999999"], "no such event"),
+        (&["-o", &gif, "--at", "beat:2", "--to", "beat:1"], "an animation goes forward"),
+        (&["-o", &gif, "--at", "9s", "--to", "8s"], "--to 8s"),
     ];
     for (args, piece) in cases {
         let refused = klamm(&[&["render", trace.as_str()][..], args].concat());
@@ -113,5 +119,9 @@ fn what_can_not_be_drawn_is_said_with_status_two_and_leaves_nothing() {
     let refused = klamm(&[&["render", trace.as_str()][..], &long].concat());
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("narrow it"));
+    let group = klamm(&["render", GROUPS, "-o", &output, "--tab", "groups", "--group", "fraud"]);
+    let said = String::from_utf8_lossy(&group.stderr).into_owned();
+    assert_eq!(group.status.code(), Some(2), "{said}");
+    assert!(said.contains("it has billing, shipping"), "{said}");
     assert!(!Path::new(&output).exists(), "nothing is left behind");
 }

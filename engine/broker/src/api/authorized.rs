@@ -30,6 +30,14 @@ pub const CLUSTER: i32 = CREATE
 /// With a group.
 pub const GROUP: i32 = READ | DESCRIBE | DELETE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
 
+/// What a described group says of this: nothing unless it was asked for, and nothing of a group that there is no description of.
+pub fn of_group(asked: bool, error_code: i16) -> i32 {
+    if asked && error_code == 0 { GROUP } else { UNKNOWN }
+}
+
+/// Nobody asked, or there is nothing to say it of.
+const UNKNOWN: i32 = i32::MIN;
+
 #[cfg(test)]
 mod tests {
     #[test]

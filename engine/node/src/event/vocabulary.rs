@@ -698,6 +698,15 @@ vocabulary! {
             /// `timeout`, `leadership-lost` or `error`.
             outcome: Word,
         }
+        /// A broker asked for a topic because a client looked for it or its coordinators live in it, and the controller refused.
+        TopicAutoCreationRefused {
+            /// The topic.
+            topic: TopicName,
+            /// Kafka's error name.
+            error: Word,
+            /// What the controller says.
+            reason: String,
+        }
         /// A broker remembers the partitions of a fetcher, so that its next requests name only what changed (KIP-227).
         FetchSessionCreated {
             /// The session's id.

@@ -1,8 +1,9 @@
 //! `klamm render`: a moment of a run as a picture, without a display.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use klamm_node::{GroupId, Seq, Span, Time, TopicPartition};
+use klamm_node::{EventKind, GroupId, Seq, Span, Time, TopicPartition};
 use klamm_scene::{
     ARRIVED, Cursor, Language, OpenTrace, Palette, RasterError, Scene, Selection, Stage, Step,
     Style, Tab, Theme, Zoom, between, draw, gif, png, sheet, short_time, svg,
@@ -63,6 +64,13 @@ pub(crate) fn render(args: &Render, console: &Console) -> Outcome {
                 Some(to) => place(&trace, "--to", to)?,
                 None => trace.last(),
             };
+            if to < from {
+                return Err(Failure::Input(format!(
+                    "--to {}: this is event {to}, and --at {} is event {from}: an animation goes forward",
+                    args.to.as_deref().unwrap_or("end"),
+                    args.at
+                )));
+            }
             let places = places(args, &trace, from, to)?;
             let mut frames: Vec<(Scene, Span)> = Vec::new();
             for seq in places {
@@ -189,7 +197,18 @@ fn selection(args: &Render, trace: &OpenTrace) -> Result<Selection, Failure> {
         };
         selection.partition = Some(known.clone());
     }
-    selection.group = args.group.as_deref().map(GroupId::from);
+    if let Some(name) = &args.group {
+        let group = GroupId::from(name.as_str());
+        let all = groups(trace);
+        if !all.contains(&group) {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let has = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+            return Err(Failure::Input(format!(
+                "--group {name}: the run has no such group; it has {has}"
+            )));
+        }
+        selection.group = Some(group);
+    }
     for name in &args.node {
         let Some(node) = trace.nodes().named(name) else {
             let all: Vec<&str> = trace.nodes().iter().map(|(_, info)| &*info.name).collect();
@@ -200,8 +219,31 @@ fn selection(args: &Render, trace: &OpenTrace) -> Result<Selection, Failure> {
         };
         selection.nodes.push(node);
     }
-    selection.event = args.event.map(Seq);
+    if let Some(event) = args.event {
+        let last = trace.last();
+        if event > last.0 {
+            return Err(Failure::Input(format!(
+                "--event {event}: there is no such event; the run has 1 to {last}"
+            )));
+        }
+        selection.event = Some(Seq(event));
+    }
     Ok(selection)
+}
+
+/// Every group that some coordinator held at some time of the run.
+#[expect(clippy::wildcard_enum_match_arm, reason = "groups come into being by these alone")]
+fn groups(trace: &OpenTrace) -> BTreeSet<GroupId> {
+    trace
+        .events()
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::GroupTypeSet { group, .. } | EventKind::OffsetCommitted { group, .. } => {
+                Some(group)
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 fn style(args: &Render) -> Style {

@@ -10,7 +10,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use klamm_node::{CloseReason, Context, TopicName};
+use klamm_node::{CloseReason, Context, EventKind, TopicName};
 use klamm_protocol::channel::{RequestToken, RpcError};
 use klamm_protocol::codec::DecodedRequest;
 use klamm_protocol::error::ErrorCode;
@@ -38,7 +38,7 @@ pub(super) enum Forwarded {
         whole: Option<Box<(RequestKind, Vec<Refused>)>>,
     },
     /// Nobody: this broker creates a topic because a client asked for its metadata.
-    AutoCreate { topic: TopicName },
+    AutoCreate { topic: TopicName, header: RequestHeader },
     /// Nobody: this broker fetches a block of producer ids (KIP-730). Not in an envelope, since it asks for itself.
     ProducerIds,
 }
@@ -147,7 +147,7 @@ impl Running {
         let envelope = self.seal(token, &header, &RequestKind::CreateTopics(request));
         let Some((broker, envelope)) = self.broker.as_mut().zip(envelope) else { return };
         let deadline = cx.now + self.config.settings.request_timeout;
-        let forwarded = Forwarded::AutoCreate { topic };
+        let forwarded = Forwarded::AutoCreate { topic, header };
         broker.forwarding.send(RequestKind::Envelope(envelope), deadline, forwarded);
     }
 
@@ -206,9 +206,13 @@ impl Running {
                     broker.producer_ids.answered(block(outcome), cx.now);
                 }
             }
-            Forwarded::AutoCreate { topic } => {
+            Forwarded::AutoCreate { topic, header } => {
                 if let Some(broker) = &mut self.broker {
                     broker.creating.remove(&topic);
+                }
+                if let Some((error, reason)) = refusal(&header, outcome) {
+                    let error = error.word();
+                    cx.observe(EventKind::TopicAutoCreationRefused { topic, error, reason });
                 }
             }
         }
@@ -265,6 +269,21 @@ fn block(outcome: Result<ResponseKind, RpcError>) -> Option<(i64, i32)> {
         }
         _ => None,
     }
+}
+
+/// Why the controller does not create a topic, if it says so. Kafka's broker and controller log it; whoever asked hears nothing of
+/// it and asks again.
+fn refusal(
+    header: &RequestHeader,
+    outcome: Result<ResponseKind, RpcError>,
+) -> Option<(ErrorCode, String)> {
+    let Ok(ResponseKind::CreateTopics(answer)) = unwrapped(header, outcome) else { return None };
+    let topic = answer.topics.into_iter().next()?;
+    let error = ErrorCode(topic.error_code);
+    // Another broker was faster.
+    let is_there = [ErrorCode::NONE, ErrorCode::TOPIC_ALREADY_EXISTS].contains(&error);
+    let reason = topic.error_message.map(|message| message.to_string());
+    (!is_there).then(|| (error, reason.unwrap_or_default()))
 }
 
 /// What the controller answered, or why there is no answer.
