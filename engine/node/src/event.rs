@@ -416,6 +416,8 @@ pub struct EventInfo {
     pub doc: &'static [&'static str],
     /// Its fields, in the order of the text form.
     pub fields: &'static [&'static str],
+    /// What the fields are, as the source has it.
+    pub types: &'static [&'static str],
 }
 
 /// `BatchAppended partition=orders-0 base_offset=3 …`: verb and fields, without the envelope.
