@@ -117,6 +117,18 @@ pub trait Field {
     fn is_silent(&self) -> bool {
         false
     }
+
+    /// Calls `f` with each node that the value names, in its order. Most values name none.
+    fn each_node(&self, _f: &mut dyn FnMut(Named)) {}
+}
+
+/// A node as an event names it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Named {
+    /// By its place in the run's list of nodes.
+    Node(NodeId),
+    /// By its `node.id`, as Kafka names brokers and controllers; -1 is nobody.
+    Id(BrokerId),
 }
 
 /// What a parked request waits for. Its first partition is named and the others are counted: this is said of nearly every
@@ -215,6 +227,10 @@ impl<T: Field> Field for IfAny<T> {
     fn is_silent(&self) -> bool {
         self.0.is_empty()
     }
+
+    fn each_node(&self, f: &mut dyn FnMut(Named)) {
+        self.0.each_node(f);
+    }
 }
 
 /// A value that the text form leaves out where there is none.
@@ -229,6 +245,10 @@ impl<T: Field> Field for IfSome<T> {
 
     fn is_silent(&self) -> bool {
         self.0.is_none()
+    }
+
+    fn each_node(&self, f: &mut dyn FnMut(Named)) {
+        self.0.each_node(f);
     }
 }
 
@@ -259,19 +279,16 @@ macro_rules! shown_as_displayed {
 
 shown_as_displayed!(
     BrokerEpoch,
-    BrokerId,
     CloseReason,
     ConnectionId,
     CorrelationId,
     Incarnation,
     IncarnationId,
     LeaderEpoch,
-    NodeId,
     Offset,
     PartitionEpoch,
     ProducerSequence,
     RecordId,
-    ReplicaKey,
     Span,
     TopicId,
     TopicName,
@@ -285,6 +302,27 @@ shown_as_displayed!(
     u64,
     Word,
 );
+
+macro_rules! shown_as_displayed_and_naming {
+    ($($name:ty: $named:expr;)*) => {$(
+        impl Field for $name {
+            fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+                write!(f, "{self}")
+            }
+
+            fn each_node(&self, f: &mut dyn FnMut(Named)) {
+                let named: fn(&Self) -> Named = $named;
+                f(named(self));
+            }
+        }
+    )*};
+}
+
+shown_as_displayed_and_naming! {
+    NodeId: |it| Named::Node(*it);
+    BrokerId: |it| Named::Id(*it);
+    ReplicaKey: |it| Named::Id(it.id);
+}
 
 impl Field for Seq {
     fn show(&self, f: &mut dyn fmt::Write) -> fmt::Result {
@@ -337,6 +375,10 @@ impl<T: Field> Field for Option<T> {
             None => f.write_str("none"),
         }
     }
+
+    fn each_node(&self, f: &mut dyn FnMut(Named)) {
+        self.iter().for_each(|value| value.each_node(f));
+    }
 }
 
 /// An offset of a partition: `orders-0@17`.
@@ -357,6 +399,10 @@ impl<T: Field> Field for Vec<T> {
         }
         f.write_char(']')
     }
+
+    fn each_node(&self, f: &mut dyn FnMut(Named)) {
+        self.iter().for_each(|value| value.each_node(f));
+    }
 }
 
 /// One kind of event, for the book and the coverage tests.
@@ -370,6 +416,8 @@ pub struct EventInfo {
     pub doc: &'static [&'static str],
     /// Its fields, in the order of the text form.
     pub fields: &'static [&'static str],
+    /// What the fields are, as the source has it.
+    pub types: &'static [&'static str],
 }
 
 /// `BatchAppended partition=orders-0 base_offset=3 …`: verb and fields, without the envelope.

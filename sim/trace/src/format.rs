@@ -17,8 +17,8 @@ pub use json::event_json;
 pub use text::{event_line, node_fields};
 pub(crate) use text::{write_fields, write_fields_with};
 
-/// The version of the trace file that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u16 = 2;
+/// The version of the trace file that this build writes and reads.
+pub const FORMAT_VERSION: u16 = 3;
 
 /// A recorded run: self-contained, to be replayed without the engine.
 #[derive(Clone, Debug)]
@@ -46,6 +46,26 @@ pub enum TraceError {
         found: u16,
         /// The newest version that this build reads.
         newest: u16,
+    },
+    /// It was written by an older build, of whose events nothing is known here.
+    #[error(
+        "the trace has format version {found}, this build reads {newest}: run its scenario again, or use the klamm that wrote it"
+    )]
+    Older {
+        /// Its version.
+        found: u16,
+        /// The version that this build reads.
+        newest: u16,
+    },
+    /// It was written by a build with other events.
+    #[error(
+        "the trace was written by a klamm with other events, {found:016x} and not {ours:016x}: run its scenario again, or use the klamm that wrote it"
+    )]
+    OtherEvents {
+        /// Its builder's fingerprint of all events.
+        found: u64,
+        /// This build's.
+        ours: u64,
     },
     /// It ends too early.
     #[error("the trace is cut off: it ends at byte {at}, in {inside}")]

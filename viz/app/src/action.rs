@@ -7,6 +7,7 @@ use klamm_scene::{Step, Tab};
 use crate::deed::Deed;
 use crate::lab::Inspect;
 use crate::layout::Preset;
+use crate::settings::Motion;
 use crate::words::Word;
 
 /// Something that a person can do.
@@ -60,6 +61,10 @@ pub enum Action {
     NextBookmark,
     /// To the bookmark before.
     PreviousBookmark,
+    /// To the next violation of an invariant.
+    NextViolation,
+    /// To the violation before.
+    PreviousViolation,
     /// Hide or show what is still to come.
     HideFuture,
     /// Give the answer to the question that waits here.
@@ -78,8 +83,10 @@ pub enum Action {
     Language,
     /// The other palette.
     Palette,
-    /// More or less motion.
+    /// More or less motion: the next of the three ways.
     Motion,
+    /// One way of moving.
+    MoveAs(Motion),
     /// An arrangement of panes.
     Arrange(Preset),
     /// The arrangement before the last change.
@@ -302,6 +309,13 @@ pub const TABLE: &[Entry] = {
         entry(Action::NextBookmark, Word::NextBookmark, Time, &[Press::plain(Key::N)]),
         entry(Action::PreviousBookmark, Word::PreviousBookmark, Time, &[Press::shift(Key::N)]),
         entry(Action::Break, Word::Break, Time, &[Press::shift(Key::B)]),
+        entry(Action::NextViolation, Word::NextViolation, Time, &[Press::shift(Key::V)]),
+        entry(
+            Action::PreviousViolation,
+            Word::PreviousViolation,
+            Time,
+            &[Press::ctrl_shift(Key::V)],
+        ),
         entry(Action::HideFuture, Word::HideFuture, Time, &[Press::plain(Key::H)]),
         entry(Action::Show(Tab::Cluster), Word::ShowCluster, Look, &[Press::plain(Key::Num1)]),
         entry(Action::Show(Tab::Logs), Word::ShowLogs, Look, &[Press::plain(Key::Num2)]),
@@ -392,7 +406,10 @@ pub const TABLE: &[Entry] = {
         entry(Action::CopyMessage, Word::CopyMessage, Program, &[Press::ctrl_shift(Key::L)]),
         entry(Action::Language, Word::OtherLanguage, Program, &[Press::plain(Key::L)]),
         entry(Action::Palette, Word::OtherPalette, Program, &[Press::shift(Key::L)]),
-        entry(Action::Motion, Word::OtherMotion, Program, &[]),
+        entry(Action::Motion, Word::OtherMotion, Look, &[Press::shift(Key::T)]),
+        entry(Action::MoveAs(Motion::Full), Word::MoveFull, Look, &[]),
+        entry(Action::MoveAs(Motion::Reduced), Word::MoveReduced, Look, &[]),
+        entry(Action::MoveAs(Motion::Off), Word::MoveOff, Look, &[]),
         entry(
             Action::Larger,
             Word::Larger,

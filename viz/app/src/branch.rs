@@ -259,7 +259,7 @@ mod tests {
         let head = "(version: 1, title: \"t\", question: \"q\", duration: \"9s\", topics: [(name: \"orders\")]";
         let clients = "clients: [Producer(name: \"p\"), Consumer(name: \"c\", group: \"g\", topic: \"orders\", config: {\"group.instance.id\": \"i\"})]";
         let at = Time(5_000_000_000);
-        for deed in Deed::ALL {
+        for deed in Deed::ALL.iter().copied() {
             for names in operands(deed) {
                 let doing = Doing::new(deed, &names);
                 for text in [

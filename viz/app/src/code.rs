@@ -278,7 +278,8 @@ impl Code {
         let mut done = Vec::new();
         while let Some(mut words) = fields.words("do") {
             let at = Time(words.number()?);
-            let deed = words.one_of(&Deed::ALL.map(|deed| (deed.code(), deed)))?;
+            let deed = words
+                .one_of(&Deed::ALL.iter().map(|deed| (deed.code(), *deed)).collect::<Vec<_>>())?;
             done.push((at, Doing { deed, of: words.names(deed.arity())? }));
         }
         let name = fields.optional("name")?;

@@ -85,8 +85,8 @@ impl Compare {
     fn take_news(&mut self, news: News) -> Result<(), Problem> {
         match (news, &mut self.other) {
             (News::Begun(header, until), _) => {
-                let mut other = Lab::new(self.source.clone(), OpenTrace::new(*header));
-                other.runs_until(until);
+                let trace = OpenTrace::new(*header);
+                let mut other = Lab::begun(self.source.clone(), trace, until);
                 other.predictions.ask(false);
                 self.other = Some(other);
             }

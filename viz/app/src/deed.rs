@@ -11,47 +11,82 @@ use klamm_scene::Language;
 use crate::branch::{Refused, read, with_client, with_step};
 use crate::words::Word;
 
-/// A kind of thing to do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Deed {
+macro_rules! deeds {
+    ($($(#[doc = $doc:literal])+ $name:ident: $word:ident, $said:ident, $code:literal, $arity:literal;)+) => {
+        /// A kind of thing to do.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Deed {$(
+            $(#[doc = $doc])+
+            $name,
+        )+}
+
+        impl Deed {
+            /// Every one, in the order of lists.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its name, on buttons.
+            pub fn word(self) -> Word {
+                match self {$(Self::$name => Word::$word,)+}
+            }
+
+            /// What a deed of this kind is called in lists, with whom it is done to.
+            fn said(self) -> Word {
+                match self {$(Self::$name => Word::$said,)+}
+            }
+
+            /// Its name in replay codes.
+            pub fn code(self) -> &'static str {
+                match self {$(Self::$name => $code,)+}
+            }
+
+            /// What it is done with: so many names.
+            pub fn arity(self) -> usize {
+                match self {$(Self::$name => $arity,)+}
+            }
+        }
+    };
+}
+
+// Each with its name on buttons, what it is called once it is done, its name in replay codes, and with how many names it is done.
+deeds! {
     /// A node's process dies.
-    Crash,
+    Crash: DeedCrash, DidCrash, "crash", 1;
     /// It starts again.
-    Restart,
+    Restart: DeedRestart, DidRestart, "start", 1;
     /// Its machine loses power.
-    PowerOff,
+    PowerOff: DeedPowerOff, DidPowerOff, "power-off", 1;
     /// It is stopped in order.
-    Stop,
+    Stop: DeedStop, DidStop, "stop", 1;
     /// It is not scheduled any more.
-    Pause,
+    Pause: DeedPause, DidPause, "pause", 1;
     /// It goes on.
-    Resume,
+    Resume: DeedResume, DidResume, "resume", 1;
     /// Nothing passes to or from it.
-    Isolate,
+    Isolate: DeedIsolate, DidIsolate, "isolate", 1;
     /// Nothing passes between two nodes.
-    Cut,
+    Cut: DeedCut, DidCut, "cut", 2;
     /// Nothing passes from one node to another.
-    CutOneWay,
+    CutOneWay: DeedCutOneWay, DidCutOneWay, "cut-one-way", 2;
     /// Everything passes everywhere.
-    Heal,
+    Heal: DeedHeal, DeedHeal, "heal", 0;
     /// What passes between two nodes takes long.
-    SlowLink,
+    SlowLink: DeedSlowLink, DidSlowLink, "slow-link", 2;
     /// It takes no longer than at first.
-    NormalLink,
+    NormalLink: DeedNormalLink, DidNormalLink, "normal-link", 2;
     /// A node's disk takes long.
-    SlowDisk,
+    SlowDisk: DeedSlowDisk, DidSlowDisk, "slow-disk", 1;
     /// It takes no longer than at first.
-    NormalDisk,
+    NormalDisk: DeedNormalDisk, DidNormalDisk, "normal-disk", 1;
     /// A producer sends a record.
-    Produce,
+    Produce: DeedProduce, DidProduce, "produce", 5;
     /// A group gets one consumer more.
-    AddConsumer,
+    AddConsumer: DeedAddConsumer, DidAddConsumer, "add-consumer", 3;
     /// A consumer of a group dies.
-    KillMember,
+    KillMember: DeedKillMember, DidCrash, "kill-member", 1;
     /// A partition gets its preferred leader back.
-    ElectPreferred,
+    ElectPreferred: DeedElectPreferred, DidElectPreferred, "elect", 1;
     /// A partition gets any leader.
-    ElectUnclean,
+    ElectUnclean: DeedElectUnclean, DidElectUnclean, "elect-unclean", 1;
 }
 
 /// How slow a slow link is: its latency, at least and at most.
@@ -59,127 +94,6 @@ const SLOW_LINK: [&str; 2] = ["200ms", "400ms"];
 
 /// How slow a slow disk is: reading, writing, syncing.
 const SLOW_DISK: [&str; 3] = ["2ms", "20ms", "500ms"];
-
-impl Deed {
-    /// Every one, in the order of lists.
-    pub const ALL: [Self; 19] = [
-        Self::Crash,
-        Self::Restart,
-        Self::PowerOff,
-        Self::Stop,
-        Self::Pause,
-        Self::Resume,
-        Self::Isolate,
-        Self::Cut,
-        Self::CutOneWay,
-        Self::Heal,
-        Self::SlowLink,
-        Self::NormalLink,
-        Self::SlowDisk,
-        Self::NormalDisk,
-        Self::Produce,
-        Self::AddConsumer,
-        Self::KillMember,
-        Self::ElectPreferred,
-        Self::ElectUnclean,
-    ];
-
-    /// Its name, on buttons.
-    pub fn word(self) -> Word {
-        match self {
-            Self::Crash => Word::DeedCrash,
-            Self::Restart => Word::DeedRestart,
-            Self::PowerOff => Word::DeedPowerOff,
-            Self::Stop => Word::DeedStop,
-            Self::Pause => Word::DeedPause,
-            Self::Resume => Word::DeedResume,
-            Self::Isolate => Word::DeedIsolate,
-            Self::Cut => Word::DeedCut,
-            Self::CutOneWay => Word::DeedCutOneWay,
-            Self::Heal => Word::DeedHeal,
-            Self::SlowLink => Word::DeedSlowLink,
-            Self::NormalLink => Word::DeedNormalLink,
-            Self::SlowDisk => Word::DeedSlowDisk,
-            Self::NormalDisk => Word::DeedNormalDisk,
-            Self::Produce => Word::DeedProduce,
-            Self::AddConsumer => Word::DeedAddConsumer,
-            Self::KillMember => Word::DeedKillMember,
-            Self::ElectPreferred => Word::DeedElectPreferred,
-            Self::ElectUnclean => Word::DeedElectUnclean,
-        }
-    }
-
-    /// Its name in replay codes.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Crash => "crash",
-            Self::Restart => "start",
-            Self::PowerOff => "power-off",
-            Self::Stop => "stop",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Isolate => "isolate",
-            Self::Cut => "cut",
-            Self::CutOneWay => "cut-one-way",
-            Self::Heal => "heal",
-            Self::SlowLink => "slow-link",
-            Self::NormalLink => "normal-link",
-            Self::SlowDisk => "slow-disk",
-            Self::NormalDisk => "normal-disk",
-            Self::Produce => "produce",
-            Self::AddConsumer => "add-consumer",
-            Self::KillMember => "kill-member",
-            Self::ElectPreferred => "elect",
-            Self::ElectUnclean => "elect-unclean",
-        }
-    }
-
-    /// What it is done with: so many names.
-    pub fn arity(self) -> usize {
-        match self {
-            Self::Heal => 0,
-            Self::Crash
-            | Self::Restart
-            | Self::PowerOff
-            | Self::Stop
-            | Self::Pause
-            | Self::Resume
-            | Self::Isolate
-            | Self::SlowDisk
-            | Self::NormalDisk
-            | Self::KillMember
-            | Self::ElectPreferred
-            | Self::ElectUnclean => 1,
-            Self::Cut | Self::CutOneWay | Self::SlowLink | Self::NormalLink => 2,
-            Self::AddConsumer => 3,
-            Self::Produce => 5,
-        }
-    }
-
-    /// What a deed of this kind is called in lists, with whom it is done to.
-    fn said(self) -> Word {
-        match self {
-            Self::Crash | Self::KillMember => Word::DidCrash,
-            Self::Restart => Word::DidRestart,
-            Self::PowerOff => Word::DidPowerOff,
-            Self::Stop => Word::DidStop,
-            Self::Pause => Word::DidPause,
-            Self::Resume => Word::DidResume,
-            Self::Isolate => Word::DidIsolate,
-            Self::Cut => Word::DidCut,
-            Self::CutOneWay => Word::DidCutOneWay,
-            Self::Heal => Word::DeedHeal,
-            Self::SlowLink => Word::DidSlowLink,
-            Self::NormalLink => Word::DidNormalLink,
-            Self::SlowDisk => Word::DidSlowDisk,
-            Self::NormalDisk => Word::DidNormalDisk,
-            Self::Produce => Word::DidProduce,
-            Self::AddConsumer => Word::DidAddConsumer,
-            Self::ElectPreferred => Word::DidElectPreferred,
-            Self::ElectUnclean => Word::DidElectUnclean,
-        }
-    }
-}
 
 /// A deed with whom it is done to. `of` has [`Deed::arity`] names:
 ///
@@ -206,39 +120,27 @@ impl Doing {
         self.of.get(at).map_or("", String::as_str)
     }
 
+    /// Where a record goes: the topic, or the partition if one is named.
+    pub fn goes_to(&self) -> String {
+        match (self.name(1), self.name(2)) {
+            (topic, "") => topic.to_owned(),
+            (topic, partition) => format!("{topic}-{partition}"),
+        }
+    }
+
     /// In words, for lists.
     pub fn say(&self, language: Language) -> String {
-        let [one, two, three] = [0, 1, 2].map(|at| self.name(at));
-        let every = Word::EveryPartition.text(language);
-        let word = self.deed.said();
-        match self.deed {
-            Deed::Produce => {
-                let to = if three.is_empty() { two.to_owned() } else { format!("{two}-{three}") };
-                let (key, value) = (self.name(3), self.name(4));
-                let record =
-                    if key.is_empty() { value.to_owned() } else { format!("{key}={value}") };
-                word.say(language, &[&one, &to, &record])
-            }
-            Deed::ElectPreferred | Deed::ElectUnclean => {
-                word.say(language, &[&if one.is_empty() { every } else { one }])
-            }
-            Deed::Crash
-            | Deed::Restart
-            | Deed::PowerOff
-            | Deed::Stop
-            | Deed::Pause
-            | Deed::Resume
-            | Deed::Isolate
-            | Deed::Cut
-            | Deed::CutOneWay
-            | Deed::Heal
-            | Deed::SlowLink
-            | Deed::NormalLink
-            | Deed::SlowDisk
-            | Deed::NormalDisk
-            | Deed::AddConsumer
-            | Deed::KillMember => word.say(language, &[&one, &two]),
+        let (one, two, word) = (self.name(0), self.name(1), self.deed.said());
+        if self.deed == Deed::Produce {
+            let record = match (self.name(3), self.name(4)) {
+                ("", value) => value.to_owned(),
+                (key, value) => format!("{key}={value}"),
+            };
+            return word.say(language, &[&one, &self.goes_to(), &record]);
         }
+        let elects = matches!(self.deed, Deed::ElectPreferred | Deed::ElectUnclean);
+        let every = Word::EveryPartition.text(language);
+        word.say(language, &[&if elects && one.is_empty() { every } else { one }, &two])
     }
 
     /// A scenario's text with this deed at a time.
@@ -252,43 +154,23 @@ impl Doing {
         if self.of.len() != self.deed.arity() {
             return Err(wrong("the wrong number of names"));
         }
-        let has = |client: &str| scenario.clients.iter().any(|it| it.name() == client);
-        match self.deed {
-            Deed::AddConsumer => {
-                let like = scenario.clients.iter().find_map(|client| match client {
-                    Client::Consumer(consumer) if consumer.name == self.name(2) => Some(consumer),
-                    Client::Consumer(_) | Client::Producer(_) | Client::Application(_) => None,
-                });
-                let like = like.ok_or_else(|| wrong(self.name(2)))?;
-                let client = another(like, self.name(0), self.name(1), at);
-                with_client(name, text, &client.ok_or_else(|| wrong(self.name(1)))?)
-            }
-            // A record of a producer that is not there yet: it is added a moment before.
-            Deed::Produce if !has(self.name(0)) => {
-                let client =
-                    format!("Producer(name: {}, added: {})", quoted(self.name(0)), nanos(at));
-                let text = with_client(name, text, &client)?;
-                with_step(name, &text, Time(at.0.saturating_add(1)), &self.action(&scenario))
-            }
-            Deed::Crash
-            | Deed::Restart
-            | Deed::PowerOff
-            | Deed::Stop
-            | Deed::Pause
-            | Deed::Resume
-            | Deed::Isolate
-            | Deed::Cut
-            | Deed::CutOneWay
-            | Deed::Heal
-            | Deed::SlowLink
-            | Deed::NormalLink
-            | Deed::SlowDisk
-            | Deed::NormalDisk
-            | Deed::Produce
-            | Deed::KillMember
-            | Deed::ElectPreferred
-            | Deed::ElectUnclean => with_step(name, text, at, &self.action(&scenario)),
+        if self.deed == Deed::AddConsumer {
+            let like = scenario.clients.iter().find_map(|client| match client {
+                Client::Consumer(consumer) if consumer.name == self.name(2) => Some(consumer),
+                Client::Consumer(_) | Client::Producer(_) | Client::Application(_) => None,
+            });
+            let like = like.ok_or_else(|| wrong(self.name(2)))?;
+            let client = another(like, self.name(0), self.name(1), at);
+            return with_client(name, text, &client.ok_or_else(|| wrong(self.name(1)))?);
         }
+        let known = scenario.clients.iter().any(|it| it.name() == self.name(0));
+        if self.deed == Deed::Produce && !known {
+            // A record of a producer that is not there yet: it is added a moment before.
+            let client = format!("Producer(name: {}, added: {})", quoted(self.name(0)), nanos(at));
+            let text = with_client(name, text, &client)?;
+            return with_step(name, &text, Time(at.0.saturating_add(1)), &self.action(&scenario));
+        }
+        with_step(name, text, at, &self.action(&scenario))
     }
 
     /// As a step of the scenario says it.

@@ -31,7 +31,7 @@ mod picking;
 mod predicting;
 mod sharing;
 
-pub use asking::{Cause, Change, Changes, differences};
+pub use asking::{Cause, Change, Changes, Listed, differences};
 pub use doings::Choice;
 
 /// How long a frame may spend on events that came.
@@ -122,6 +122,8 @@ pub struct Lab {
     fresh: bool,
     /// Where to go as soon as the run is there.
     wanted: Option<String>,
+    /// Why one does not stand where one wanted to.
+    astray: Option<Word>,
     scene: Option<(SceneKey, Rc<Scene>)>,
     moving: Option<moving::Moving>,
     scale: Option<(Seq, i32, Rc<TimeScale>)>,
@@ -137,8 +139,17 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A run that is there, or that begins.
+    /// A run that is there to its end.
     pub fn new(source: Source, trace: OpenTrace) -> Self {
+        Self::of(source, trace, None)
+    }
+
+    /// A run that begins, and goes on until a time: nothing is said of its end before that is there.
+    pub fn begun(source: Source, trace: OpenTrace, until: Time) -> Self {
+        Self::of(source, trace, Some(until))
+    }
+
+    fn of(source: Source, trace: OpenTrace, until: Option<Time>) -> Self {
         let cursor = Cursor::new(&trace);
         let predictions = Predictions::of(&trace);
         let mut lab = Self {
@@ -146,7 +157,7 @@ impl Lab {
             trace,
             cursor,
             incoming: None,
-            until: None,
+            until,
             outcome: None,
             tab: Tab::Cluster,
             zoom: Zoom::Auto,
@@ -163,6 +174,7 @@ impl Lab {
             stretch: 1.0,
             fresh: true,
             wanted: None,
+            astray: None,
             scene: None,
             moving: None,
             scale: None,
@@ -211,11 +223,6 @@ impl Lab {
         self.until
     }
 
-    /// The run goes on until a time.
-    pub fn runs_until(&mut self, time: Time) {
-        self.until = Some(time);
-    }
-
     /// The run is over.
     pub fn done(&mut self, outcome: Box<Outcome>) {
         self.outcome = Some(outcome);
@@ -224,7 +231,14 @@ impl Lab {
     /// Where to stand once the run is there, as one types it; see [`place`].
     pub fn want(&mut self, place: String) {
         self.wanted = Some(place);
+        // Nobody has gone anywhere yet, even if the first step is shown already.
+        self.fresh = true;
         self.settle();
+    }
+
+    /// Why one does not stand where one wanted to begin, once.
+    pub fn take_astray(&mut self) -> Option<Word> {
+        self.astray.take()
     }
 
     /// Whether the run is there to its end.
@@ -271,9 +285,19 @@ impl Lab {
         if let Some(wanted) = &self.wanted {
             // Only the whole run says where its end is, and whether there is such a place at all.
             let early = self.until.is_some() || self.incoming.is_some();
-            if let (false, Ok(seq)) = (early, place(&self.trace, wanted)) {
-                self.go(seq);
-                self.ask_wanted();
+            if early {
+                return;
+            }
+            match place(&self.trace, wanted) {
+                Ok(seq) => {
+                    self.go(seq);
+                    self.ask_wanted();
+                }
+                Err(word) => {
+                    // Then it is as if nobody had wanted to be anywhere.
+                    (self.wanted, self.astray) = (None, Some(word));
+                    self.settle();
+                }
             }
         } else if let Some(first) = self.trace.beats().first().map(|beat| beat.seq) {
             // What is asked before the first step is asked first.
@@ -422,6 +446,18 @@ impl Lab {
             self.bookmarks.range(..here).next_back()
         };
         let found = found.copied();
+        found.inspect(|seq| self.go(*seq)).is_some()
+    }
+
+    /// To the neighbouring violation of an invariant; false if there is none. Forward no farther than a question that waits.
+    pub fn to_violation(&mut self, on: bool) -> bool {
+        let here = self.seq();
+        let all = || self.violations().map(|violation| violation.seq);
+        let found = if on {
+            all().filter(|seq| *seq > here).min()
+        } else {
+            all().filter(|seq| *seq < here).max()
+        };
         found.inspect(|seq| self.go(*seq)).is_some()
     }
 

@@ -1,6 +1,5 @@
 //! From the command line to the window, and back with an exit status.
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use klamm_scene::{Language, Palette, Tab};
 use crate::code::Code;
 use crate::library;
 use crate::load::Source;
+use crate::nowhere;
 use crate::settings;
 use crate::sharing::resolve;
 use crate::window::{Start, Window};
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, requires = "input")]
     pub seed: Option<u64>,
     /// Where to stand: an event's number, a time (12.5s), a step of the scenario (beat:3), or end.
-    #[arg(long, value_name = "PLACE", requires = "input")]
+    #[arg(long, value_name = "PLACE", requires = "input", value_parser = written)]
     pub at: Option<String>,
     /// The picture.
     #[arg(long, value_enum, requires = "input")]
@@ -74,6 +74,18 @@ pub enum ThemeName {
     Light,
     /// On nearly black.
     Dark,
+}
+
+/// A place as it is written. Whether the run has it is known once it is there.
+fn written(text: &str) -> Result<String, String> {
+    let trimmed = text.trim();
+    let beat = trimmed.strip_prefix("beat:").is_some_and(|beat| beat.parse::<usize>().is_ok());
+    let known = trimmed == "end" || beat || trimmed.parse::<u64>().is_ok();
+    if known || klamm_scenario::duration(trimmed).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("write an event's number, a time (12.5s), beat:3, or end".to_owned())
+    }
 }
 
 impl Args {
@@ -137,17 +149,6 @@ impl Args {
     }
 }
 
-/// Why there is nowhere to draw, if that is known before trying.
-pub fn no_display(variable: impl Fn(&str) -> Option<OsString>) -> Option<String> {
-    let unix = cfg!(all(unix, not(target_os = "macos")));
-    let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
-    let found = set("DISPLAY") || set("WAYLAND_DISPLAY") || set("WAYLAND_SOCKET");
-    (unix && !found).then(|| {
-        "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set. Pictures without one: klamm render"
-            .to_owned()
-    })
-}
-
 /// Runs the program.
 pub fn run() -> ExitCode {
     let args = match Args::try_parse() {
@@ -168,7 +169,7 @@ pub fn run() -> ExitCode {
 }
 
 fn show(window: Window) -> Result<(), String> {
-    if let Some(message) = no_display(|name| env::var_os(name)) {
+    if let Some(message) = nowhere::no_display(|name| env::var_os(name)) {
         return Err(message);
     }
     let viewport = egui::ViewportBuilder::default()
@@ -182,5 +183,5 @@ fn show(window: Window) -> Result<(), String> {
         Ok(Box::new(window))
     };
     eframe::run_native("Klamm", options, Box::new(creator))
-        .map_err(|error| format!("the window can't be opened: {error}"))
+        .map_err(|error| nowhere::told(&error, |name| env::var_os(name)))
 }

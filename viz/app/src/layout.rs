@@ -43,7 +43,27 @@ impl Preset {
 
     /// The panes in it.
     pub fn tree(self) -> Tree<Pane> {
+        self.tree_in(Room::Wide)
+    }
+
+    /// The panes in it, in a room.
+    pub fn tree_in(self, room: Room) -> Tree<Pane> {
         let mut tiles = Tiles::default();
+        if let (Self::Learn, Room::Narrow { side }) = (self, room) {
+            let pages = [Pane::Guide, Pane::Inspector].map(|pane| tiles.insert_pane(pane));
+            let pages = tiles.insert_tab_tile(pages.to_vec());
+            let mut beside = |pane: Pane| {
+                let pane = tiles.insert_pane(pane);
+                tiles.insert_tab_tile(vec![pane])
+            };
+            let (stage, timeline) = (beside(Pane::Stage), beside(Pane::Timeline));
+            let side = f32::from(side) / 100.0;
+            let row = [(pages, side), (stage, 1.0 - side)];
+            let row = linear(&mut tiles, LinearDir::Horizontal, &row);
+            let all = [(row, 0.78), (timeline, 0.22)];
+            let root = linear(&mut tiles, LinearDir::Vertical, &all);
+            return Tree::new(Id::unique("lab"), root, tiles);
+        }
         // Every pane has a tab to be taken by, as `show::panes` asks for; made here, so that showing a tree does not change it.
         let mut beside = |pane: Pane| {
             let pane = tiles.insert_pane(pane);
@@ -62,6 +82,42 @@ impl Preset {
         let root =
             linear(&mut tiles, LinearDir::Vertical, &[(row, share), (timeline, 1.0 - share)]);
         Tree::new(Id::unique("lab"), root, tiles)
+    }
+}
+
+/// How much room the panes have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Room {
+    /// Three panes side by side leave the picture enough.
+    #[default]
+    Wide,
+    /// They do not: what is beside the picture shares one place.
+    Narrow {
+        /// The hundredths of the width that it has.
+        side: u8,
+    },
+}
+
+/// What a picture of the smallest clusters takes, drawn as small as it is drawn: in points at text size 100.
+const PICTURE: f32 = 664.0;
+
+/// What a pane takes beside its picture.
+const AROUND: f32 = 30.0;
+
+impl Room {
+    /// The room in a width, at a text size in hundredths.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 19 and 30"
+    )]
+    pub fn of(width: f32, scale: u16) -> Self {
+        let picture = PICTURE * f32::from(scale) / 100.0 + AROUND;
+        if picture <= width * 0.57 {
+            return Self::Wide;
+        }
+        let side = (100.0 - 100.0 * picture / width.max(1.0)).clamp(19.0, 30.0);
+        Self::Narrow { side: side as u8 }
     }
 }
 
@@ -100,6 +156,23 @@ pub fn is_sound(tree: &Tree<Pane>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_three_panes_leave_the_picture_too_little_two_share_a_place() {
+        assert_eq!(Room::of(1360.0, 100), Room::Wide);
+        assert_eq!(Room::of(1280.0, 100), Room::Wide);
+        assert_eq!(Room::of(1024.0, 100), Room::Narrow { side: 30 });
+        assert_eq!(Room::of(1280.0, 150), Room::Narrow { side: 19 });
+        for (width, scale) in [(1280.0, 125), (1280.0, 150), (1024.0, 100), (1440.0, 150)] {
+            let Room::Narrow { side } = Room::of(width, scale) else { panic!("{width} {scale}") };
+            let left = width * (1.0 - f32::from(side) / 100.0);
+            let wanted = PICTURE * f32::from(scale) / 100.0 + AROUND;
+            assert!(left + 1.0 >= wanted, "{width} {scale}: {left} of {wanted}");
+            let tree = Preset::Learn.tree_in(Room::Narrow { side });
+            assert!(is_sound(&tree));
+            assert_eq!(tree.tiles.tiles().filter(|it| matches!(it, Tile::Pane(_))).count(), 4);
+        }
+    }
 
     #[test]
     fn presets_are_sound_and_what_lacks_the_stage_is_not() {

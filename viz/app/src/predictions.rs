@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 use klamm_node::{BrokerId, Seq};
 use klamm_scenario::model::{Prediction, Question};
 use klamm_scene::{Beat, OpenTrace};
-use klamm_world::predict::{Given, Judgement, Past, Truth, Unjudged, is_as_meant, is_right, judge};
+use klamm_world::predict::{Given, Judgement, Past, Unjudged, is_as_meant, is_right, judge};
 
 mod draft;
+mod hands;
 mod session;
 mod subject;
 
 pub use draft::Draft;
+pub use hands::{Ballot, Hands, Proposal, room_for_more};
 pub(crate) use session::Session;
 pub use subject::subject_of;
 
@@ -23,8 +25,8 @@ pub use subject::subject_of;
 pub enum Answer {
     /// Somebody answered.
     Given(Given),
-    /// A class raised hands: so many for each option, or for each broker.
-    Hands(Vec<u32>),
+    /// A class raised hands: so many for each answer.
+    Hands(Vec<Hands>),
     /// Nobody wanted to.
     Skipped,
 }
@@ -86,13 +88,9 @@ impl Asked {
         else {
             return None;
         };
-        let right = match &judgement.truth {
-            Truth::Options(right) => {
-                hands.iter().zip(right).filter(|(_, right)| **right).map(|(count, _)| count).sum()
-            }
-            Truth::Brokers(_) | Truth::Number(_) | Truth::Order(_) => 0,
-        };
-        Some((right, hands.iter().sum()))
+        let (question, truth) = (&self.prediction.ask, &judgement.truth);
+        let right = hands.iter().filter(|hands| hands.are_right(question, truth));
+        Some((right.map(|hands| hands.count).sum(), hands.iter().map(|hands| hands.count).sum()))
     }
 }
 

@@ -178,6 +178,7 @@ impl Window {
         if let Some(tree) = layout::of_code(&view.panes) {
             self.remember_layout();
             self.layout = tree;
+            self.usual = false;
         }
         self.presenter = view.presenter;
         self.search.clear();

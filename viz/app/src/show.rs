@@ -21,9 +21,12 @@ mod editor;
 mod fit;
 mod guide;
 mod hand;
+mod hands;
+mod held;
 mod inspector;
 mod invariants;
 mod library;
+pub(crate) mod long;
 mod overlay;
 mod paint;
 mod panes;
@@ -65,6 +68,7 @@ impl Window {
         let compare = hand.compare.take();
         let answer = hand.answer.take();
         let aside = hand.aside.take();
+        let go = hand.go.take();
         let todo = std::mem::take(&mut hand.todo);
         let acted = !todo.is_empty()
             || opened.is_some()
@@ -73,9 +77,14 @@ impl Window {
             || code.is_some()
             || compare.is_some()
             || answer.is_some()
-            || aside.is_some();
+            || aside.is_some()
+            || go.is_some();
         for action in todo {
             self.act(action, &ctx);
+        }
+        if let (Some(seq), Some(lab)) = (go, self.lab_mut()) {
+            lab.selection.event = None;
+            lab.go(seq);
         }
         if let Some(source) = opened {
             self.open(source, wake(&ctx));
@@ -99,10 +108,11 @@ impl Window {
         if let Some(branch) = branch {
             self.show_branch(branch, wake(&ctx));
         }
+        let attends = self.attend();
         if !ctx.input(|input| input.pointer.any_down()) {
             self.save();
         }
-        if busy || acted {
+        if busy || acted || attends {
             ctx.request_repaint();
         } else if let Some(rest) = self.lab().and_then(|lab| lab.playback.rest(self.now)) {
             ctx.request_repaint_after(Duration::from_secs_f64(rest));
@@ -146,6 +156,10 @@ impl Window {
 
     /// Keys act on the program whatever has the focus, unless text is being edited; Esc always does.
     fn keys(&mut self, ctx: &Context) {
+        // An open menu has the keys to itself.
+        if egui::Popup::is_any_open(ctx) {
+            return;
+        }
         let editing = ctx.text_edit_focused();
         let mut todo = Vec::new();
         ctx.input_mut(|input| {

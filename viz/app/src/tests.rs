@@ -21,8 +21,10 @@ mod breaking;
 mod comparing;
 mod editing;
 mod journeys;
+mod night;
 mod opening;
 mod sharing;
+mod sight;
 mod speed;
 mod table;
 

@@ -53,7 +53,7 @@ catalogue! {
     OpeningAt: "{0} of {1} events", "이벤트 {1}개 중 {0}개";
     Cancel: "Cancel", "취소";
     CanNotOpen: "{0} can't be opened", "{0}<을/를> 열 수 없습니다";
-    MistakesFound: "{0} mistakes", "잘못된 곳 {0}개";
+    MistakesFound: "Mistakes: {0}", "잘못된 곳 {0}개";
     AtLine: "line {0}, column {1}", "{0}행 {1}열";
     TryAgain: "Try again", "다시 열기";
 
@@ -88,6 +88,8 @@ catalogue! {
     NextBookmark: "Next bookmark", "다음 책갈피";
     PreviousBookmark: "Previous bookmark", "이전 책갈피";
     Break: "Set or take away a breakpoint", "중단점 넣기 또는 빼기";
+    NextViolation: "Next violation", "다음 위반";
+    PreviousViolation: "Previous violation", "이전 위반";
     HideFuture: "Hide or show the future", "앞일 감추기 또는 보이기";
     ShowCluster: "Show the cluster", "클러스터 보기";
     ShowLogs: "Show the logs", "로그 보기";
@@ -192,6 +194,12 @@ catalogue! {
     NoOption: "none of these", "이 가운데 없음";
     HandsFor: "Hands for: {0}", "손 든 사람: {0}";
     HandsOf: "{0} hands", "손 {0}개";
+    HandsForThis: "Hands for this order", "이 순서에 손 든 사람";
+    AddHands: "Add", "더하기";
+    HandsForNumber: "Hands for number {0}", "{0}번째 숫자에 손 든 사람";
+    ProposedNumber: "Number {0} that the class proposes", "학생들이 말한 {0}번째 숫자";
+    HandsCounted: "{0}: {1}", "{0}: {1}";
+    HandsCountedRight: "{0}: {1}, right", "{0}: {1}, 맞음";
     QuestionAhead: "A question waits at {0} s", "{0}초에 질문이 기다립니다";
     WhyThisAnswer: "Why is it so?", "왜 그런가요?";
 
@@ -320,15 +328,21 @@ catalogue! {
     MotionFull: "Steps are shown on their way", "단계가 진행되는 모습을 보여 줍니다";
     MotionReduced: "Nothing moves; what changed has a ring for a second", "움직이지 않고, 바뀐 것에 1초 동안 고리를 표시합니다";
     MotionOff: "Nothing moves", "아무것도 움직이지 않습니다";
+    MoveFull: "Motion: full", "움직임: 모두";
+    MoveReduced: "Motion: a ring around what changed", "움직임: 바뀐 것에 고리만";
+    MoveOff: "Motion: none", "움직임: 없음";
+    Menu: "Menu", "메뉴";
+    PlaysBy: "By: {0}", "단위: {0}";
+    PlaysByHelp: "What playing goes by", "재생하는 단위";
     UnitCompare: "Compare", "비교";
     UnitEdit: "Edit", "고치기";
-    UnitPalette: "Light/dark", "밝게/어둡게";
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";
     Passed: "the whole run: everything held", "전체 실행: 모두 지켜짐";
     NotPassed: "{0} expectations or invariants did not hold", "지켜지지 않은 기대와 불변 조건 {0}개";
     Violations: "Violations", "위반";
-    ViolationAt: "{0} at {1} s: {2}", "{1}초 {0}: {2}";
+    ViolationAt: "{0} at {1} s, event {2}: {3}", "{1}초, 이벤트 {2}, {0}: {3}";
+    BrokenOnes: "invariants broken: {0}, first {1} at {2} s, event {3}", "깨진 불변 조건 {0}개, 처음은 {2}초, 이벤트 {3}의 {1}";
     Steps: "Steps of the scenario", "시나리오의 단계";
     StepAt: "{0} s: {1}", "{0}초: {1}";
     NoSteps: "The scenario has no steps", "시나리오에 단계가 없습니다";
@@ -337,6 +351,7 @@ catalogue! {
     Health: "under-replicated {0}, under min ISR {1}, leaderless {2}, violations {3}", "복제 부족 {0}, 최소 ISR 미달 {1}, 리더 없음 {2}, 위반 {3}";
     NoEvent: "Nothing has happened yet", "아직 아무 일도 없었습니다";
     EventHead: "event {0}: {1}", "이벤트 {0}: {1}";
+    EventNumbered: "#{0} {1} s {2}", "#{0} {1}초 {2}";
     EventPlace: "at {0}, {1} s", "{0}, {1}초";
     Because: "Because", "원인";
     ScenarioLine: "the scenario's line {0}", "시나리오 {0}행";
@@ -348,9 +363,9 @@ catalogue! {
     InspectTabDiff: "Diff", "차이";
     InspectTabInvariants: "Invariants", "불변 조건";
     InvariantHolds: "holds", "지켜짐";
-    InvariantBroken: "broken first at {0} s: {1}", "{0}초에 처음 깨짐: {1}";
+    InvariantBroken: "broken first at {0} s, event {1}: {2}", "{0}초, 이벤트 {1}에서 처음 깨짐: {2}";
     InvariantsHold: "{0} of {1} invariants hold up to here", "불변 조건 {1}개 중 {0}개가 여기까지 지켜짐";
-    InvariantsWeak: "the rest is a warning: one election away from a loss", "이것은 경고입니다. 한 번의 선출로 잃을 수 있습니다";
+    InvariantsWeak: "this is a warning: one election away from a loss", "이것은 경고입니다. 한 번의 선출로 잃을 수 있습니다";
     StateHelp: "Pick a node or a partition on the stage", "무대에서 노드나 파티션을 고르세요";
     WhyHelp: "Pick a number on the stage, or mark one with the arrow keys and press W", "무대에서 숫자를 고르거나, 화살표 키로 짚고 W를 누르세요";
     WhyGone: "There is no such value at this step", "이 시점에는 그런 값이 없습니다";
@@ -365,6 +380,7 @@ catalogue! {
     BandSteps: "Steps", "단계";
     BandController: "Controller", "컨트롤러";
     BandFaults: "Faults", "장애";
+    BandFaultsMore: "Faults {0}", "장애 {0}";
     BandGroups: "Rebalances", "리밸런스";
     BandViolations: "Violations", "위반";
     BandControllerIs: "active controller {0}", "활성 컨트롤러 {0}";
@@ -380,6 +396,7 @@ catalogue! {
     FaultDisk: "the disk of {0}", "{0}의 디스크";
     FaultClock: "the clock of {0}", "{0}의 시계";
     Close: "Close", "닫기";
+    StaysInSight: "Names that stay in sight", "항상 보이는 이름";
 
     // Numbers, in lists.
     OfLeader: "leader", "리더";

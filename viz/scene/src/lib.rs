@@ -44,7 +44,8 @@ pub use opened::{
 };
 pub use raster::{RasterError, gif, png};
 pub use scene::{
-    Anchor, Canvas, Dash, Ink, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Type,
+    Anchor, Band, Canvas, Dash, Ink, Label, Look, Object, Part, Pinned, Role, Scene, Shape, Stroke,
+    Type,
 };
 pub use sheet::{fingerprint, places, sheet};
 pub use stage::{Selection, Stage, Style, Tab, Zoom, draw, picked_partition, short_time};

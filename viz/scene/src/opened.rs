@@ -4,8 +4,10 @@
 //! of the [`View`] every so often (*keyframes*, from which any moment is reached by folding on), which events are messages,
 //! beats or worth stopping at, and the bands of the timeline. A [`Cursor`] stands at one event and holds the View there.
 //!
-//! Keyframes have a budget of bytes that grows with the trace: when it is spent every second one goes and the distance
-//! doubles, so that a million events cost as little an event as ten thousand do.
+//! Keyframes have a budget of bytes that grows with the trace, of which the state at the end takes its part: when it is spent every
+//! second one goes and the distance doubles, so that a million events cost as little an event as ten thousand do. A short run of a
+//! large cluster has none at all: any moment of it is reached from the start, and one copy of the state would cost more than all
+//! its events.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,6 +39,12 @@ const FIRST_SPACING: u64 = 256;
 
 /// Bytes that keyframes may take: so many, and so many more an event.
 const BUDGET: (usize, usize) = (128 * 1024, 64);
+
+/// Up to here any event is reached from the start as quickly as one wants, in events.
+const NEAR: u64 = 50_000;
+
+/// The distance at which it is tried again whether there is room for a keyframe, where there was none.
+const AGAIN: u64 = 8192;
 
 /// How many events are taken between two looks at whether to go on.
 const SLICE: usize = 4096;
@@ -173,17 +181,26 @@ impl OpenTrace {
         self.marks.push(event, broken);
         self.bands.push(event, &self.tip);
         if event.seq.0.is_multiple_of(self.spacing) {
-            self.weight += weight::own(&self.tip);
+            let tip = weight::own(&self.tip);
+            self.weight += tip;
             self.keyframes.push(Keyframe { seq: event.seq, view: self.tip.clone() });
-            self.thin(event.seq);
+            self.thin(event.seq, tip);
         }
     }
 
-    /// Keeps the keyframes within their budget.
-    fn thin(&mut self, seq: Seq) {
+    /// Keeps the keyframes, with the state at the end, within their budget.
+    fn thin(&mut self, seq: Seq, tip: usize) {
         let (base, each) = BUDGET;
         let budget = base + each * usize::try_from(seq.0).unwrap_or(0);
-        while self.weight > budget && self.keyframes.len() > 1 {
+        while self.weight + tip > budget {
+            if self.keyframes.len() < 2 {
+                if seq.0 < NEAR {
+                    self.keyframes.clear();
+                    self.weight = 0;
+                    self.spacing = self.spacing.max((self.spacing * 2).min(AGAIN));
+                }
+                return;
+            }
             self.spacing *= 2;
             let spacing = self.spacing;
             self.keyframes.retain(|frame| frame.seq.0.is_multiple_of(spacing));

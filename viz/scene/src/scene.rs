@@ -25,8 +25,30 @@ pub struct Scene {
     pub height: Tenths,
     /// What lies behind everything.
     pub background: Colour,
+    /// What stays in sight where it is scrolled.
+    pub pinned: Pinned,
     /// What it is made of.
     pub objects: Vec<Object>,
+}
+
+/// What stays in sight where a picture is scrolled: what names its columns and its rows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pinned {
+    /// Names of columns, each for what lies below it.
+    pub heads: Vec<Band>,
+    /// The names of rows lie between the left edge and here; nothing where there are none.
+    pub names: Tenths,
+}
+
+/// Names of columns, and how far down they hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Band {
+    /// Where they begin.
+    pub from: Tenths,
+    /// Where they end.
+    pub to: Tenths,
+    /// Where what they name ends.
+    pub until: Tenths,
 }
 
 /// What an object is, for reading order, focus and style.
@@ -306,7 +328,8 @@ impl Canvas {
     /// The picture. It is as high as what is drawn, with a margin below.
     pub fn finish(self, title: String, width: Tenths, background: Colour) -> Scene {
         let height = self.bounds().bottom().max(0) + px(12);
-        Scene { title, width, height, background, objects: self.objects }
+        let pinned = Pinned::default();
+        Scene { title, width, height, background, pinned, objects: self.objects }
     }
 }
 

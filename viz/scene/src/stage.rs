@@ -9,7 +9,7 @@ use klamm_trace::{NodeTable, View};
 use crate::geometry::{Point, Tenths, at, px};
 use crate::language::{Language, Phrase};
 use crate::opened::OpenTrace;
-use crate::scene::{Canvas, Ink, Role, Scene, Type};
+use crate::scene::{Band, Canvas, Ink, Pinned, Role, Scene, Type};
 use crate::text;
 use crate::theme::{Hue, Palette, Theme};
 
@@ -157,6 +157,7 @@ pub(crate) struct Draw<'a> {
     /// Where the next thing goes.
     pub y: Tenths,
     pub tab: Tab,
+    pinned: Pinned,
 }
 
 /// The margin around a picture.
@@ -165,7 +166,8 @@ pub(crate) const MARGIN: Tenths = px(16);
 impl<'a> Draw<'a> {
     fn new(stage: Stage<'a>, tab: Tab) -> Self {
         let theme = stage.style.theme;
-        let mut draw = Self { stage, canvas: Canvas::new(), theme, y: MARGIN, tab };
+        let mut draw =
+            Self { stage, canvas: Canvas::new(), theme, y: MARGIN, tab, pinned: Pinned::default() };
         if stage.style.captioned {
             draw.caption();
         }
@@ -181,7 +183,19 @@ impl<'a> Draw<'a> {
                 &self.stage.view.now,
             ],
         );
-        self.canvas.finish(title, self.stage.style.width, self.theme.background)
+        let mut scene = self.canvas.finish(title, self.stage.style.width, self.theme.background);
+        scene.pinned = self.pinned;
+        scene
+    }
+
+    /// What lies between two heights names the columns of all that was drawn below it so far.
+    pub(crate) fn pin_heads(&mut self, from: Tenths, to: Tenths) {
+        self.pinned.heads.push(Band { from, to, until: self.y });
+    }
+
+    /// What lies left of a place names the rows.
+    pub(crate) fn pin_names(&mut self, to: Tenths) {
+        self.pinned.names = to;
     }
 
     pub(crate) fn view(&self) -> &'a View {

@@ -47,6 +47,7 @@ macro_rules! vocabulary {
                 room: Room::$room,
                 doc: &[$($doc),+],
                 fields: &[$(stringify!($field)),*],
+                types: &[$(stringify!($type)),*],
             },
         )+)+];
     };

@@ -3,23 +3,35 @@
 //! ```text
 //!   magic      8 bytes   KLAMMTRC
 //!   version    u16 LE
+//!   events     u64 LE: a fingerprint of all kinds of events with their fields, see [`vocabulary`]
 //!   header     u32 LE length, then postcard of the header
-//!   check      XXH3-64 of all before it, LE (since version 2)
+//!   check      XXH3-64 of all before it, LE
 //!   events     each: u32 LEB128 length, then postcard of the event
 //!   end        a zero length
 //!   hash       16 bytes LE
 //! ```
+//!
+//! An event is written by the number of its kind and the values of its fields, so that a build with one kind more would take
+//! one event for another: a trace is read by builds with the same events alone, and others are told so.
 
 use super::{FORMAT_VERSION, Trace, TraceError};
 use crate::hash::TraceHash;
 use crate::header::TraceHeader;
 use crate::store::EventStore;
 use klamm_node::Seq;
-use klamm_node::event::Event;
+use klamm_node::event::{CATALOGUE, Event};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Before it, a scenario or a name that was changed in the header was taken for true: the hash is of the events alone.
-const FIRST_WITH_CHECK: u16 = 2;
+/// What this build's events are: their kinds, fields and types, in order.
+fn vocabulary() -> u64 {
+    let mut text = String::new();
+    for info in CATALOGUE {
+        let fields = info.fields.iter().zip(info.types);
+        let fields: Vec<String> = fields.map(|(name, kind)| format!("{name}:{kind}")).collect();
+        text.push_str(&format!("{} {}({})\n", info.room, info.name, fields.join(",")));
+    }
+    xxh3_64(text.as_bytes())
+}
 
 impl Trace {
     /// How a trace file begins.
@@ -31,6 +43,7 @@ impl Trace {
         let mut bytes = Vec::with_capacity(self.events.bytes() + header.len() + 64);
         bytes.extend_from_slice(Self::MAGIC);
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&vocabulary().to_le_bytes());
         let length = u32::try_from(header.len()).expect("a header is below 4 GiB");
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&header);
@@ -60,16 +73,21 @@ impl Trace {
             let inside = "the format version".to_owned();
             return Err(TraceError::Corrupt { at: Self::MAGIC.len(), inside });
         }
+        if version < FORMAT_VERSION {
+            return Err(TraceError::Older { found: version, newest: FORMAT_VERSION });
+        }
+        let events = u64::from_le_bytes(input.array("the fingerprint of the events")?);
         let length = u32::from_le_bytes(input.array("the header's length")?);
         let at = input.at;
         let header = input.take(usize::try_from(length).unwrap_or(usize::MAX), "the header")?;
-        let header: TraceHeader = decode(header, at, "the header")?;
         let found = xxh3_64(bytes.get(..input.at).unwrap_or_default());
-        if version >= FIRST_WITH_CHECK
-            && u64::from_le_bytes(input.array("the header's check")?) != found
-        {
+        if u64::from_le_bytes(input.array("the header's check")?) != found {
             return Err(TraceError::Corrupt { at, inside: "the header".to_owned() });
         }
+        if events != vocabulary() {
+            return Err(TraceError::OtherEvents { found: events, ours: vocabulary() });
+        }
+        let header: TraceHeader = decode(header, at, "the header")?;
         let mut events = EventStore::default();
         loop {
             let inside = format!("event #{}", events.len() + 1);
@@ -86,6 +104,10 @@ impl Trace {
             events.push(encoded);
         }
         let stated = TraceHash(u128::from_le_bytes(input.array("the final hash")?));
+        if input.at < bytes.len() {
+            let inside = "what follows the final hash".to_owned();
+            return Err(TraceError::Corrupt { at: input.at, inside });
+        }
         let trace = Self { header, events, hash: stated };
         let found = trace.computed_hash();
         if found == stated { Ok(trace) } else { Err(TraceError::WrongHash { found, stated }) }

@@ -75,6 +75,15 @@ fn broken_files_are_told_apart() {
         Trace::from_bytes(&newer).unwrap_err(),
         TraceError::Newer { found: 99, newest: FORMAT_VERSION }
     );
+    let mut older = bytes.clone();
+    older[8] = 2;
+    assert_eq!(
+        Trace::from_bytes(&older).unwrap_err(),
+        TraceError::Older { found: 2, newest: FORMAT_VERSION }
+    );
+    let longer = [&*bytes, b"x"].concat();
+    let said = Trace::from_bytes(&longer).unwrap_err().to_string();
+    assert!(said.ends_with("what follows the final hash can't be decoded"), "{said}");
     // Cut anywhere, it is an error and never a panic or a shorter trace.
     for end in 8..bytes.len() {
         let cut = Trace::from_bytes(&bytes[..end]).unwrap_err();
@@ -93,11 +102,26 @@ fn broken_files_are_told_apart() {
 }
 
 #[test]
+fn a_trace_of_other_events_is_refused_and_told_apart_from_a_damaged_one() {
+    let mut bytes = trace().to_bytes();
+    let ours = u64::from_le_bytes(bytes[10..18].try_into().unwrap());
+    bytes[10] ^= 1;
+    // As another build writes it, whose check fits.
+    let length = u32::from_le_bytes(bytes[18..22].try_into().unwrap());
+    let end = 22 + usize::try_from(length).unwrap();
+    let check = xxhash_rust::xxh3::xxh3_64(&bytes[..end]);
+    bytes[end..end + 8].copy_from_slice(&check.to_le_bytes());
+    let said = Trace::from_bytes(&bytes).unwrap_err();
+    assert_eq!(said, TraceError::OtherEvents { found: ours ^ 1, ours });
+}
+
+#[test]
 fn hostile_lengths_are_an_error() {
     let mut none = trace().to_bytes();
     none[8] = 0;
     assert!(Trace::from_bytes(&none).unwrap_err().to_string().contains("the format version"));
-    let mut bytes = b"KLAMMTRC\x01\x00".to_vec();
+    let mut bytes = trace().to_bytes();
+    bytes.truncate(18);
     bytes.extend_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(Trace::from_bytes(&bytes), Err(TraceError::Truncated { .. })));
 }

@@ -1,14 +1,17 @@
 //! Answers for the inspector, each computed once for a place: causes, effects, differences, rules.
 
+use std::fmt::Display;
 use std::rc::Rc;
 
 use klamm_node::Seq;
 use klamm_node::event::Event;
-use klamm_scene::{Language, Style, Subject, WhyAnswer, subjects, value_of, why};
+use klamm_scene::{Language, Selection, Style, Subject, WhyAnswer, subjects, value_of, why};
 use klamm_trace::{Chain, View};
 
 use super::Lab;
-use crate::subjects::{is_about_node, partition_of};
+use crate::show::long::Heights;
+use crate::subjects::{is_about_node, label, partition_of};
+use crate::words::Word;
 
 /// How far behind an event its effects are looked for.
 const REACH: usize = 4096;
@@ -62,11 +65,31 @@ pub fn differences(then: &View, now: &View) -> Vec<Change> {
     about.into_iter().filter_map(change).collect()
 }
 
+/// What a list of numbers is a function of.
+#[derive(Clone, PartialEq, Debug)]
+struct ListKey {
+    here: Seq,
+    /// From where differences are counted; none for a list of what is.
+    since: Option<Seq>,
+    selection: Selection,
+    language: Language,
+}
+
+/// A list of numbers as it is told: what each line is about, and what it says.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// The lines.
+    pub lines: Vec<(Subject, String)>,
+    /// How high they are.
+    pub(crate) heights: Heights,
+}
+
 /// Answers that are known.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     cause: Option<(Seq, Seq, Option<Rc<Cause>>)>,
     changes: Option<(Seq, Seq, Rc<Changes>)>,
+    listed: Option<(ListKey, Rc<Listed>)>,
     why: Option<(Seq, Subject, Language, Option<Rc<WhyAnswer>>)>,
 }
 
@@ -126,6 +149,38 @@ impl Lab {
         let changes = Rc::new(Changes { since, all: differences(&then, now) });
         self.answers.changes = Some((since, here, Rc::clone(&changes)));
         changes
+    }
+
+    /// The numbers of what is picked as lines, or with `changed` those that changed.
+    pub fn listed(&mut self, changed: bool, language: Language) -> Rc<Listed> {
+        let since = changed.then(|| self.since());
+        let (here, selection) = (self.seq(), self.selection.clone());
+        let key = ListKey { here, since, selection, language };
+        if let Some((known, listed)) = &self.answers.listed
+            && *known == key
+        {
+            return Rc::clone(listed);
+        }
+        let lines = if changed {
+            let changes = self.changes();
+            let table = self.trace.nodes();
+            let line = |change: &Change| {
+                let name = label(&change.subject, table, language);
+                let values: [&dyn Display; 3] = [&name, &change.before, &change.after];
+                (change.subject.clone(), Word::ChangedFrom.say(language, &values))
+            };
+            changes.all.iter().map(line).collect()
+        } else {
+            let table = self.trace.nodes();
+            let line = |(subject, value): (Subject, String)| {
+                let text = format!("{}: {value}", label(&subject, table, language));
+                (subject, text)
+            };
+            self.state().into_iter().map(line).collect()
+        };
+        let listed = Rc::new(Listed { lines, heights: Heights::default() });
+        self.answers.listed = Some((key, Rc::clone(&listed)));
+        listed
     }
 
     /// The numbers of what is picked: of the node, else of the partition.

@@ -284,7 +284,7 @@ impl Lab {
             }
             Deed::AddConsumer | Deed::KillMember => !self.consumers().is_empty(),
         };
-        Deed::ALL.into_iter().filter(about).collect()
+        Deed::ALL.iter().copied().filter(about).collect()
     }
 
     /// Picks the two ends of a way.

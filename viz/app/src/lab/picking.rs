@@ -71,6 +71,12 @@ impl Lab {
         }
     }
 
+    /// Picks a node, whatever names it, and shows its numbers.
+    pub fn pick_node(&mut self, node: NodeId) {
+        self.selection.nodes = vec![node];
+        self.inspect = Inspect::State;
+    }
+
     /// Picks an object beside what is picked: a second node, for what is done between two. Anything else is picked alone.
     pub fn pick_also(&mut self, object: &Object) -> bool {
         let before = std::mem::take(&mut self.selection.nodes);

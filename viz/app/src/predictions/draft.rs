@@ -6,6 +6,7 @@ use klamm_node::BrokerId;
 use klamm_scenario::model::Question;
 use klamm_world::predict::Given;
 
+use super::hands::{Ballot, add_order, ballots, raised};
 use super::{Answer, set};
 
 /// What somebody has chosen or typed so far.
@@ -20,8 +21,10 @@ pub struct Draft {
     pub number: String,
     /// The items by their places in the file, in the order in which they stand.
     pub order: Vec<usize>,
-    /// How many hands there were for each option, as it is typed.
-    pub hands: Vec<String>,
+    /// What a class raises hands for, and how many, as it is typed.
+    pub ballots: Vec<Ballot>,
+    /// The hands for the order as it stands, as they are typed.
+    pub for_order: String,
     kind: Kind,
 }
 
@@ -36,18 +39,19 @@ enum Kind {
 impl Draft {
     /// An empty answer to a question.
     pub fn of(question: &Question, brokers: &[BrokerId]) -> Self {
-        let (kind, options, items) = match question {
-            Question::Choice(options) => (Kind::Option, options.len(), 0),
-            Question::Brokers { .. } => (Kind::Brokers, 0, 0),
-            Question::Number { .. } => (Kind::Number, 0, 0),
-            Question::Order(items) => (Kind::Order, 0, items.len()),
+        let (kind, items) = match question {
+            Question::Choice(_) => (Kind::Option, 0),
+            Question::Brokers { .. } => (Kind::Brokers, 0),
+            Question::Number { .. } => (Kind::Number, 0),
+            Question::Order(items) => (Kind::Order, items.len()),
         };
         Self {
             option: None,
             brokers: (BTreeSet::new(), brokers.to_vec()),
             number: String::new(),
             order: (0..items).collect(),
-            hands: vec![String::new(); options],
+            ballots: ballots(question, brokers),
+            for_order: String::new(),
             kind,
         }
     }
@@ -62,15 +66,23 @@ impl Draft {
         })
     }
 
-    /// The hands that were raised, if any were and all counts are numbers.
+    /// The hands that were raised, if any were and all counts are numbers. Those for the order as it stands count, added or not.
     pub(super) fn hands(&self) -> Option<Answer> {
-        let count = |text: &String| match text.trim() {
-            "" => Some(0),
-            // A hall has no more.
-            text => text.parse().ok().filter(|count: &u32| *count <= 100_000),
-        };
-        let hands: Option<Vec<u32>> = self.hands.iter().map(count).collect();
-        hands.filter(|hands| hands.iter().sum::<u32>() > 0).map(Answer::Hands)
+        let mut ballots = self.ballots.clone();
+        let waits = self.kind == Kind::Order && !self.for_order.trim().is_empty();
+        if waits && !add_order(&mut ballots, &self.order, &self.for_order) {
+            return None;
+        }
+        raised(&ballots).map(Answer::Hands)
+    }
+
+    /// Adds the hands that are typed for the order as it stands; false if they are no number.
+    pub fn add_order(&mut self) -> bool {
+        let added = add_order(&mut self.ballots, &self.order, &self.for_order);
+        if added {
+            self.for_order.clear();
+        }
+        added
     }
 
     /// Moves an item of an order up or down; false if it can't go there.

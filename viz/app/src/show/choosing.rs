@@ -75,42 +75,20 @@ pub(super) fn show(
 
 /// Everything that there is to choose from; a kind that there is nothing for has one line with the reason.
 fn lines(lab: &Lab, deeds: &[Deed], hand: &Hand) -> Vec<Line> {
+    let text = |doing: &Doing| {
+        if doing.deed == Deed::Produce {
+            // What is sent is written above.
+            let client = doing.of.first().map_or("", String::as_str);
+            return format!("{}: {client} > {}", hand.word(Word::DeedProduce), doing.goes_to());
+        }
+        doing.say(hand.language)
+    };
     let of = |deed: &Deed| match lab.choices(*deed) {
         Ok(choices) => choices
             .into_iter()
             .map(|choice| {
-                let text = match choice.doing.deed {
-                    // What is sent is written above.
-                    Deed::Produce => {
-                        let to = choice.doing.of.get(1).cloned().unwrap_or_default();
-                        let partition = choice.doing.of.get(2).filter(|it| !it.is_empty());
-                        let to = match partition {
-                            Some(partition) => format!("{to}-{partition}"),
-                            None => to,
-                        };
-                        let client = choice.doing.of.first().cloned().unwrap_or_default();
-                        format!("{}: {client} > {to}", hand.word(Word::DeedProduce))
-                    }
-                    Deed::Crash
-                    | Deed::Restart
-                    | Deed::PowerOff
-                    | Deed::Stop
-                    | Deed::Pause
-                    | Deed::Resume
-                    | Deed::Isolate
-                    | Deed::Cut
-                    | Deed::CutOneWay
-                    | Deed::Heal
-                    | Deed::SlowLink
-                    | Deed::NormalLink
-                    | Deed::SlowDisk
-                    | Deed::NormalDisk
-                    | Deed::AddConsumer
-                    | Deed::KillMember
-                    | Deed::ElectPreferred
-                    | Deed::ElectUnclean => choice.doing.say(hand.language),
-                };
-                Line { text, doing: Some(choice.doing), refused: choice.refused }
+                let refused = choice.refused;
+                Line { text: text(&choice.doing), doing: Some(choice.doing), refused }
             })
             .collect(),
         Err(why) => {

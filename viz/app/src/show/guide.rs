@@ -18,9 +18,9 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         question(lab, ui);
         super::question::show(lab, ui, hand, false);
         branches(ui, hand);
+        to = violations(lab, ui, hand);
         hand.title(ui, Word::Steps);
-        to = steps(lab, ui, hand);
-        to = violations(lab, ui, hand).or(to);
+        to = steps(lab, ui, hand).or(to);
         if !lab.bookmarks().is_empty() {
             hand.title(ui, Word::Bookmarks);
             for seq in lab.bookmarks().iter().filter(|seq| !lab.hides(**seq)) {
@@ -84,11 +84,24 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
         let text = hand.say(Word::StepAt, &[&short_time(beat.time), &beat.text]);
         let text =
             if now == Some(beat.seq) { RichText::new(text).strong() } else { RichText::new(text) };
-        if ui.add(egui::Button::selectable(now == Some(beat.seq), text).wrap()).clicked() {
+        let response = ui.add(egui::Button::selectable(now == Some(beat.seq), text).wrap());
+        if now == Some(beat.seq) {
+            follow(ui, beat.seq, &response);
+        }
+        if response.clicked() {
             to = Some(beat.seq);
         }
     }
     to
+}
+
+/// Scrolls to the step where one stands, when it is another than before.
+fn follow(ui: &Ui, seq: Seq, response: &egui::Response) {
+    let id = egui::Id::unique("the step that was shown");
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, Seq(0)), seq));
+    if before != seq {
+        response.scroll_to_me(None);
+    }
 }
 
 /// The branches as a tree: what was done, and when.
@@ -120,7 +133,7 @@ fn violations(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
             any = true;
         }
         let (code, at) = (violation.id.code(), short_time(violation.time));
-        let text = hand.say(Word::ViolationAt, &[&code, &at, &violation.sentence]);
+        let text = hand.say(Word::ViolationAt, &[&code, &at, &violation.seq, &violation.sentence]);
         let text = RichText::new(text).color(hand.colour(Hue::Danger));
         if ui.add(egui::Button::selectable(false, text).wrap()).clicked() {
             to = Some(violation.seq);

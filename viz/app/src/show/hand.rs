@@ -4,6 +4,7 @@ use eframe::egui;
 use egui::{
     Color32, Pos2, Response, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, vec2,
 };
+use klamm_node::Seq;
 use klamm_scene::{Colour, Hue, Language, Style, Theme};
 
 use crate::action::Action;
@@ -44,6 +45,8 @@ pub(super) struct Hand {
     pub code: Option<Box<Code>>,
     /// What to do to the cluster once everything is drawn.
     pub doing: Option<Doing>,
+    /// Where to go once everything is drawn.
+    pub go: Option<Seq>,
     /// The branches as they are listed: place, depth, what it is called, whether it is shown.
     pub branches: Vec<(usize, u8, String, bool)>,
     in_lab: bool,
@@ -78,6 +81,7 @@ impl Hand {
             compare: None,
             code: None,
             doing: None,
+            go: None,
             branches: branches(window, style.language),
             in_lab: window.lab().is_some(),
             plays: window.lab().is_some_and(|lab| lab.playback.plays()),
@@ -110,9 +114,9 @@ impl Hand {
         if keys.is_empty() { name.to_owned() } else { format!("{name} ({})", keys.join(", ")) }
     }
 
-    /// A button with a text of its own for an action; its name is the action's.
-    pub(super) fn short(&mut self, ui: &mut Ui, action: Action, text: &str, chosen: bool) {
-        let enabled = self.in_lab
+    /// Whether an action has anything to act on.
+    fn can(&self, action: Action) -> bool {
+        self.in_lab
             || matches!(
                 action,
                 Action::Editor
@@ -120,10 +124,34 @@ impl Hand {
                     | Action::SaveBranch
                     | Action::Language
                     | Action::Palette
+                    | Action::Motion
+                    | Action::MoveAs(_)
+                    | Action::Larger
+                    | Action::Smaller
+                    | Action::FullScreen
                     | Action::Commands
                     | Action::Shortcuts
                     | Action::Library
-            );
+            )
+    }
+
+    /// A line of a menu for an action: its name and its keys.
+    pub(super) fn entry(&mut self, ui: &mut Ui, action: Action, chosen: bool) {
+        let Some(entry) = action.entry() else { return };
+        let keys: Vec<String> = entry.keys.iter().map(|press| press.text()).collect();
+        let name = self.word(entry.word);
+        let enabled = self.can(action);
+        let button = egui::Button::selectable(chosen, name).right_text(keys.join(", "));
+        let response = ui.add_enabled(enabled, button);
+        response.widget_info(|| WidgetInfo::selected(Role::Button, enabled, chosen, name));
+        if response.clicked() {
+            self.todo.push(action);
+        }
+    }
+
+    /// A button with a text of its own for an action; its name is the action's.
+    pub(super) fn short(&mut self, ui: &mut Ui, action: Action, text: &str, chosen: bool) {
+        let enabled = self.can(action);
         let name = action.entry().map_or("", |entry| self.word(entry.word));
         let button = egui::Button::selectable(chosen, text);
         let response = ui.add_enabled(enabled, button).on_hover_text(self.hint(action));
@@ -173,9 +201,14 @@ impl Hand {
         }
     }
 
+    /// The width of a button with a picture.
+    pub(super) fn icon_size(ui: &Ui) -> f32 {
+        ui.spacing().interact_size.y * 1.2
+    }
+
     /// A button with a picture.
     pub(super) fn icon(&mut self, ui: &mut Ui, action: Action, icon: Icon) {
-        let size = ui.spacing().interact_size.y * 1.2;
+        let size = Self::icon_size(ui);
         let name = action.entry().map_or("", |entry| self.word(entry.word));
         let (rect, response) = ui.allocate_exact_size(Vec2::splat(size), Sense::click());
         let visuals = ui.style().interact(&response);

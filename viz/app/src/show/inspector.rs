@@ -2,14 +2,16 @@
 
 use eframe::egui;
 use egui::{RichText, ScrollArea, Ui};
-use klamm_node::Seq;
-use klamm_node::event::{CATALOGUE, Event};
+use klamm_node::event::{CATALOGUE, Event, Field, Named};
+use klamm_node::{NodeId, Seq};
 use klamm_scene::{Subject, WhyPart, sentence, short_time};
+use klamm_trace::LAB;
 
 use super::hand::Hand;
 use super::invariants;
+use super::long::rows;
 use crate::action::Action;
-use crate::lab::{Inspect, Lab};
+use crate::lab::{Inspect, Lab, Listed};
 use crate::subjects::label;
 use crate::words::Word;
 
@@ -17,6 +19,7 @@ use crate::words::Word;
 enum Click {
     Ask(Subject),
     Go(Seq),
+    Pick(NodeId),
     Since(bool),
 }
 
@@ -57,6 +60,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
             lab.selection.event = None;
             lab.go(seq);
         }
+        Click::Pick(node) => lab.pick_node(node),
         Click::Since(bookmark) => lab.since_bookmark = bookmark,
     }
     ui.ctx().request_repaint();
@@ -71,22 +75,36 @@ fn event(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
     let event = &cause.event;
     let head = hand.say(Word::EventHead, &[&event.seq, &event.kind.name()]);
     ui.label(RichText::new(head).heading());
-    ui.label(hand.say(Word::EventPlace, &[&lab.name(event.node), &short_time(event.time)]));
+    let name = lab.name(event.node);
+    let place = hand.say(Word::EventPlace, &[&name, &short_time(event.time)]);
+    if event.node == LAB {
+        ui.label(place);
+    } else {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let (before, after) = place.split_once(name).unwrap_or((&place, ""));
+            ui.label(before);
+            if ui.link(name).clicked() {
+                click = Some(Click::Pick(event.node));
+            }
+            ui.label(after);
+        });
+    }
     if let Some(info) = CATALOGUE.iter().find(|info| info.name == event.kind.name()) {
         let doc: String = info.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         ui.label(RichText::new(doc).weak());
     }
     ui.add_space(4.0);
     event.kind.visit(&mut |key, value| {
-        let mut said = String::new();
-        if !value.is_silent() && value.show(&mut said).is_ok() {
-            ui.label(format!("{key} = {said}"));
+        if !value.is_silent() {
+            click = field(lab, key, value, ui).map(Click::Pick).or(click.take());
         }
     });
     hand.title(ui, Word::Because);
     if let Some(chain) = &cause.chain {
         for hop in chain.hops.iter().skip(1) {
-            let text = format!("{} {} {}", short_time(hop.time), lab.name(hop.node), hop.text);
+            let what = format!("{} {}", lab.name(hop.node), hop.text);
+            let text = hand.say(Word::EventNumbered, &[&hop.seq, &short_time(hop.time), &what]);
             if link(ui, &text) {
                 click = Some(Click::Go(hop.seq));
             }
@@ -104,12 +122,47 @@ fn event(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
         ui.label(hand.word(Word::Nothing));
     }
     for effect in effects {
-        let text = format!("{} {}", short_time(effect.time), sentence(effect, lab.cursor().view()));
+        let what = sentence(effect, lab.cursor().view());
+        let text = hand.say(Word::EventNumbered, &[&effect.seq, &short_time(effect.time), &what]);
         if link(ui, &text) {
             click = Some(Click::Go(effect.seq));
         }
     }
     click
+}
+
+/// A field of an event. The nodes that it names are called what they are called everywhere, and can be picked.
+fn field(lab: &Lab, key: &str, value: &dyn Field, ui: &mut Ui) -> Option<NodeId> {
+    let table = lab.trace().nodes();
+    let mut nodes = Vec::new();
+    value.each_node(&mut |named| {
+        nodes.push(match named {
+            Named::Node(node) => Some(node),
+            Named::Id(id) => table.node_of(id),
+        });
+    });
+    let known: Option<Vec<NodeId>> = nodes.into_iter().collect();
+    let Some(nodes) = known.filter(|nodes| !nodes.is_empty()) else {
+        let mut said = String::new();
+        if value.show(&mut said).is_ok() {
+            ui.label(format!("{key} = {said}"));
+        }
+        return None;
+    };
+    let mut picked = None;
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        ui.label(format!("{key} = "));
+        for (at, node) in nodes.into_iter().enumerate() {
+            if at > 0 {
+                ui.label(", ");
+            }
+            if ui.link(table.name(node)).clicked() {
+                picked = Some(node);
+            }
+        }
+    });
+    picked
 }
 
 /// A link that takes as many lines as it needs.
@@ -146,19 +199,24 @@ fn deeds(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
     ui.separator();
 }
 
-fn state(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
-    let mut click = None;
-    let all = lab.state();
-    if all.is_empty() {
+fn state(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
+    let listed = lab.listed(false, hand.language);
+    if listed.lines.is_empty() {
         ui.label(hand.word(Word::StateHelp));
     }
-    let table = lab.trace().nodes();
-    for (subject, value) in all {
-        let text = format!("{}: {value}", label(&subject, table, hand.language));
-        if link(ui, &text) {
-            click = Some(Click::Ask(subject));
+    lines(&listed, ui)
+}
+
+/// A list of numbers, each of which can be asked about.
+fn lines(listed: &Listed, ui: &mut Ui) -> Option<Click> {
+    let mut click = None;
+    let texts = listed.lines.iter().map(|(_, text)| text.as_str());
+    rows(ui, &listed.heights, texts, |ui, index| {
+        let Some((subject, text)) = listed.lines.get(index) else { return };
+        if link(ui, text) {
+            click = Some(Click::Ask(subject.clone()));
         }
-    }
+    });
     click
 }
 
@@ -229,13 +287,5 @@ fn diff(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) -> Option<Click> {
     if changes.all.is_empty() {
         ui.label(hand.say(Word::NothingChanged, &[&changes.since]));
     }
-    let table = lab.trace().nodes();
-    for change in &changes.all {
-        let name = label(&change.subject, table, hand.language);
-        let text = hand.say(Word::ChangedFrom, &[&name, &change.before, &change.after]);
-        if link(ui, &text) {
-            click = Some(Click::Ask(change.subject.clone()));
-        }
-    }
-    click
+    lines(&lab.listed(true, hand.language), ui).or(click)
 }

@@ -22,23 +22,26 @@ pub(super) fn show(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     let held = INVARIANTS.len() - past.count();
     ui.label(RichText::new(hand.say(Word::InvariantsHold, &[&held, &INVARIANTS.len()])).strong());
     ui.add_space(4.0);
-    // What broke comes first: that is what one looks for.
+    // What broke first comes first: that is what one looks for.
     let mut all: Vec<&InvariantInfo> = INVARIANTS.iter().collect();
-    all.sort_by_key(|info| first(info.code).is_none());
+    all.sort_by_key(|info| first(info.code).map_or(Seq(u64::MAX), |violation| violation.seq));
     for info in all {
         let doc: String = info.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         match first(info.code) {
             Some(violation) => {
                 let at = short_time(violation.time);
-                let what = hand.say(Word::InvariantBroken, &[&at, &violation.sentence]);
+                let what =
+                    hand.say(Word::InvariantBroken, &[&at, &violation.seq, &violation.sentence]);
                 let text = RichText::new(format!("{} {}: {what}", info.code, info.name));
                 let weak = violation.severity == Severity::Amber;
                 let hue = if weak { Hue::Warning } else { Hue::Danger };
                 let text = if violation.seq <= here { text.color(hand.colour(hue)) } else { text };
                 let response = ui.add(egui::Button::selectable(violation.seq == here, text).wrap());
-                if response.on_hover_text(&doc).clicked() {
+                if response.clicked() {
                     to = Some(violation.seq);
                 }
+                // What it means is read by those too who have no mouse.
+                ui.label(RichText::new(doc).weak());
                 if weak {
                     ui.label(RichText::new(hand.word(Word::InvariantsWeak)).weak());
                 }

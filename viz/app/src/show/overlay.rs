@@ -16,8 +16,12 @@ use crate::words::Word;
 pub(super) fn show(window: &mut Window, ctx: &Context, hand: &mut Hand) {
     let Some(overlay) = window.overlay.take() else { return };
     let mut left = Some(overlay.clone());
+    let unsaved = overlay == Overlay::Unsaved;
+    let behind_text = super::hand::color(hand.theme.panel);
     let shown = Modal::new(Id::unique("overlay")).show(ctx, |ui| {
         ui.set_width(560.0_f32.min(ctx.content_rect().width() - 40.0));
+        // What is typed into has an edge: another colour than what lies around it.
+        ui.visuals_mut().text_edit_bg_color = Some(behind_text);
         match overlay {
             Overlay::Shortcuts => shortcuts(ui, hand),
             Overlay::Commands(text) => left = commands(window, text, ui, hand),
@@ -98,7 +102,8 @@ pub(super) fn show(window: &mut Window, ctx: &Context, hand: &mut Hand) {
             }
         }
         ui.add_space(6.0);
-        if ui.button(hand.word(Word::Close)).clicked() {
+        let close = if unsaved { Word::Cancel } else { Word::Close };
+        if ui.button(hand.word(close)).clicked() {
             left = None;
         }
     });

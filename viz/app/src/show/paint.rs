@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use eframe::egui;
 use egui::{
-    Color32, FontId, Mesh, Painter, Pos2, Response, Role as Kind, Sense, Shape as Drawn,
-    Stroke as Line, StrokeKind, Ui, pos2, vec2,
+    Color32, FontId, Id, Mesh, Painter, Pos2, Response, Role as Kind, Sense, Shape as Drawn,
+    Stroke as Line, StrokeKind, Ui, UiBuilder, pos2, vec2,
 };
 use klamm_scene::geometry::{Point, Rect, Tenths, at};
 use klamm_scene::{Anchor, Dash, Label, Look, Object, Part, Role, Scene, Shape, Stroke, Subject};
 
 use super::hand::{color, named, points};
+use super::held::{Held, Zone};
 use crate::lab::Lab;
 
 /// What a person did to an object.
@@ -37,14 +38,40 @@ pub(super) fn scene<'a>(
     factor: f32,
     marked: Option<&Subject>,
     differ: &Differ<'_>,
+    stays: &str,
 ) -> Option<(&'a Object, Click)> {
     let size = vec2(points(scene.width), points(scene.height)) * factor;
     let (rect, whole) = ui.allocate_exact_size(size, Sense::hover());
     named(&whole, Kind::Figure, &scene.title);
     ui.painter().rect_filled(rect.union(ui.clip_rect()), 0.0, color(scene.background));
-    let mut brush = Brush { origin: rect.min, factor, clicked: None, marked, differ };
+    let line = ui.visuals().widgets.noninteractive.bg_stroke;
+    let held = Held::new(&scene.pinned, rect, factor, ui.clip_rect());
+    let mut brush = Brush {
+        origin: rect.min,
+        factor,
+        clicked: None,
+        marked,
+        differ,
+        ids: ui.scope_id(),
+        held,
+        zone: Zone::FREE,
+    };
     for object in &scene.objects {
         brush.object(ui, object);
+    }
+    for strip in held.strips() {
+        brush.zone = strip.zone;
+        brush.origin = rect.min + strip.shift;
+        let mut above = ui.new_child(UiBuilder::new().id_salt(strip.zone).max_rect(strip.room));
+        above.shrink_clip_rect(strip.room);
+        // What is scrolled away below it is not to be hit through it.
+        let cover = above.interact(strip.room, brush.ids.with(strip.zone), Sense::CLICK);
+        named(&cover, Kind::Group, stays);
+        above.painter().rect_filled(strip.room, 0.0, color(scene.background));
+        for object in &scene.objects {
+            brush.object(&above, object);
+        }
+        strip.edges(above.painter(), line);
     }
     brush.clicked
 }
@@ -55,11 +82,42 @@ struct Brush<'a, 'm> {
     clicked: Option<(&'a Object, Click)>,
     marked: Option<&'m Subject>,
     differ: &'m Differ<'m>,
+    /// Under which all objects have their ids, wherever they are drawn.
+    ids: Id,
+    held: Held,
+    /// What is drawn now.
+    zone: Zone,
 }
 
 impl<'a> Brush<'a, '_> {
     /// Draws an object and what is in it. What is drawn later lies above and is hit first, as in [`Scene::hit`].
+    ///
+    /// An object is there once, where it is held or where it lies; its shapes are seen in every strip through which they pass.
     fn object(&mut self, ui: &Ui, object: &'a Object) {
+        let zone = self.held.zone(object.bounds);
+        if zone == self.zone {
+            self.own(ui, object);
+        } else if self.zone != Zone::FREE {
+            let passes = ui.is_rect_visible(self.rect(object.bounds).expand(8.0));
+            if passes {
+                self.parts(ui, object, true);
+            }
+        }
+    }
+
+    /// Draws what an object is made of.
+    fn parts(&mut self, ui: &Ui, object: &'a Object, visible: bool) {
+        for part in &object.parts {
+            match part {
+                Part::Shape(shape) if visible => self.shape(ui.painter(), shape),
+                Part::Shape(_) => {}
+                Part::Object(inner) => self.object(ui, inner),
+            }
+        }
+    }
+
+    /// An object where it is.
+    fn own(&mut self, ui: &Ui, object: &'a Object) {
         let rect = self.rect(object.bounds).expand(1.0);
         let can = Lab::can_pick(object);
         let (sense, kind) = match object.role {
@@ -69,7 +127,7 @@ impl<'a> Brush<'a, '_> {
             Role::Mark | Role::Value if can => (Sense::CLICK, Kind::Button),
             Role::Stop | Role::Mark | Role::Value => (Sense::hover(), Kind::Label),
         };
-        let id = ui.scope_id().with(("scene", &object.id));
+        let id = self.ids.with(("scene", &object.id));
         let response = ui.interact(rect, id, sense);
         let differs = object.subject.as_ref().is_some_and(|it| self.differ.subjects.contains(it));
         if differs {
@@ -81,13 +139,7 @@ impl<'a> Brush<'a, '_> {
             self.react(ui, object, &response);
         }
         let visible = ui.is_rect_visible(rect.expand(8.0));
-        for part in &object.parts {
-            match part {
-                Part::Shape(shape) if visible => self.shape(ui.painter(), shape),
-                Part::Shape(_) => {}
-                Part::Object(inner) => self.object(ui, inner),
-            }
-        }
+        self.parts(ui, object, visible);
         if differs && visible {
             // A broken ring: it is told from the mark's by more than its colour.
             let ring = rect.expand(2.0);

@@ -13,11 +13,16 @@ use crate::words::Word;
 
 /// Draws the panes. A change of the arrangement can be taken back, a long drag as one.
 pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
+    window.fit_layout(ui.available_width());
     let before = window.layout.clone();
     let Screen::Lab(lab) = &mut window.screen else { return };
-    let mut panes = Panes { lab, hand, edited: false };
+    let mut panes = Panes { lab, hand, edited: false, turned: false };
     window.layout.ui(&mut panes, ui);
-    if panes.edited && window.layout != before {
+    let (edited, turned) = (panes.edited, panes.turned);
+    if turned && !window.usual {
+        window.settings.layout = Some(window.layout.clone());
+    }
+    if edited && window.layout != before {
         // A drag edits in every frame; only where it began is worth going back to.
         let dragging = ui.ctx().data(|data| data.get_temp::<bool>(dragged()).unwrap_or(false));
         if !dragging {
@@ -25,6 +30,7 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
         }
         ui.ctx().data_mut(|data| data.insert_temp(dragged(), true));
         window.settings.layout = Some(window.layout.clone());
+        window.usual = false;
     }
     if !ui.ctx().input(|input| input.pointer.any_down()) {
         ui.ctx().data_mut(|data| data.insert_temp(dragged(), false));
@@ -39,6 +45,8 @@ struct Panes<'a> {
     lab: &'a mut Lab,
     hand: &'a mut Hand,
     edited: bool,
+    /// Whether another tab was turned to: that is no change of the arrangement.
+    turned: bool,
 }
 
 impl Behavior<Pane> for Panes<'_> {
@@ -77,7 +85,12 @@ impl Behavior<Pane> for Panes<'_> {
         SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
     }
 
-    fn on_edit(&mut self, _edit: EditAction) {
-        self.edited = true;
+    fn on_edit(&mut self, edit: EditAction) {
+        match edit {
+            EditAction::TabSelected => self.turned = true,
+            EditAction::TileResized | EditAction::TileDragged | EditAction::TileDropped => {
+                self.edited = true;
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use klamm_scene::{Hue, Language, filled, short_time};
 use klamm_world::predict::{Given, Judgement, Truth, Unjudged, reason};
 
 use super::hand::Hand;
+use super::hands;
 use crate::action::Action;
 use crate::lab::Lab;
 use crate::predictions::{Answer, Asked};
@@ -94,9 +95,8 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
             for (index, option) in options.iter().enumerate() {
                 let said = text(&option.text, language);
                 ui.horizontal_wrapped(|ui| {
-                    if class && let Some(hands) = draft.hands.get_mut(index) {
-                        let name = hand.say(Word::HandsFor, &[&said]);
-                        field(ui, hands, &name, 48.0);
+                    if class {
+                        hands::count(draft, index, said, ui, hand);
                     }
                     let radio = ui.radio(draft.option == Some(index), said);
                     if fresh && index == 0 && !class {
@@ -112,15 +112,21 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
             for (index, broker) in draft.brokers.1.clone().into_iter().enumerate() {
                 let mut checked = draft.brokers.0.contains(&broker);
                 let name = hand.say(Word::BrokerNumber, &[&broker]);
-                let check = ui.checkbox(&mut checked, name);
-                if fresh && index == 0 && !class {
-                    check.request_focus();
-                }
-                if check.changed() {
-                    draft.toggle(broker);
-                }
+                ui.horizontal_wrapped(|ui| {
+                    if class {
+                        hands::count(draft, index, &name, ui, hand);
+                    }
+                    let check = ui.checkbox(&mut checked, name);
+                    if fresh && index == 0 && !class {
+                        check.request_focus();
+                    }
+                    if check.changed() {
+                        draft.toggle(broker);
+                    }
+                });
             }
         }
+        Question::Number { .. } if class => hands::numbers(draft, ui, hand),
         Question::Number { .. } => {
             let name = hand.word(Word::NumberHint);
             let typed = field(ui, &mut draft.number, name, 120.0);
@@ -153,12 +159,15 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
             if let Some((place, up)) = shift {
                 draft.shift(place, up);
             }
+            if class {
+                hands::orders(asked, ui, hand);
+            }
         }
     }
 }
 
 /// A field for a number, with a name for those who do not see it.
-fn field(ui: &mut Ui, typed: &mut String, name: &str, width: f32) -> egui::Response {
+pub(super) fn field(ui: &mut Ui, typed: &mut String, name: &str, width: f32) -> egui::Response {
     let response = ui.add(TextEdit::singleline(typed).desired_width(width).char_limit(12));
     let value = typed.clone();
     response.widget_info(|| {
@@ -206,7 +215,7 @@ fn tell(lab: &Lab, index: usize, ui: &mut Ui, hand: &Hand) -> Option<Wish> {
         None => (Word::AnswerWas, Hue::Ok),
     };
     ui.label(RichText::new(hand.say(word, &[&truth])).color(hand.colour(hue)).strong());
-    hands(asked, judgement, ui, hand);
+    hands::told(asked, judgement, ui, hand);
     if lab.predictions.explains(asked) {
         let wrong = given.filter(|_| asked.is_right() == Some(false));
         if let Some(reason) = wrong.and_then(|given| reason(question, given)) {
@@ -218,32 +227,6 @@ fn tell(lab: &Lab, index: usize, ui: &mut Ui, hand: &Hand) -> Option<Wish> {
         ui.label(hand.word(Word::OtherRun));
     }
     ui.button(hand.word(Word::WhyThisAnswer)).clicked().then_some(Wish::Explain(index))
-}
-
-/// How a class voted.
-fn hands(asked: &Asked, judgement: &Judgement, ui: &mut Ui, hand: &Hand) {
-    let (Some(Answer::Hands(counts)), Question::Choice(options), Truth::Options(right)) =
-        (asked.answer(), &asked.prediction.ask, &judgement.truth)
-    else {
-        return;
-    };
-    if let Some((right, all)) = asked.hands() {
-        ui.label(RichText::new(hand.say(Word::HandsRight, &[&right, &all])).strong());
-    }
-    let most = counts.iter().max().copied().unwrap_or(1).max(1);
-    for ((option, count), right) in options.iter().zip(counts).zip(right) {
-        let hue = if *right { Hue::Ok } else { Hue::Out };
-        let said = hand.say(Word::HandsOf, &[count]);
-        ui.label(format!("{}: {said}", text(&option.text, hand.language)));
-        let width = ui.available_width().min(320.0);
-        let (rect, response) =
-            ui.allocate_exact_size(egui::vec2(width, 10.0), egui::Sense::hover());
-        let share = f64::from(*count) / f64::from(most);
-        #[expect(clippy::cast_possible_truncation, reason = "a bar is as exact as it looks")]
-        let bar = rect.with_max_x(rect.min.x + width * share as f32);
-        ui.painter().rect_filled(bar, 2.0, hand.colour(hue));
-        super::hand::named(&response, egui::Role::Label, &said);
-    }
 }
 
 /// The next question that has no answer, to go to.
@@ -287,7 +270,7 @@ fn texts(question: &Question, places: impl Iterator<Item = usize>, hand: &Hand) 
 }
 
 /// An answer in words.
-fn said_of(question: &Question, given: &Given, hand: &Hand) -> String {
+pub(super) fn said_of(question: &Question, given: &Given, hand: &Hand) -> String {
     match given {
         Given::Option(chosen) => texts(question, std::iter::once(*chosen), hand),
         Given::Order(order) => texts(question, order.iter().copied(), hand),

@@ -78,6 +78,7 @@ pub(super) fn picture(
     }
     let differs_name = |name: &str| hand.say(Word::DiffersHere, &[&name]);
     let differ = paint::Differ { subjects: differ, name: &differs_name };
+    let stays = hand.word(Word::StaysInSight);
     let side = if let Size::Side(side) = size { Some(side) } else { None };
     let clicked = ScrollArea::both()
         .id_salt(("stage", lab.tab.name(), side))
@@ -90,7 +91,7 @@ pub(super) fn picture(
             let shown = ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 0.0;
                 ui.add_space(beside);
-                let clicked = paint::scene(ui, &scene, factor, lab.marked(), &differ);
+                let clicked = paint::scene(ui, &scene, factor, lab.marked(), &differ, stays);
                 clicked.map(|(object, how)| (object.clone(), how))
             });
             shown.inner

@@ -1,5 +1,7 @@
 //! The lowest lines: what just happened in a sentence, where one stands, and how the cluster fares.
 
+use std::collections::BTreeSet;
+
 use eframe::egui;
 use egui::{RichText, Ui};
 use klamm_node::Room;
@@ -12,14 +14,14 @@ use crate::window::{Screen, Window};
 use crate::words::Word;
 
 /// Draws the lines.
-pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
+pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
     ui.add_space(2.0);
     if let Screen::Lab(lab) = &window.screen {
         if let Some((found, claimed)) = lab.other_than_claimed() {
             let text = hand.say(Word::NotThatRun, &[&found, &claimed]);
             ui.label(RichText::new(text).strong().color(hand.colour(Hue::Danger)));
         }
-        told(lab, ui);
+        told(window, lab, ui, hand);
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(window.position().unwrap_or_default()).strong());
             if let Some(until) = lab.until() {
@@ -27,6 +29,7 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
                 ui.label(hand.say(Word::RunsUntil, &[&now, &until]));
             }
             health(lab, ui, hand);
+            broken(lab, ui, hand);
             if lab.curtain().is_some() {
                 ui.label(hand.word(Word::FutureHidden));
             }
@@ -36,7 +39,9 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &Hand) {
             }
         });
     }
-    notice(window, ui, hand);
+    if window.lab().is_none() {
+        notice(window, ui, hand);
+    }
     ui.add_space(2.0);
 }
 
@@ -72,12 +77,29 @@ fn happened(lab: &Lab) -> String {
     event.map_or_else(String::new, |event| sentence(&event, lab.cursor().view()))
 }
 
-fn told(lab: &Lab, ui: &mut Ui) {
+/// What is said of the step, and below it what happened. What the program has to say stands there in its stead: nothing moves
+/// because it speaks.
+fn told(window: &Window, lab: &Lab, ui: &mut Ui, hand: &Hand) {
     let narration = narration(lab);
     if !narration.is_empty() {
         ui.label(RichText::new(narration).strong());
     }
-    ui.add(egui::Label::new(happened(lab)).truncate());
+    let text = match &window.notice {
+        Some(notice) => RichText::new(notice.say(hand.language)).color(hand.colour(Hue::Danger)),
+        None => RichText::new(happened(lab)),
+    };
+    ui.add(egui::Label::new(text).truncate());
+}
+
+/// Which invariants the whole run breaks, and where that begins: a click goes there.
+fn broken(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
+    let Some(first) = lab.violations().min_by_key(|violation| violation.seq) else { return };
+    let all: BTreeSet<&str> = lab.violations().map(|violation| violation.id.code()).collect();
+    let (code, at) = (first.id.code(), short_time(first.time));
+    let text = hand.say(Word::BrokenOnes, &[&all.len(), &code, &at, &first.seq]);
+    if ui.link(RichText::new(text).strong().color(hand.colour(Hue::Danger))).clicked() {
+        hand.go = Some(first.seq);
+    }
 }
 
 /// How the partitions of one's own topics fare.

@@ -10,7 +10,7 @@ use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
 };
 use klamm_node::{Time, TopicPartition};
-use klamm_scene::{Fault, FaultKind, Hue, TimeScale, short_time};
+use klamm_scene::{Fault, FaultKind, Hue, PartitionPoint, TimeScale, short_time};
 
 use super::hand::{Hand, color, named, points, tenths};
 use crate::lab::Lab;
@@ -18,6 +18,12 @@ use crate::words::Word;
 
 /// The width of the bands' names, at text size 100.
 const GUTTER: f32 = 104.0;
+
+/// What lasts shorter is as wide as this: it is there to be seen.
+const SHORTEST: f32 = 4.0;
+
+/// More partitions than these stand below everything else.
+const MANY: usize = 12;
 
 /// How far the timeline can be stretched.
 const STRETCH: (f32, f32) = (1.0, 32.0);
@@ -27,8 +33,8 @@ enum Band {
     Steps,
     Controller,
     Partition(TopicPartition),
-    /// Faults that do not overlap: those of a lane, by their places in the list.
-    Faults(Vec<usize>),
+    /// Faults that do not overlap: which lane it is, and what is in it, by its places in the list.
+    Faults(usize, Vec<usize>),
     Groups,
     Violations,
 }
@@ -109,17 +115,49 @@ pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand)
 /// Which bands there are. What has no content in this run has no band.
 fn bands(lab: &Lab) -> Vec<Band> {
     let bands = lab.trace().bands();
-    let mut all = vec![Band::Steps, Band::Controller];
-    let own = |partition: &&TopicPartition| !partition.topic.starts_with("__");
-    all.extend(bands.partitions().keys().filter(own).cloned().map(Band::Partition));
-    all.extend(lanes(bands.faults()).into_iter().map(Band::Faults));
-    if !bands.rebalances().is_empty() {
-        all.push(Band::Groups);
-    }
-    if !lab.trace().violations().is_empty() {
+    let mut all = vec![Band::Steps];
+    // What broke is seen at once.
+    if lab.violations().next().is_some() {
         all.push(Band::Violations);
     }
+    all.push(Band::Controller);
+    let own = |(partition, _): &(&TopicPartition, _)| !partition.topic.starts_with("__");
+    let mut own: Vec<_> = bands.partitions().iter().filter(own).collect();
+    let many = own.len() > MANY;
+    if many {
+        // Of very many those to which something happens come first, and what happened to nodes comes before all of them.
+        own.sort_by_cached_key(|(_, points)| !changes(lab, points));
+    }
+    let own = own.into_iter().map(|(partition, _)| Band::Partition(partition.clone()));
+    let own: Vec<Band> = own.collect();
+    let after = if many {
+        own
+    } else {
+        all.extend(own);
+        Vec::new()
+    };
+    // How many lanes there are would tell how much is still to break.
+    let told = |lane: &Vec<usize>| {
+        let mut faults = lane.iter().filter_map(|at| bands.faults().get(*at));
+        faults.any(|fault| !lab.hides(fault.from.0))
+    };
+    all.extend(
+        (0..)
+            .zip(lanes(bands.faults()).into_iter().filter(told))
+            .map(|(place, lane)| Band::Faults(place, lane)),
+    );
+    if bands.rebalances().iter().any(|rebalance| !lab.hides(rebalance.from.0)) {
+        all.push(Band::Groups);
+    }
+    all.extend(after);
     all
+}
+
+/// Whether a partition's leader or ISR is ever another than at first, as far as that may be told.
+fn changes(lab: &Lab, points: &[PartitionPoint]) -> bool {
+    let mut told = points.iter().filter(|point| point.leader.is_some() && !lab.hides(point.seq));
+    let first = told.next().map(|point| (point.leader, point.in_sync));
+    told.any(|point| Some((point.leader, point.in_sync)) != first)
 }
 
 /// Faults in lanes: each in the first in which nothing else lasts at its time.
@@ -231,7 +269,8 @@ impl Field<'_> {
             Band::Steps => self.hand.word(Word::BandSteps).to_owned(),
             Band::Controller => self.hand.word(Word::BandController).to_owned(),
             Band::Partition(partition) => partition.to_string(),
-            Band::Faults(_) => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Faults(0, _) => self.hand.word(Word::BandFaults).to_owned(),
+            Band::Faults(place, _) => self.hand.say(Word::BandFaultsMore, &[&(place + 1)]),
             Band::Groups => self.hand.word(Word::BandGroups).to_owned(),
             Band::Violations => self.hand.word(Word::BandViolations).to_owned(),
         }
@@ -273,7 +312,7 @@ impl Field<'_> {
                 }
                 _ => self.hand.say(Word::BandNoPartition, &[partition]),
             },
-            Band::Faults(lane) => {
+            Band::Faults(_, lane) => {
                 let now = self.faults(lane).filter(|fault| {
                     fault.from.0 <= seq && fault.to.is_none_or(|(end, _)| end > seq)
                 });
@@ -322,7 +361,10 @@ impl Field<'_> {
 
     fn draw(&self, painter: &Painter, band: &Band, rect: Rect) {
         let bands = self.lab.trace().bands();
-        for fold in self.scale.segments().iter().filter(|segment| segment.folded) {
+        // Where calm is to come is not told while the future is hidden.
+        let last = self.x(self.shown);
+        let folds = self.scale.segments().iter().filter(|segment| segment.folded);
+        for fold in folds.filter(|fold| self.left + points(fold.x0) <= last) {
             let x = self.left + points(fold.x0);
             let fold = Rect::from_x_y_ranges(x..=x + points(fold.x1 - fold.x0), rect.y_range());
             painter.rect_filled(fold, 0.0, color(self.hand.theme.faint).gamma_multiply(0.4));
@@ -358,7 +400,7 @@ impl Field<'_> {
                 }
             }
             Band::Partition(partition) => self.partition(painter, partition, rect),
-            Band::Faults(lane) => {
+            Band::Faults(_, lane) => {
                 for fault in self.faults(lane) {
                     let to = fault.to.map(|(_, time)| time);
                     let name = self.fault(fault);
@@ -438,7 +480,10 @@ impl Field<'_> {
         let to = to.unwrap_or(self.shown).min(self.shown);
         (from <= to).then(|| {
             let left = self.x(from);
-            Rect::from_x_y_ranges(left..=self.x(to).max(left + 2.0), rect.y_range().shrink(1.0))
+            Rect::from_x_y_ranges(
+                left..=self.x(to).max(left + SHORTEST),
+                rect.y_range().shrink(1.0),
+            )
         })
     }
 
@@ -455,12 +500,15 @@ impl Field<'_> {
         let height = span.height() * part.clamp(0.1, 1.0);
         let bar = Rect::from_x_y_ranges(span.x_range(), span.max.y - height..=span.max.y);
         painter.rect_filled(bar, 2.0, self.hand.colour(hue));
-        painter.rect_stroke(
-            bar,
-            2.0,
-            Stroke::new(1.0, color(self.hand.theme.background)),
-            egui::StrokeKind::Inside,
-        );
+        // An edge inside of a very short one would be all of it.
+        if bar.width() > 2.0 * SHORTEST {
+            painter.rect_stroke(
+                bar,
+                2.0,
+                Stroke::new(1.0, color(self.hand.theme.background)),
+                egui::StrokeKind::Inside,
+            );
+        }
         // Letters need their height and a little air.
         let size = self.font.size.min(height * 0.8);
         if text.is_empty() || size < 7.0 {

@@ -14,8 +14,9 @@ use klamm_trace::{Keep, Trace};
 use klamm_world::{Options, World};
 
 use super::{harness, is_open, lesson, press, until};
-use crate::launch::{Args, no_display};
+use crate::launch::Args;
 use crate::load::{News, Problem, Source, Worker};
+use crate::nowhere::no_display;
 use crate::settings;
 use crate::window::{Notice, Screen, Start, Window};
 use crate::words::Word;
@@ -59,6 +60,32 @@ fn a_place_and_a_picture_can_be_asked_for_at_the_start() {
     let time = lab.cursor().view().now.0;
     assert!(time <= 4_000_000_000 && time > 3_900_000_000, "{time}");
     assert_eq!((lab.tab, lab.trace().header().seed), (Tab::Quorum, 8));
+}
+
+#[test]
+fn a_place_in_a_saved_trace_and_at_the_end_of_a_run_is_reached_and_one_that_is_none_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run.trace");
+    fs::write(&path, trace()).expect("written");
+    let open = |source: Source, at: &str| {
+        let start = Start { source: Some(source), at: Some(at.to_owned()), ..Start::default() };
+        let mut harness = harness(Window::new(start, None));
+        until(&mut harness, |window| window.lab().is_some_and(crate::lab::Lab::is_whole));
+        let window = harness.state();
+        let lab = window.lab().expect("open");
+        (lab.seq(), lab.trace().last(), window.notice.clone())
+    };
+    let (seq, _, notice) = open(Source::File(path.clone()), "17");
+    assert_eq!((seq, notice), (Seq(17), None));
+    let (seq, last, _) = open(Source::File(path.clone()), "end");
+    assert_eq!(seq, last);
+    let (seq, last, notice) = open(lesson(), "end");
+    assert_eq!((seq, notice), (last, None), "not the end of what had come when it was asked");
+    for source in [Source::File(path), lesson()] {
+        let (seq, _, notice) = open(source, "99999s");
+        assert_eq!(notice, Some(Notice::Word(Word::NoSuchMoment)));
+        assert!(seq > Seq(0), "one stands where one stands without a wish");
+    }
 }
 
 #[test]
@@ -190,6 +217,11 @@ fn what_a_person_chose_is_there_at_the_next_start() {
 fn arguments_and_displays() {
     let parse = |line: &str| Args::try_parse_from(line.split(' '));
     assert!(parse("klamm-viz --seed 7").is_err(), "a seed of nothing");
+    for (place, good) in
+        [("12.5s", true), ("end", true), ("beat:2", true), ("7", true), ("nonsense", false)]
+    {
+        assert_eq!(parse(&format!("klamm-viz a --at {place}")).is_ok(), good, "{place}");
+    }
     assert!(parse("klamm-viz a --seed x").is_err() && parse("klamm-viz a --tab moon").is_err());
     let missing = parse("klamm-viz no-such-file.ron").expect("good arguments").start();
     assert!(missing.expect_err("it is missing").contains("no such file"));

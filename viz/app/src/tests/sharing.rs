@@ -174,7 +174,8 @@ fn what_has_no_code_says_why() {
     assert_eq!(window.code(), Err(Notice::Word(Word::SaveFirst)));
     assert_eq!(Window::new(Start::default(), None).code(), Err(Notice::Word(Word::NothingThere)));
     let mut window = super::window(Language::English);
-    lab(&mut window).runs_until(klamm_node::Time(1));
+    let events = super::run().0.events().clone();
+    lab(&mut window).grown(events);
     assert_eq!(window.code(), Err(Notice::Word(Word::RunFirst)));
     // A scenario of the library has one by its name.
     let card = crate::library::named("lessons/slow-follower").expect("a lesson");

@@ -137,6 +137,19 @@ fn memory_stays_within_its_budget() {
     assert!(each < 100, "{each} bytes an event");
 }
 
+/// What a large cluster is takes more than what happened in a short while: no second copy of it is kept.
+#[test]
+fn a_short_run_of_a_large_cluster_is_walked_from_its_start() {
+    let trace = testing::wide();
+    let own = weight::own(trace.tip());
+    assert!(trace.last() < Seq(NEAR), "it is short");
+    assert!(own > 64 * trace.events().len(), "and large: {own} bytes");
+    assert_eq!(trace.keyframes().1, 0);
+    assert!(trace.memory() - own < 20 * trace.events().len(), "little besides");
+    let middle = Seq(trace.last().0 / 2);
+    assert_eq!(trace.view_at(middle).seq, middle);
+}
+
 #[test]
 fn what_is_no_trace_is_refused_with_a_reason() {
     let told = |bytes: &[u8]| OpenTrace::from_bytes(bytes).err().map(|error| error.to_string());

@@ -55,7 +55,9 @@ fn one(draw: &mut Draw<'_>, id: &GroupId) {
     let count = i32::try_from(partitions.len()).unwrap_or(1).max(1);
     // Of very many partitions each is a stroke.
     let cell = (room / count).clamp(px(1), draw.em(110));
+    let above = draw.y;
     columns(draw, &partitions, left, cell);
+    let below = draw.y;
     for (member, state) in &group.members {
         row(draw, member.as_str(), state, (id, group), &partitions, (left, cell));
     }
@@ -63,6 +65,8 @@ fn one(draw: &mut Draw<'_>, id: &GroupId) {
         draw.nothing(Phrase::NoMembers);
     }
     offsets(draw, id, group, &partitions, (left, cell));
+    draw.pin_heads(above, below);
+    draw.pin_names(left - px(4));
     draw.y += draw.em(18);
 }
 

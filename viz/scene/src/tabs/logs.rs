@@ -32,6 +32,8 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
     };
     let logs = Logs::new(draw, &partition, view);
     logs.heading(draw);
+    // The flag of the high watermark begins here.
+    let axis = draw.y + draw.em(4);
     logs.axis(draw);
     let top = draw.y;
     for broker in logs.brokers.clone() {
@@ -39,6 +41,8 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
     }
     logs.watermark(draw, top);
     groups::draw(draw, &logs);
+    draw.pin_heads(axis, top);
+    draw.pin_names(logs.axis.x0 - px(8));
     logs.legend(draw);
 }
 

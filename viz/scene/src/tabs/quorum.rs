@@ -31,6 +31,7 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
             lane(draw, node, &axis);
         }
     }
+    draw.pin_names(axis.x0 - px(8));
 }
 
 /// The axis of metadata offsets: the whole log.

@@ -28,6 +28,7 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
     }
     let picked = draw.stage.selection.event.unwrap_or_else(|| draw.view().seq);
     let cone = rows.cone(draw, picked);
+    let above = draw.y;
     let top = heads(draw, &rows);
     let step = draw.em(23);
     let place: BTreeMap<Seq, Tenths> = (1..)
@@ -53,6 +54,8 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
     }
     draw.canvas = canvas;
     draw.y = bottom + draw.em(6);
+    draw.pin_heads(above, top);
+    draw.pin_names(MARGIN + draw.em(46));
 }
 
 /// The events that are shown, and the columns.
