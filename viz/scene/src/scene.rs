@@ -471,6 +471,11 @@ impl Ink {
         self.text(at, kind, text::fitted(text, kind.size, room))
     }
 
+    /// Writes as much of a name as fits and all of the number at its end, and says how wide that is.
+    pub fn numbered(&mut self, at: Point, kind: Type, text: &str, room: Tenths) -> Tenths {
+        self.text(at, kind, text::numbered(text, kind.size, room))
+    }
+
     /// Hatches a rectangle with slanting lines.
     pub fn hatch(&mut self, rect: Rect, distance: Tenths, stroke: Stroke) {
         if rect.w <= 0 || rect.h <= 0 {

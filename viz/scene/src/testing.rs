@@ -72,3 +72,31 @@ pub(crate) fn wide() -> &'static OpenTrace {
         open(&run_text("wide", text))
     })
 }
+
+/// A group of three, one of which dies and comes back while its session lasts. Opened.
+pub(crate) fn dead_member() -> &'static OpenTrace {
+    static OPENED: OnceLock<OpenTrace> = OnceLock::new();
+    OPENED.get_or_init(|| {
+        let text = r#"Scenario(
+            version: 1,
+            title: "One of three dies",
+            question: "Who reads what it had?",
+            seed: 7,
+            duration: "9s",
+            cluster: (brokers: 3, controllers: 1, config: { "offsets.topic.num.partitions": 1, "group.initial.rebalance.delay.ms": 1000 }),
+            topics: [(name: "orders", partitions: 3, replication_factor: 3)],
+            clients: [
+                Producer(name: "till", topic: "orders", rate: "40/s", keys: Random(20), start: "2s"),
+                Consumer(name: "reader-2", group: "readers", topic: "orders", config: { "auto.commit.interval.ms": 500 }),
+                Consumer(name: "reader-10", group: "readers", topic: "orders", config: { "auto.commit.interval.ms": 500 }),
+                Consumer(name: "reader-1", group: "readers", topic: "orders", config: { "auto.commit.interval.ms": 500 }),
+            ],
+            steps: [
+                (when: AllOwned("readers"), say: "Each has one."),
+                (at: "6s", do: [Crash("reader-2")], say: "One dies."),
+                (at: "8s", do: [Restart("reader-2")], say: "It comes back."),
+            ],
+        )"#;
+        open(&run_text("dead-member", text))
+    })
+}

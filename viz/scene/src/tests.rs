@@ -1,6 +1,7 @@
 //! Pictures of the lessons: what they say, that they are exact, and that nothing in them runs out of its box.
 
 use klamm_node::Seq;
+use klamm_node::event::EventKind;
 
 use super::*;
 use crate::geometry::Rect;
@@ -145,6 +146,140 @@ fn from_afar_a_topic_is_a_block_with_its_counts_and_the_worst_is_said() {
             .count(),
         600
     );
+}
+
+/// What is written in an object and in what is inside of it.
+fn written<'a>(scene: &'a Scene, id: &str) -> Vec<&'a str> {
+    let inside = |it: &Object| it.id == id || it.id.starts_with(&format!("{id}/"));
+    let labels = scene.labels().into_iter().filter(|(object, _)| inside(object));
+    labels.map(|(_, label)| label.text.as_str()).collect()
+}
+
+#[test]
+fn where_there_is_little_room_the_number_of_a_name_is_what_stays() {
+    let narrow = |scale| Style { width: 7_000, scale, captioned: false, ..Style::default() };
+    let trace = testing::wide();
+    for scale in [100, 150] {
+        let scene = picture(trace, Tab::Cluster, trace.last(), narrow(scale));
+        for broker in 1..=12 {
+            let card = format!("node:broker-{broker}");
+            let said = written(&scene, &card);
+            let named = |text: &&&str| text.starts_with('b') && text.ends_with(&broker.to_string());
+            assert!(said.iter().any(|text| named(&text)), "{scale} {broker}: {said:?}");
+            // That it runs is said whole or goes without saying; that it does not is said whole.
+            assert!(!said.iter().any(|text| text.starts_with("run") && *text != "running"));
+            assert!(broker != 3 || said.contains(&"crashed"), "{scale}: {said:?}");
+            assert!(broker != 3 || scale != 100 || said.contains(&"not fenced"), "{said:?}");
+        }
+    }
+    let groups = testing::two_groups();
+    let window = Style { width: 9_200, captioned: false, ..Style::default() };
+    let scene = picture(groups, Tab::Cluster, groups.last(), window);
+    for partition in 0..3 {
+        let chip = format!("node:broker-1/replica:__consumer_offsets-{partition}");
+        let said = written(&scene, &chip);
+        assert!(said[0].starts_with('_') && said[0].ends_with(&partition.to_string()), "{said:?}");
+    }
+}
+
+#[test]
+fn who_did_it_is_outlined_wherever_one_comes_from() {
+    let trace = testing::leader_crash();
+    let outlined = |seq: Seq| -> Vec<(String, Rect)> {
+        let scene = picture(trace, Tab::Cluster, seq, Style::default());
+        let all = scene.objects.iter().filter_map(|object| {
+            let node = object.id.strip_prefix("doer:")?;
+            let card = rules::first_shape(scene.object(&format!("node:{node}"))?)?;
+            assert!(object.bounds.holds(card), "{node}: around its card");
+            Some((node.to_owned(), card))
+        });
+        all.collect()
+    };
+    let from = moment(trace, 1, 0);
+    let mut told = 0;
+    for seq in (from.0..from.0 + 60).map(Seq) {
+        let event = trace.event(seq).expect("an event");
+        let names: Vec<String> = outlined(seq).into_iter().map(|(name, _)| name).collect();
+        if event.node == klamm_trace::LAB {
+            assert!(names.is_empty(), "the scenario has no card: {names:?}");
+        } else {
+            assert_eq!(names, [trace.nodes().name(event.node)], "{seq}");
+            told += 1;
+        }
+    }
+    assert!(told > 20, "{told}");
+}
+
+#[test]
+fn frames_between_two_controllers_do_not_cross_the_words_of_a_third() {
+    let trace = testing::leader_crash();
+    let [one, three] = ["controller-1", "controller-3"]
+        .map(|name| trace.nodes().named(name).expect("it is there"));
+    let passes = |seq: &Seq| {
+        let event = trace.event(*seq).expect("an event");
+        let EventKind::FrameSent { to, .. } = event.kind else { return false };
+        [(one, three), (three, one)].contains(&(event.node, to))
+    };
+    let from = moment(trace, 1, 0).0;
+    let sent: Vec<Seq> = (from..trace.last().0).map(Seq).filter(passes).take(4).collect();
+    assert_eq!(sent.len(), 4, "they speak with each other");
+    for seq in sent {
+        for width in [12_000, 7_000] {
+            let scene = picture(trace, Tab::Cluster, seq, Style { width, ..Style::default() });
+            let frame = scene.object(&format!("frames/frame:{seq}")).expect("it is on its way");
+            let mark = rules::first_shape(frame).expect("a mark");
+            let card = scene.object("node:controller-2").and_then(rules::first_shape);
+            assert!(!card.expect("a card").overlaps(mark), "{seq}: {mark:?}");
+        }
+    }
+}
+
+#[test]
+fn a_member_that_does_not_run_is_told_from_those_that_do() {
+    let trace = testing::dead_member();
+    let at = |beat: usize| {
+        let seq = moment(trace, beat, 300);
+        picture(trace, Tab::Groups, seq, Style::default())
+    };
+    let scene = at(1);
+    let mut rows: Vec<&Object> =
+        scene.objects.iter().filter(|it| it.id.starts_with("member:readers:")).collect();
+    rows.sort_by_key(|row| row.bounds.y);
+    let who: Vec<&str> =
+        rows.iter().map(|row| row.name.split([' ', ',']).nth(1).unwrap_or("")).collect();
+    assert_eq!(who, ["reader-1", "reader-2", "reader-10"], "by name, and by number in it");
+    let (alive, dead) = (rows[0], rows[1]);
+    assert!(alive.name.contains("generation ") && !alive.name.contains("crashed"));
+    assert!(dead.name.contains("crashed, the coordinator does not know yet"), "{}", dead.name);
+    let said = written(&scene, &dead.id);
+    assert!(said.contains(&"crashed"), "{said:?}");
+    assert!(said.contains(&"the coordinator does not know yet"), "{said:?}");
+    let slots = |row: &Object| -> Vec<String> {
+        let marks = row.parts.iter().filter_map(|part| match part {
+            Part::Object(object) => Some(object.name.clone()),
+            Part::Shape(_) => None,
+        });
+        marks.collect()
+    };
+    assert!(slots(alive).iter().all(|name| name.starts_with("has orders-")), "{:?}", slots(alive));
+    let unread = slots(dead);
+    assert_eq!(unread.len(), 1, "{unread:?}");
+    let partition = unread[0].strip_prefix("nobody reads ").expect("it waits for the session");
+    // Only where nobody reads does lag alarm.
+    let danger = Style::default().theme.hue(Hue::Danger);
+    let lags = scene.labels().into_iter().filter(|(object, _)| object.name.contains("lag to HW "));
+    let mut alarms = 0;
+    for (object, label) in lags {
+        let waits = object.name.starts_with(partition) && label.text != "0";
+        assert_eq!(label.colour == danger, waits, "{}", object.name);
+        alarms += usize::from(waits);
+    }
+    assert_eq!(alarms, 1);
+    // It runs again under another id, and the old one's session goes on.
+    let scene = at(2);
+    let names = scene.objects.iter().filter(|it| it.id.starts_with("member:readers:"));
+    let replaced = names.filter(|it| it.name.contains("came back as another")).count();
+    assert_eq!(replaced, 1);
 }
 
 #[test]

@@ -65,6 +65,21 @@ pub fn fitted(text: &str, size: Tenths, room: Tenths) -> String {
     short
 }
 
+/// The text if it fits, else cut before the number that it ends in: of names that differ by their numbers alone this is what
+/// tells one from the other.
+pub fn numbered(text: &str, size: Tenths, room: Tenths) -> String {
+    let head = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    let number = text.strip_prefix(head).unwrap_or_default();
+    if number.is_empty() || width(text, size) <= room {
+        return fitted(text, size, room);
+    }
+    let left = room - width(number, size);
+    if left < 0 {
+        return fitted(number, size, room);
+    }
+    format!("{}{number}", fitted(head, size, left))
+}
+
 /// Lines that fit, broken at spaces; a word that is too long by itself is cut.
 pub fn wrapped(text: &str, size: Tenths, room: Tenths) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -107,6 +122,13 @@ mod tests {
         let short = fitted(text, size, 600);
         assert!(short.ends_with('…') && width(&short, size) <= 600, "{short}");
         assert_eq!(fitted("리더", size, 10), "");
+        // The number stays, whatever goes.
+        assert_eq!(numbered("broker-12", size, width("broker-12", size)), "broker-12");
+        for (room, said) in [(500, "brok…12"), (260, "…12"), (160, "12")] {
+            let short = numbered("broker-12", size, room);
+            assert!(short == said && width(&short, size) <= room, "{room}: {short}");
+        }
+        assert_eq!(numbered("orders", size, 300), fitted("orders", size, 300));
         for line in wrapped("one two three four five six seven", size, 700) {
             assert!(width(&line, size) <= 700, "{line}");
         }

@@ -86,7 +86,7 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
             if now == Some(beat.seq) { RichText::new(text).strong() } else { RichText::new(text) };
         let response = ui.add(egui::Button::selectable(now == Some(beat.seq), text).wrap());
         if now == Some(beat.seq) {
-            follow(ui, beat.seq, &response);
+            follow(ui, (beat.seq, beats.len()), &response);
         }
         if response.clicked() {
             to = Some(beat.seq);
@@ -95,12 +95,28 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     to
 }
 
-/// Scrolls to the step where one stands, when it is another than before.
-fn follow(ui: &Ui, seq: Seq, response: &egui::Response) {
-    let id = egui::Id::unique("the step that was shown");
-    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(id, Seq(0)), seq));
-    if before != seq {
-        response.scroll_to_me(None);
+/// How many frames one tries to bring a step into sight: what stands above it may take its final height only then.
+const TRIES: u8 = 4;
+
+/// Brings the step where one stands into sight when it is another than before, when there are more steps, or when the pane has another
+/// size. Once it was whole in sight, whoever scrolls away is let go.
+fn follow(ui: &Ui, (seq, count): (Seq, usize), response: &egui::Response) {
+    let id = egui::Id::unique("the step that is brought into sight");
+    let (seen, rect) = (ui.clip_rect(), response.rect);
+    let now = (seq, count, seen.size());
+    let known = ui.data_mut(|data| data.get_temp::<((Seq, usize, egui::Vec2), u8)>(id));
+    let left = known.filter(|(before, _)| *before == now).map_or(TRIES, |(_, left)| left);
+    if left == 0 {
+        return;
+    }
+    let whole = seen.min.y <= rect.min.y && rect.max.y <= seen.max.y;
+    let left = if whole { 0 } else { left - 1 };
+    ui.data_mut(|data| data.insert_temp(id, (now, left)));
+    if !whole {
+        // No farther than it takes: what stands above it, the branches for one, is wanted as well.
+        let align = (rect.height() > seen.height()).then_some(egui::Align::Min);
+        ui.scroll_to_rect_animation(rect, align, egui::style::ScrollAnimation::none());
+        ui.ctx().request_repaint();
     }
 }
 

@@ -22,6 +22,9 @@ const GUTTER: f32 = 104.0;
 /// What lasts shorter is as wide as this: it is there to be seen.
 const SHORTEST: f32 = 4.0;
 
+/// Up to so many partitions stand above everything else.
+const FEW: usize = 3;
+
 /// More partitions than these stand below everything else.
 const MANY: usize = 12;
 
@@ -120,7 +123,6 @@ fn bands(lab: &Lab) -> Vec<Band> {
     if lab.violations().next().is_some() {
         all.push(Band::Violations);
     }
-    all.push(Band::Controller);
     let own = |(partition, _): &(&TopicPartition, _)| !partition.topic.starts_with("__");
     let mut own: Vec<_> = bands.partitions().iter().filter(own).collect();
     let many = own.len() > MANY;
@@ -130,12 +132,19 @@ fn bands(lab: &Lab) -> Vec<Band> {
     }
     let own = own.into_iter().map(|(partition, _)| Band::Partition(partition.clone()));
     let own: Vec<Band> = own.collect();
-    let after = if many {
-        own
-    } else {
+    // In a lesson they are what it is about; of a few more the controller is easier found above them.
+    let mut last = Vec::new();
+    if own.len() <= FEW {
         all.extend(own);
-        Vec::new()
-    };
+        all.push(Band::Controller);
+    } else {
+        all.push(Band::Controller);
+        if many {
+            last = own;
+        } else {
+            all.extend(own);
+        }
+    }
     // How many lanes there are would tell how much is still to break.
     let told = |lane: &Vec<usize>| {
         let mut faults = lane.iter().filter_map(|at| bands.faults().get(*at));
@@ -149,7 +158,7 @@ fn bands(lab: &Lab) -> Vec<Band> {
     if bands.rebalances().iter().any(|rebalance| !lab.hides(rebalance.from.0)) {
         all.push(Band::Groups);
     }
-    all.extend(after);
+    all.extend(last);
     all
 }
 

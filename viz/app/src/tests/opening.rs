@@ -280,11 +280,11 @@ fn what_is_done_makes_a_branch_that_is_the_same_run_up_to_there() {
     assert!(matches!(harness.state().overlay, Some(crate::window::Overlay::Save(_, Some(_)))));
     press(&mut harness, Key::Escape);
     // Back to the run as it was, and to the branch again: nothing is erased.
-    harness.get_by_label(Word::BranchRoot.text(Language::English)).click();
+    harness.get_by_label(Word::BranchRoot.text(Language::English)).click_accesskit();
     harness.run_ok();
     until(&mut harness, whole);
     assert_eq!(super::lab(harness.state_mut()).trace().last(), trace.last());
-    harness.get_by_label_contains("broker-3 crashes at").click();
+    harness.get_by_label_contains("broker-3 crashes at").click_accesskit();
     harness.run_ok();
     until(&mut harness, whole);
     assert_eq!(super::lab(harness.state_mut()).trace().last(), events);

@@ -78,7 +78,7 @@ fn names_of_the_lanes_stay_beside_them() {
     lab(&mut open).tab = Tab::Logs;
     let last = lab(&mut open).trace().last();
     lab(&mut open).go(last);
-    let mut harness = sized(open, [1000.0, 800.0]);
+    let mut harness = sized(open, [1000.0, 1400.0]);
     let stays = Word::StaysInSight.text(Language::English);
     assert!(harness.query_by_label(stays).is_none(), "nothing is scrolled yet");
     let (before, whole) = (narrowest(&harness, "follower of "), figure(&mut harness));
@@ -244,4 +244,30 @@ fn nodes_in_an_event_have_their_names_and_can_be_picked() {
     for broker in ["broker-1", "broker-2", "broker-3"] {
         assert!(beside(&harness, broker, field).is_some(), "{broker}");
     }
+}
+
+#[test]
+fn the_guide_brings_the_step_where_one_stands_into_sight_and_lets_one_scroll_away() {
+    let mut open = window(Language::English);
+    open.settings.scale = 150;
+    let mut harness = sized(open, [1280.0, 800.0]);
+    let beats = super::run().0.beats();
+    let below = place(&harness, Word::Timeline.text(Language::English)).min.y;
+    let step = |harness: &Harness<'_, Window>, at: usize| {
+        let time = klamm_scene::short_time(beats[at].time);
+        place(harness, &Word::StepAt.say(Language::English, &[&time, &beats[at].text]))
+    };
+    let last = beats.len() - 1;
+    assert!(step(&harness, last).max.y > below, "it is below the edge at first");
+    lab(harness.state_mut()).go(beats[last].seq);
+    harness.run();
+    let shown = step(&harness, last);
+    assert!(shown.max.y <= below && shown.min.y > 60.0, "{shown:?} is in sight above {below}");
+    // Another step is brought, the same one is not brought again.
+    scroll(&mut harness, shown.center(), egui::vec2(0.0, 2000.0));
+    harness.run();
+    assert!(step(&harness, last).max.y > below, "whoever scrolls away is let go");
+    lab(harness.state_mut()).go(beats[last - 1].seq);
+    harness.run();
+    assert!(step(&harness, last - 1).max.y <= below);
 }

@@ -8,6 +8,7 @@ use egui_kittest::Harness;
 use klamm_scene::{Language, OpenTrace, Scene, Step, Tab, Zoom};
 
 use super::{harness_at, lab, window};
+use crate::lab::Inspect;
 use crate::load::Source;
 use crate::settings::Motion;
 use crate::window::{Start, Window};
@@ -139,5 +140,24 @@ fn a_frame_takes_as_long_as_what_is_seen_and_not_as_the_run() {
             println!("{tab:?} ({zoom:?}): a frame takes {middle:.1?}, at worst {worst:.1?}");
             assert!(middle < Duration::from_secs(1), "{tab:?}: {middle:?}");
         }
+    }
+    // The longest lists that there are: all that a broker has, and all that changed since the start.
+    let open = lab(harness.state_mut());
+    let here = open.seq();
+    open.go(klamm_node::Seq(1));
+    open.toggle_bookmark();
+    open.go(here);
+    open.since_bookmark = true;
+    open.selection.nodes = open.trace().nodes().named("broker-1").into_iter().collect();
+    for page in [Inspect::State, Inspect::Diff] {
+        lab(harness.state_mut()).inspect = page;
+        let (first, _) = frames(&mut harness, 1);
+        let (middle, worst) = frames(&mut harness, 20);
+        let lines = lab(harness.state_mut()).listed(page == Inspect::Diff, Language::English);
+        let lines = lines.lines.len();
+        println!(
+            "{page:?}, {lines} lines: first {first:.1?}, then {middle:.1?}, at worst {worst:.1?}"
+        );
+        assert!(lines > 0 && middle < Duration::from_secs(1), "{page:?}: {middle:?}");
     }
 }

@@ -52,6 +52,7 @@ catalogue! {
     Stopped: "stopped", "종료됨";
     Fenced: "fenced", "펜싱됨";
     NotFencedYet: "the controller does not know yet", "컨트롤러는 아직 모름";
+    NotFencedShort: "not fenced", "펜싱 안 됨";
     NotRegistered: "not registered", "미등록";
     ShuttingDown: "shutting down", "종료하는 중";
     Rack: "rack {0}", "랙 {0}";
@@ -134,6 +135,7 @@ catalogue! {
     LegendForeign: "not in the leader's log", "리더 로그에 없음";
     LegendOwnHw: "the HW that this replica knows", "이 레플리카가 아는 HW";
     LegendSynced: "synced to disk", "디스크에 동기화됨";
+    LegendKey: "the end of the record's key", "레코드 키의 끝 글자";
 
     // Groups.
     GroupNamed: "group {0}", "그룹 {0}";
@@ -150,11 +152,16 @@ catalogue! {
     Coordinator: "coordinator", "코디네이터";
     Protocol: "protocol", "프로토콜";
     MemberName: "member {0}, epoch {1}, has {2}", "멤버 {0}, 에포크 {1}, 할당 {2}";
+    MemberNameClassic: "member {0}, generation {1}, has {2}", "멤버 {0}, 세대 {1}, 할당 {2}";
     MemberEpochShort: "epoch {0} {1}", "에포크 {0} {1}";
+    MemberGenerationShort: "generation {0} {1}", "세대 {0} {1}";
+    MemberReplaced: "came back as another", "다른 멤버로 돌아옴";
+    CoordinatorUnaware: "the coordinator does not know yet", "코디네이터는 아직 모름";
     GivesUp: "gives up {0}", "{0} 반납 중";
     IsToHave: "is to have {0}", "목표 {0}";
     SlotHas: "has {0}", "{0} 보유";
     SlotGivesUp: "gives up {0}", "{0} 반납 중";
+    SlotUnread: "nobody reads {0}", "{0}<을/를> 읽는 멤버 없음";
     SlotComes: "is to have {0}", "{0} 받을 예정";
 
     // Messages.

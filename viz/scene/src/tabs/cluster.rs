@@ -26,6 +26,7 @@ pub(crate) fn draw(draw: &mut Draw<'_>) {
     let layout = Layout::new(draw);
     racks(draw, &layout);
     links::ways(draw, &layout);
+    doer(draw, &layout);
     for (node, place) in layout.controllers.clone() {
         controller(draw, node, place);
     }
@@ -50,6 +51,18 @@ fn racks(draw: &mut Draw<'_>, layout: &Layout) {
             ink.text(at(place.x + px(10), place.y + small.size + px(3)), small, name);
         });
     }
+}
+
+/// A quiet outline around whose event this is: one may have come here by a jump, and then nothing moves that would show it.
+fn doer(draw: &mut Draw<'_>, layout: &Layout) {
+    let Some(event) = draw.event() else { return };
+    let Some(place) = layout.place(event.node) else { return };
+    let node = draw.name_of(event.node);
+    let name = draw.say(Phrase::CaptionEvent, &[&event.seq, &event.kind.name(), &node]);
+    let (id, edge) = (format!("doer:{node}"), Stroke::new(draw.theme.quiet, px(2)));
+    draw.canvas.object(id, Role::Note, name, |ink| {
+        ink.rect(place.inset(-px(5)), px(11), Look::edge(edge));
+    });
 }
 
 /// How a process that does not run is said and drawn.
@@ -137,35 +150,44 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
     let edge = if fenced { edge.dash(Dash::Dashed) } else { edge };
     let panel = draw.theme.panel;
     let line = draw.em(18);
+    let usual = gone.is_none() && registered.is_some_and(|it| !it.fenced && !it.shutting_down);
     let mut canvas = std::mem::take(&mut draw.canvas);
     canvas.object(format!("node:{name_of}"), Role::Stop, name, |ink| {
         ink.rect(place, px(8), Look::both(panel, edge));
         let (x, mut y) = (place.x + px(12), place.y + draw.em(22));
         let room = place.w - px(24);
-        // It is what one has to see: in a narrow card it takes two lines.
-        let mut unaware = text::wrapped(draw.word(Phrase::NotFencedYet), small.size, room);
-        if unaware.len() > 2 {
+        let beside = text::width(&name_of, strong.size) + px(10);
+        // In a narrow card the name comes first, and what is usual goes without saying.
+        let narrow = beside + text::width(says, small.size) > room;
+        // It is what one has to see: it takes two lines if it must, or few words.
+        let not_fenced = Phrase::NotFencedYet;
+        let mut unaware = text::wrapped(draw.word(not_fenced), small.size, room);
+        if narrow {
+            unaware = vec![text::fitted(draw.word(Phrase::NotFencedShort), small.size, room)];
+        } else if unaware.len() > 2 {
             // A card has no room for more than these two above its chips.
             let rest = unaware.split_off(1).join(" ");
             unaware.push(text::fitted(&rest, small.size, room));
         }
         let said = if believed { i32::try_from(unaware.len()).unwrap_or(1) } else { 1 };
+        let said = said + i32::from(believed && narrow);
         if gone.is_some() {
             // Below the words, so that what has to be read first is not struck out.
             let from = y + line * said + draw.em(6);
             let below = Rect::new(place.x, from, place.w, (place.bottom() - from).max(0));
             ink.hatch(below.inset(px(3)), px(14), Stroke::new(draw.theme.faint, 12));
         }
-        let w = ink.fitted(at(x, y), strong, &name_of, room / 2);
-        let subject = if gone.is_some() { Subject::Process(node) } else { Subject::Fenced(id) };
-        let colour = if gone.is_some() || fenced { warning } else { ink_colour };
-        ink.value(subject, says, |ink| {
-            let kind = small.colour(colour);
-            ink.fitted(at(x + w + px(10), y), kind, says, room - w - px(10));
-        });
+        ink.numbered(at(x, y), strong, &name_of, room);
+        if !narrow || !usual {
+            let subject = if gone.is_some() { Subject::Process(node) } else { Subject::Fenced(id) };
+            let colour = if gone.is_some() || fenced { warning } else { ink_colour };
+            let there = if narrow { at(x, y + line) } else { at(x + beside, y) };
+            ink.value(subject, says, |ink| ink.fitted(there, small.colour(colour), says, room));
+        }
         y += line;
         if believed {
-            let text = draw.word(Phrase::NotFencedYet);
+            y += if narrow { line } else { 0 };
+            let text = draw.word(not_fenced);
             y = ink.value(Subject::Fenced(id), text, |ink| {
                 let mut y = y;
                 for text in unaware {
@@ -174,7 +196,7 @@ fn broker(draw: &mut Draw<'_>, layout: &Layout, node: NodeId, place: Rect) {
                 }
                 y - line
             });
-        } else {
+        } else if !narrow || usual {
             ink.value(Subject::Applied(node), metadata.clone(), |ink| {
                 ink.fitted(at(x, y), small, &metadata, room)
             });

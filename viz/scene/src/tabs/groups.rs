@@ -1,10 +1,11 @@
 //! Groups: partitions by members. What a member has is filled, what it is to have in the end is outlined, what it has to give up
-//! is hatched; below, how far the group is with each partition.
+//! is hatched; below, how far the group is with each partition. What a member has that does not run any more is hatched in grey:
+//! nobody reads it, and the coordinator does not know yet.
 
 use std::collections::BTreeSet;
 
 use klamm_node::{GroupId, TopicPartition};
-use klamm_trace::{GroupView, MemberView};
+use klamm_trace::{GroupView, MemberView, ProcessState};
 
 use crate::geometry::{Point, Rect, Tenths, at, px};
 use crate::language::Phrase;
@@ -58,13 +59,22 @@ fn one(draw: &mut Draw<'_>, id: &GroupId) {
     let above = draw.y;
     columns(draw, &partitions, left, cell);
     let below = draw.y;
-    for (member, state) in &group.members {
-        row(draw, member.as_str(), state, (id, group), &partitions, (left, cell));
+    let mut members: Vec<Row<'_>> = group
+        .members
+        .iter()
+        .map(|(member, state)| Row::new(draw, member.as_str(), state, group))
+        .collect();
+    // By name: who comes back with another member id has the place that it had.
+    members.sort_by_key(|row| row.place());
+    for member in &members {
+        row(draw, member, (id, group), &partitions, (left, cell));
     }
     if group.members.is_empty() {
         draw.nothing(Phrase::NoMembers);
     }
-    offsets(draw, id, group, &partitions, (left, cell));
+    let reads = members.iter().filter(|row| row.gone.is_none());
+    let read = reads.flat_map(|row| &row.state.assigned).collect();
+    offsets(draw, (id, group), &partitions, &read, (left, cell));
     draw.pin_heads(above, below);
     draw.pin_names(left - px(4));
     draw.y += draw.em(18);
@@ -128,26 +138,73 @@ fn columns(draw: &mut Draw<'_>, partitions: &[TopicPartition], left: Tenths, cel
     draw.y = y + draw.em(8);
 }
 
+/// A member, as its coordinator has it and as it is.
+struct Row<'a> {
+    member: &'a str,
+    who: &'a str,
+    state: &'a MemberView,
+    intends: bool,
+    /// Why it does not read what it has, if it does not.
+    gone: Option<Phrase>,
+}
+
+impl<'a> Row<'a> {
+    fn new(draw: &Draw<'_>, member: &'a str, state: &'a MemberView, group: &GroupView) -> Self {
+        let who = if state.client_id.is_empty() { member } else { &state.client_id };
+        let intends = group.kind == "consumer" && state.target != state.assigned;
+        let node = draw.table().named(&state.client_id).and_then(|it| draw.view().nodes.get(&it));
+        let gone = node.and_then(|node| {
+            let known = node.client.membership.as_ref().and_then(|place| place.member.as_ref());
+            let replaced = match known {
+                Some(known) => known.as_str() != member,
+                None => state.seq < node.since,
+            };
+            match node.state {
+                ProcessState::Up if replaced => Some(Phrase::MemberReplaced),
+                ProcessState::Up | ProcessState::New => None,
+                ProcessState::Paused
+                | ProcessState::Crashed
+                | ProcessState::PoweredOff
+                | ProcessState::Stopped => Some(crate::words::process(node.state)),
+            }
+        });
+        Self { member, who, state, intends, gone }
+    }
+
+    /// Its place in the list: by name, and by number where names end in one.
+    fn place(&self) -> (&'a str, u64, &'a str) {
+        let head = self.who.trim_end_matches(|sign: char| sign.is_ascii_digit());
+        let number = self.who.strip_prefix(head).and_then(|number| number.parse().ok());
+        (head, number.unwrap_or(0), self.member)
+    }
+}
+
 fn row(
     draw: &mut Draw<'_>,
-    member: &str,
-    state: &MemberView,
+    row: &Row<'_>,
     (id, group): (&GroupId, &GroupView),
     partitions: &[TopicPartition],
     (left, cell): (Tenths, Tenths),
 ) {
     let (top, height) = (draw.y, draw.em(42));
-    let who = if state.client_id.is_empty() { member } else { &state.client_id };
+    let Row { member, who, state, intends, gone } = *row;
+    // Classic groups count generations.
+    let (named, counted) = match group.kind.as_ref() {
+        "consumer" => (Phrase::MemberName, Phrase::MemberEpochShort),
+        _ => (Phrase::MemberNameClassic, Phrase::MemberGenerationShort),
+    };
     let words = |set: &BTreeSet<TopicPartition>| {
         let all: Vec<String> = set.iter().map(ToString::to_string).collect();
         if all.is_empty() { "–".to_owned() } else { all.join(", ") }
     };
-    let mut name =
-        vec![draw.say(Phrase::MemberName, &[&who, &state.epoch, &words(&state.assigned)])];
+    let mut name = vec![draw.say(named, &[&who, &state.epoch, &words(&state.assigned)])];
+    let unaware = draw.word(Phrase::CoordinatorUnaware);
+    if let Some(gone) = gone {
+        name.extend([draw.word(gone).to_owned(), unaware.to_owned()]);
+    }
     if !state.revoking.is_empty() {
         name.push(draw.say(Phrase::GivesUp, &[&words(&state.revoking)]));
     }
-    let intends = group.kind == "consumer" && state.target != state.assigned;
     if intends {
         name.push(draw.say(Phrase::IsToHave, &[&words(&state.target)]));
     }
@@ -160,34 +217,39 @@ fn row(
         let frame = Rect::new(MARGIN, top, draw.inner(), height - px(5));
         ink.rect(frame, px(5), Look::fill(theme.panel));
         let room = left - MARGIN - px(16);
-        ink.fitted(at(MARGIN + px(8), top + draw.em(16)), strong, who, room);
-        let epoch = draw.say(Phrase::MemberEpochShort, &[&state.epoch, &state.state]);
-        let kind = if behind { small.colour(theme.hue(Hue::Danger)) } else { small };
-        ink.fitted(at(MARGIN + px(8), top + draw.em(32)), kind, &epoch, room);
+        let (first, second) = (at(MARGIN + px(8), top + draw.em(16)), top + draw.em(32));
+        let danger = small.colour(theme.hue(Hue::Danger));
+        let w = ink.numbered(first, strong, who, room) + px(10);
+        if let Some(gone) = gone {
+            let beside = Rect::new(left, frame.y, frame.right() - left, frame.h);
+            ink.hatch(beside.inset(px(2)), px(14), Stroke::new(theme.faint, 12));
+            ink.fitted(first.by(w, 0), danger, draw.word(gone), room - w);
+            ink.fitted(at(first.x, second), danger, unaware, room);
+        } else {
+            let epoch = draw.say(counted, &[&state.epoch, &state.state]);
+            let kind = if behind { danger } else { small };
+            ink.fitted(at(first.x, second), kind, &epoch, room);
+        }
         for (index, partition) in (0_i32..).zip(partitions) {
             let x = left + index * cell;
             let place = Rect::new(x, top, cell, height - px(5)).inset(px(3).min(cell / 6));
-            slot(draw, ink, partition, state, intends, place);
+            slot(draw, ink, partition, row, place);
         }
     });
     draw.canvas = canvas;
     draw.y = top + height;
 }
 
-fn slot(
-    draw: &Draw<'_>,
-    ink: &mut Ink,
-    partition: &TopicPartition,
-    state: &MemberView,
-    intends: bool,
-    place: Rect,
-) {
-    let theme = draw.theme;
+fn slot(draw: &Draw<'_>, ink: &mut Ink, partition: &TopicPartition, row: &Row<'_>, place: Rect) {
+    let (theme, state) = (draw.theme, row.state);
     let colour = theme.hue(Hue::Isr);
     let has = state.assigned.contains(partition);
     let gives_up = state.revoking.contains(partition);
-    let comes = intends && state.target.contains(partition) && !has;
-    let phrase = if gives_up {
+    let comes = row.intends && state.target.contains(partition) && !has;
+    let unread = row.gone.is_some() && (has || gives_up);
+    let phrase = if unread {
+        Phrase::SlotUnread
+    } else if gives_up {
         Phrase::SlotGivesUp
     } else if has {
         Phrase::SlotHas
@@ -198,7 +260,11 @@ fn slot(
     };
     let name = draw.say(phrase, &[partition]);
     ink.object(&partition.to_string(), Role::Mark, name, |ink| {
-        if gives_up {
+        if unread {
+            let out = theme.hue(Hue::Out);
+            ink.rect(place, px(3), Look::both(theme.background, Stroke::new(out, 15)));
+            ink.hatch(place.inset(px(2)), px(7), Stroke::new(out, 15));
+        } else if gives_up {
             ink.rect(place, px(3), Look::edge(Stroke::new(colour, 15)));
             ink.hatch(place.inset(px(2)), px(7), Stroke::new(colour, 15));
         } else if has {
@@ -223,9 +289,9 @@ fn number(ink: &mut Ink, place: Point, kind: Type, text: &str, cell: Tenths) {
 /// How far the group is with each partition.
 fn offsets(
     draw: &mut Draw<'_>,
-    id: &GroupId,
-    group: &GroupView,
+    (id, group): (&GroupId, &GroupView),
     partitions: &[TopicPartition],
+    read: &BTreeSet<&TopicPartition>,
     (left, cell): (Tenths, Tenths),
 ) {
     let view = draw.view();
@@ -250,7 +316,9 @@ fn offsets(
             });
             let Some(behind) = view.lag(id, partition).filter(|_| kept.is_some()) else { continue };
             let subject = Subject::Lag(id.clone(), partition.clone());
-            let kind = if behind > 0 { kind.colour(danger) } else { kind };
+            // Lag is a usual thing; of what nobody reads it only grows.
+            let alarms = behind > 0 && !read.contains(partition);
+            let kind = if alarms { kind.colour(danger) } else { kind };
             ink.value(subject, format!("{partition} {lag} {behind}"), |ink| {
                 number(ink, at(x, second), kind, &behind.to_string(), cell);
             });

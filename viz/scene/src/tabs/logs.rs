@@ -213,9 +213,6 @@ impl<'a> Logs<'a> {
 
     /// What the marks mean.
     fn legend(&self, draw: &mut Draw<'_>) {
-        if !draw.stage.style.captioned {
-            return;
-        }
         let small = draw.small();
         let (leader, danger) = (draw.theme.hue(Hue::Leader), draw.theme.hue(Hue::Danger));
         let (ok, ink_colour) = (draw.theme.hue(Hue::Ok), draw.theme.ink);
@@ -225,6 +222,7 @@ impl<'a> Logs<'a> {
             Phrase::LegendForeign,
             Phrase::LegendOwnHw,
             Phrase::LegendSynced,
+            Phrase::LegendKey,
         ];
         let y = draw.y + draw.em(18);
         let side = draw.em(12);
@@ -249,9 +247,14 @@ impl<'a> Logs<'a> {
                         ink.cross(cell.centre(), side / 2, Stroke::new(danger, 20));
                     }
                     3 => own_tick(ink, at(cell.centre().x, cell.bottom()), side, danger),
-                    _ => {
+                    4 => {
                         let y = cell.centre().y;
                         ink.line(at(cell.x, y), at(cell.right(), y), Stroke::new(ok, px(3)));
+                    }
+                    _ => {
+                        ink.rect(cell, px(1), Look::edge(edge));
+                        let kind = Type::new(side * 3 / 4, ink_colour).anchor(Anchor::Middle);
+                        ink.text(at(cell.centre().x, cell.bottom() - side / 4), kind, "k");
                     }
                 }
                 ink.text(at(x + side + px(6), y), small.colour(ink_colour), word);

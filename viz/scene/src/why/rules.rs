@@ -6,6 +6,13 @@ use super::{
 };
 
 impl Rule<'_> {
+    /// What a member of the quorum is called; a dash for nobody.
+    fn named(&self, member: BrokerId) -> String {
+        let table = &self.view().table;
+        let name = table.node_of(member).map(|node| table.name(node).to_owned());
+        name.unwrap_or_else(|| "–".to_owned())
+    }
+
     /// Writes the rule of a subject; none if it is not there.
     pub(super) fn explain(&mut self, subject: &Subject) -> Option<()> {
         match subject {
@@ -105,8 +112,8 @@ impl Rule<'_> {
                 let member = &self.view().nodes.get(n)?.raft;
                 let values = [
                     asked(member.epoch, Subject::QuorumEpoch(*n)),
-                    plain(member.leader),
-                    plain(member.voted),
+                    plain(self.named(member.leader)),
+                    plain(self.named(member.voted)),
                 ];
                 self.say(Phrase::WhyQuorumRole, &values);
             }

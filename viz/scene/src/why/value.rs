@@ -4,6 +4,11 @@ use super::{BrokerId, ReplicaRole, Subject, View, list};
 
 /// The value of a number at a View; none if there is no such thing.
 pub fn value_of(view: &View, subject: &Subject) -> Option<String> {
+    // What is not there is a dash everywhere.
+    shown(view, subject).map(|value| if value.is_empty() { "–".to_owned() } else { value })
+}
+
+fn shown(view: &View, subject: &Subject) -> Option<String> {
     let replica = |partition, broker: &BrokerId| view.replica_of(partition, *broker);
     let node = |node| view.nodes.get(node);
     Some(match subject {
@@ -65,7 +70,15 @@ pub fn value_of(view: &View, subject: &Subject) -> Option<String> {
         Subject::Process(n) => node(n)?.state.word().to_owned(),
         Subject::Fenced(b) => view.brokers.get(b).map_or_else(
             || "not registered".to_owned(),
-            |broker| format!("fenced {}, shutting down {}", broker.fenced, broker.shutting_down),
+            |broker| {
+                let words = match (broker.fenced, broker.shutting_down) {
+                    (false, false) => "not fenced",
+                    (true, false) => "fenced",
+                    (false, true) => "shutting down",
+                    (true, true) => "fenced, shutting down",
+                };
+                words.to_owned()
+            },
         ),
         Subject::Applied(n) => {
             node(n)?.applied.map_or_else(|| "–".to_owned(), |offset| offset.to_string())

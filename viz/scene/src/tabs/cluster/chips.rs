@@ -163,7 +163,7 @@ fn chip(
         }
         let room = place.right() - px(8) - x;
         let kind = if hue == Hue::Leader { kind.strong() } else { kind };
-        ink.fitted(at(x, first), kind, &partition.to_string(), room);
+        ink.numbered(at(x, first), kind, &partition.to_string(), room);
         let second = place.y + draw.em(32);
         let x = place.x + px(8);
         let said = draw.say(Phrase::EndShort, &[&end]);

@@ -62,7 +62,8 @@ pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
             ink.cross(middle, reach * 2 / 3, Stroke::new(danger, px(3)));
             if there != back {
                 // The direction in which nothing passes.
-                let tip = if there { b } else { a };
+                let tip = if there { points.last() } else { points.first() };
+                let tip = tip.copied().unwrap_or(middle);
                 let before = if there { points.iter().rev().nth(1) } else { points.get(1) };
                 arrow(ink, before.copied().unwrap_or(middle), tip, draw.em(9), danger);
             }
@@ -147,14 +148,24 @@ fn border(card: Rect, to: Point) -> Point {
     }
 }
 
-/// The way between two cards: straight, or around below where another card stands between them.
+/// The way between two cards: straight, or around where another card stands between them.
 fn way(layout: &Layout, one: NodeId, two: NodeId, a: Point, b: Point) -> Vec<Point> {
-    let blocked = layout.brokers.iter().any(|(node, card)| {
-        *node != one && *node != two && (1..8).any(|n| card.has(a.towards(b, n, 8)))
-    });
+    let blocks = |cards: &[(NodeId, Rect)]| {
+        cards.iter().any(|(node, card)| {
+            *node != one && *node != two && (1..8).any(|n| card.has(a.towards(b, n, 8)))
+        })
+    };
     let (Some(from), Some(to)) = (layout.place(one), layout.place(two)) else { return vec![a, b] };
     let same_row = from.y < to.bottom() && to.y < from.bottom();
-    if !blocked || !same_row {
+    let votes = |node| layout.controllers.iter().any(|(voter, _)| *voter == node);
+    if votes(one) && votes(two) && blocks(&layout.controllers) {
+        // A bow below the controllers between: above them there is no room.
+        let (start, end) = (at(from.centre().x, from.bottom()), at(to.centre().x, to.bottom()));
+        let deep = ((end.x - start.x).abs() / 6).min(from.h);
+        let control = at((start.x + end.x) / 2, start.y.max(end.y) + deep);
+        return (0..=12).map(|n| bow(start, control, end, n, 12)).collect();
+    }
+    if !blocks(&layout.brokers) || !same_row {
         return vec![a, a.towards(b, 1, 2), b];
     }
     // A bow above the cards between.
