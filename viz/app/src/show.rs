@@ -30,11 +30,13 @@ pub(crate) mod long;
 mod overlay;
 mod paint;
 mod panes;
+mod presenter;
 mod question;
 mod stage;
 mod status;
 mod timeline;
 mod toolbar;
+mod verdict;
 
 pub use dress::fonts;
 use hand::Hand;
@@ -121,19 +123,7 @@ impl Window {
 
     fn screen_ui(&mut self, ui: &mut Ui, hand: &mut Hand) {
         if self.presenter && self.lab().is_some() {
-            Panel::bottom("caption").show(ui, |ui| status::caption(self, ui, hand));
-            if let Screen::Lab(lab) = &mut self.screen
-                && question::is_anything(lab)
-            {
-                Panel::right("question").default_size(420.0).show(ui, |ui| {
-                    egui::ScrollArea::vertical().show(ui, |ui| question::show(lab, ui, hand, true));
-                });
-            }
-            CentralPanel::default().show(ui, |ui| {
-                if let Screen::Lab(lab) = &mut self.screen {
-                    stage::show(lab, ui, hand, true);
-                }
-            });
+            presenter::show(self, ui, hand);
             return;
         }
         Panel::top("toolbar").show(ui, |ui| toolbar::show(self, ui, hand));

@@ -18,6 +18,7 @@ use crate::window::{Notice, Overlay, Screen, Start, Window};
 
 mod asking;
 mod breaking;
+mod class;
 mod comparing;
 mod editing;
 mod journeys;
@@ -27,6 +28,7 @@ mod sharing;
 mod sight;
 mod speed;
 mod table;
+mod unmet;
 
 /// The main lesson, up to where its leader has died: run once.
 fn run() -> &'static (OpenTrace, Source) {

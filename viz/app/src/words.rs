@@ -194,6 +194,7 @@ catalogue! {
     NoOption: "none of these", "이 가운데 없음";
     HandsFor: "Hands for: {0}", "손 든 사람: {0}";
     HandsOf: "{0} hands", "손 {0}개";
+    HandsHere: "hands", "손 든 수";
     HandsForThis: "Hands for this order", "이 순서에 손 든 사람";
     AddHands: "Add", "더하기";
     HandsForNumber: "Hands for number {0}", "{0}번째 숫자에 손 든 사람";
@@ -339,7 +340,14 @@ catalogue! {
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";
     Passed: "the whole run: everything held", "전체 실행: 모두 지켜짐";
-    NotPassed: "{0} expectations or invariants did not hold", "지켜지지 않은 기대와 불변 조건 {0}개";
+    NotPassed: "expectations and invariants that did not hold: {0}", "지켜지지 않은 기대와 불변 조건 {0}개";
+    NotHeld: "What did not hold", "지켜지지 않은 것";
+    UnmetAt: "line {0}, at {1} s, event {2}: {3}; found {4}", "{0}행, {1}초, 이벤트 {2}: {3}; 실제: {4}";
+    NeverAsked: "line {0}: {1}: never asked, for its step never came", "{0}행: {1}: 단계가 오지 않아 확인하지 못함";
+    StepMissed: "line {0}: {1}: this step never came", "{0}행: {1}: 오지 않은 단계";
+    NodePanicked: "{0} panicked: {1}", "{0} 패닉: {1}";
+    LostPermitted: "Lost, as was permitted", "허용된 유실";
+    LossPermitted: "{1}, {2} from offset {3}, found at event {4}; records lost: {0}. Permitted: {5}", "{1}, {2}의 오프셋 {3}부터 레코드 {0}개, 이벤트 {4}에서 발견. 허용 이유: {5}";
     Violations: "Violations", "위반";
     ViolationAt: "{0} at {1} s, event {2}: {3}", "{1}초, 이벤트 {2}, {0}: {3}";
     BrokenOnes: "invariants broken: {0}, first {1} at {2} s, event {3}", "깨진 불변 조건 {0}개, 처음은 {2}초, 이벤트 {3}의 {1}";

@@ -19,6 +19,7 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
         super::question::show(lab, ui, hand, false);
         branches(ui, hand);
         to = violations(lab, ui, hand);
+        to = super::verdict::show(lab, ui, hand).or(to);
         hand.title(ui, Word::Steps);
         to = steps(lab, ui, hand).or(to);
         if !lab.bookmarks().is_empty() {
@@ -85,7 +86,8 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
         let text =
             if now == Some(beat.seq) { RichText::new(text).strong() } else { RichText::new(text) };
         let response = ui.add(egui::Button::selectable(now == Some(beat.seq), text).wrap());
-        if now == Some(beat.seq) {
+        // What is asked or answered here is what one has to see first.
+        if now == Some(beat.seq) && !super::question::is_new(lab) {
             follow(ui, (beat.seq, beats.len()), &response);
         }
         if response.clicked() {
@@ -95,8 +97,11 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     to
 }
 
-/// How many frames one tries to bring a step into sight: what stands above it may take its final height only then.
-const TRIES: u8 = 4;
+/// For so many frames one tries to bring a step into sight: what stands above it may take its final height only then.
+const TRIES: u8 = 12;
+
+/// One tries every so many frames: a scroll is seen some frames after it was asked for, and asked for twice it goes too far.
+const REST: u8 = 4;
 
 /// Brings the step where one stands into sight when it is another than before, when there are more steps, or when the pane has another
 /// size. Once it was whole in sight, whoever scrolls away is let go.
@@ -112,10 +117,12 @@ fn follow(ui: &Ui, (seq, count): (Seq, usize), response: &egui::Response) {
     let whole = seen.min.y <= rect.min.y && rect.max.y <= seen.max.y;
     let left = if whole { 0 } else { left - 1 };
     ui.data_mut(|data| data.insert_temp(id, (now, left)));
-    if !whole {
+    if !whole && (left + 1) % REST == 0 {
         // No farther than it takes: what stands above it, the branches for one, is wanted as well.
         let align = (rect.height() > seen.height()).then_some(egui::Align::Min);
         ui.scroll_to_rect_animation(rect, align, egui::style::ScrollAnimation::none());
+    }
+    if !whole {
         ui.ctx().request_repaint();
     }
 }

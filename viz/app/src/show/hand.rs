@@ -107,7 +107,7 @@ impl Hand {
     }
 
     /// The name of an action with its keys.
-    fn hint(&self, action: Action) -> String {
+    pub(super) fn hint(&self, action: Action) -> String {
         let Some(entry) = action.entry() else { return String::new() };
         let keys: Vec<String> = entry.keys.iter().map(|press| press.text()).collect();
         let name = self.word(entry.word);

@@ -1,12 +1,12 @@
 //! The hands of a class: where they are counted, and how they came out.
 
 use eframe::egui;
-use egui::{RichText, Ui};
+use egui::{Align, Layout, RichText, TextStyle, TextWrapMode, Ui, WidgetText};
 use klamm_scene::Hue;
 use klamm_world::predict::{Given, Judgement};
 
 use super::hand::{Hand, named};
-use super::question::{field, said_of};
+use super::question::{field, lettered, said_of};
 use crate::predictions::{Answer, Asked, Ballot, Draft, Proposal, room_for_more};
 use crate::words::Word;
 
@@ -16,12 +16,44 @@ const COUNT: f32 = 48.0;
 /// How wide a bar is at most.
 const BAR: f32 = 320.0;
 
-/// The field for the hands of one answer, which says what they are for.
-pub(super) fn count(draft: &mut Draft, index: usize, of: &str, ui: &mut Ui, hand: &Hand) {
-    if let Some(ballot) = draft.ballots.get_mut(index) {
-        let name = hand.say(Word::HandsFor, &[&of]);
-        field(ui, &mut ballot.count, &name, width(COUNT, hand));
-    }
+/// How wide the column of answers is beside which their hands stand: as wide as the widest of them, if there is room.
+pub(super) fn beside(names: &[String], ui: &Ui, hand: &Hand) -> f32 {
+    let wide = |text: &str| {
+        let text = WidgetText::from(text);
+        text.into_galley(ui, Some(TextWrapMode::Extend), f32::INFINITY, TextStyle::Button).size().x
+    };
+    let spacing = ui.spacing();
+    let mark = spacing.icon_width + spacing.icon_spacing + 2.0 * spacing.button_padding.x + 8.0;
+    let widest = names.iter().map(|name| wide(name)).fold(0.0, f32::max) + mark;
+    let hands = wide(hand.word(Word::HandsHere)) + COUNT * size(ui) + 5.0 * spacing.item_spacing.x;
+    widest.min(ui.available_width() - hands).max(60.0)
+}
+
+/// A line for an answer. For a class it has a width, and behind it stands the field for its hands.
+pub(super) fn row(
+    draft: &mut Draft,
+    (index, of): (usize, &str),
+    width: Option<f32>,
+    ui: &mut Ui,
+    hand: &Hand,
+    answer: impl FnOnce(&mut Draft, &mut Ui),
+) {
+    let Some(width) = width else {
+        ui.horizontal_wrapped(|ui| answer(draft, ui));
+        return;
+    };
+    ui.horizontal(|ui| {
+        let room = egui::vec2(width, ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(room, Layout::top_down(Align::Min), |ui| {
+            ui.set_width(width);
+            answer(draft, ui);
+        });
+        if let Some(ballot) = draft.ballots.get_mut(index) {
+            let name = hand.say(Word::HandsFor, &[&of]);
+            ui.label(hand.word(Word::HandsHere));
+            field(ui, &mut ballot.count, &name, COUNT * size(ui));
+        }
+    });
 }
 
 /// Lines of a number and its hands; behind what is written there is always an empty one.
@@ -31,13 +63,15 @@ pub(super) fn numbers(draft: &mut Draft, ui: &mut Ui, hand: &Hand) {
         ui.horizontal(|ui| {
             let place = index + 1;
             let name = hand.say(Word::ProposedNumber, &[&place]);
-            let response = field(ui, typed, &name, width(120.0, hand));
+            ui.label(hand.word(Word::NumberHint));
+            let response = field(ui, typed, &name, 120.0 * size(ui));
             if index == 0 && response.changed() {
                 // Who counts no hands answers as one person.
                 draft.number.clone_from(typed);
             }
             let name = hand.say(Word::HandsForNumber, &[&place]);
-            field(ui, &mut ballot.count, &name, width(COUNT, hand));
+            ui.label(hand.word(Word::HandsHere));
+            field(ui, &mut ballot.count, &name, COUNT * size(ui));
         });
     }
     room_for_more(&mut draft.ballots);
@@ -48,7 +82,7 @@ pub(super) fn orders(asked: &mut Asked, ui: &mut Ui, hand: &Hand) {
     ui.horizontal_wrapped(|ui| {
         let name = hand.word(Word::HandsForThis);
         ui.label(name);
-        let typed = field(ui, &mut asked.draft.for_order, name, width(COUNT, hand));
+        let typed = field(ui, &mut asked.draft.for_order, name, COUNT * size(ui));
         let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if ui.button(hand.word(Word::AddHands)).clicked() || entered {
             asked.draft.add_order();
@@ -80,16 +114,18 @@ pub(super) fn told(asked: &Asked, judgement: &Judgement, ui: &mut Ui, hand: &Han
                 let names = claimed.iter().map(|broker| hand.say(Word::BrokerNumber, &[broker]));
                 names.collect::<Vec<_>>().join(", ")
             }
-            Given::Option(_) | Given::Number(_) | Given::Order(_) => {
-                said_of(question, &hands.of, hand)
+            Given::Option(option) => {
+                let letter = u8::try_from(*option).unwrap_or(u8::MAX);
+                lettered(letter, &said_of(question, &hands.of, hand))
             }
+            Given::Number(_) | Given::Order(_) => said_of(question, &hands.of, hand),
         };
         let said = hand.say(Word::HandsOf, &[&hands.count]);
         let line = if right { Word::HandsCountedRight } else { Word::HandsCounted };
         ui.label(hand.say(line, &[&of, &said]));
-        let width = ui.available_width().min(BAR);
-        let (rect, response) =
-            ui.allocate_exact_size(egui::vec2(width, 10.0), egui::Sense::hover());
+        let width = ui.available_width().min(BAR * size(ui));
+        let room = egui::vec2(width, 10.0 * size(ui));
+        let (rect, response) = ui.allocate_exact_size(room, egui::Sense::hover());
         let share = f64::from(hands.count) / f64::from(most);
         #[expect(clippy::cast_possible_truncation, reason = "a bar is as exact as it looks")]
         let bar = rect.with_max_x(rect.min.x + width * share as f32);
@@ -98,7 +134,7 @@ pub(super) fn told(asked: &Asked, judgement: &Judgement, ui: &mut Ui, hand: &Han
     }
 }
 
-/// A width that grows with the text.
-fn width(points: f32, hand: &Hand) -> f32 {
-    points * f32::from(hand.style.scale) / 100.0
+/// How large text is here: 1 at text size 100.
+fn size(ui: &Ui) -> f32 {
+    TextStyle::Body.resolve(ui.style()).size / 14.0
 }

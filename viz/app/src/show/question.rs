@@ -27,18 +27,37 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, class: bool) {
     }
     let here = lab.seq();
     let mut wish = None;
+    if is_new(lab) {
+        let id = egui::Id::unique("where a question was shown");
+        let before = ui.data(|data| data.get_temp::<Seq>(id));
+        if before != Some(here) {
+            ui.data_mut(|data| data.insert_temp(id, here));
+            ui.scroll_to_cursor(Some(egui::Align::TOP));
+        }
+    }
+    // What was judged at this very event comes first: the next question must not push it out of sight.
+    let decided = |asked: &Asked| asked.decided() == Some(here);
+    let of_now = |index: &usize| lab.predictions.all().get(*index).is_some_and(decided);
+    let (new, known): (Vec<usize>, Vec<usize>) = told(lab, here).into_iter().partition(of_now);
+    for index in new {
+        wish = tell(lab, index, ui, hand).or(wish);
+        ui.separator();
+    }
     if let Some(index) = lab.predictions.waiting(here) {
         hand.title(ui, Word::Predict);
-        if let Some(asked) = lab.predictions.get_mut(index) {
-            write(asked, ui, hand, class);
-        }
-        ui.horizontal_wrapped(|ui| {
-            hand.button(ui, Action::Answer);
-            hand.button(ui, Action::SkipQuestion);
+        ui.scope(|ui| {
+            clear(ui, hand);
+            if let Some(asked) = lab.predictions.get_mut(index) {
+                write(asked, ui, hand, class);
+            }
+            ui.horizontal_wrapped(|ui| {
+                press(Action::Answer, Word::GiveAnswer, true, ui, hand);
+                press(Action::SkipQuestion, Word::SkipQuestion, false, ui, hand);
+            });
         });
         ui.separator();
     }
-    for index in told(lab, here) {
+    for index in known {
         wish = tell(lab, index, ui, hand).or(wish);
         ui.separator();
     }
@@ -58,6 +77,52 @@ pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand, class: bool) {
         None => return,
     }
     ui.ctx().request_repaint();
+}
+
+/// Options look as what they are: an empty ring or box for each, filled only where it is chosen, whatever has the focus.
+fn clear(ui: &mut Ui, hand: &Hand) {
+    let ink = ui.visuals().widgets.inactive.fg_stroke.color;
+    let back = super::hand::color(hand.theme.background);
+    let widgets = &mut ui.visuals_mut().widgets;
+    for state in [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.active] {
+        state.bg_fill = back;
+        state.weak_bg_fill = back;
+        state.bg_stroke = egui::Stroke::new(1.5, ink);
+        state.fg_stroke.color = ink;
+        state.expansion = 0.0;
+    }
+}
+
+/// A button that looks like one; that for what one came to do is filled.
+fn press(action: Action, word: Word, first: bool, ui: &mut Ui, hand: &mut Hand) {
+    let (fill, on) = (hand.colour(Hue::Leader), super::hand::color(hand.theme.on(Hue::Leader)));
+    let text = RichText::new(hand.word(word));
+    let button =
+        if first { egui::Button::new(text.color(on)).fill(fill) } else { egui::Button::new(text) };
+    let response = ui.add(button).on_hover_text(hand.hint(action));
+    outlined(ui, &response, hand);
+    if response.clicked() {
+        hand.todo.push(action);
+    }
+}
+
+/// A ring around what has the focus: it must not look like what is chosen.
+fn outlined(ui: &Ui, response: &egui::Response, hand: &Hand) {
+    if response.has_focus() {
+        let ring = egui::Stroke::new(2.0, hand.colour(Hue::Leader));
+        let around = response.rect.expand(2.0);
+        ui.painter().rect_stroke(around, 3.0, ring, egui::StrokeKind::Outside);
+    }
+}
+
+/// Whether a question waits at this very event, or an answer is judged at it.
+pub(super) fn is_new(lab: &Lab) -> bool {
+    let here = lab.seq();
+    let judged = |asked: &Asked| {
+        asked.decided() == Some(here)
+            && matches!(asked.answer(), Some(Answer::Given(_) | Answer::Hands(_)))
+    };
+    lab.predictions.waiting(here).is_some() || lab.predictions.all().iter().any(judged)
 }
 
 /// Whether there is something to say here, for who has room for that only.
@@ -92,13 +157,18 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
     let draft = &mut asked.draft;
     match &asked.prediction.ask {
         Question::Choice(options) => {
-            for (index, option) in options.iter().enumerate() {
+            let names = (0..).zip(options).map(|(index, option)| {
                 let said = text(&option.text, language);
-                ui.horizontal_wrapped(|ui| {
-                    if class {
-                        hands::count(draft, index, said, ui, hand);
-                    }
-                    let radio = ui.radio(draft.option == Some(index), said);
+                // A class calls them out by their letters.
+                if class { lettered(index, said) } else { said.to_owned() }
+            });
+            let names: Vec<String> = names.collect();
+            let width = hands::beside(&names, ui, hand);
+            for (index, (name, option)) in names.iter().zip(options).enumerate() {
+                let said = text(&option.text, language);
+                hands::row(draft, (index, said), class.then_some(width), ui, hand, |draft, ui| {
+                    let radio = ui.radio(draft.option == Some(index), name);
+                    outlined(ui, &radio, hand);
                     if fresh && index == 0 && !class {
                         radio.request_focus();
                     }
@@ -109,14 +179,15 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
             }
         }
         Question::Brokers { .. } => {
-            for (index, broker) in draft.brokers.1.clone().into_iter().enumerate() {
+            let all = draft.brokers.1.clone();
+            let names = all.iter().map(|broker| hand.say(Word::BrokerNumber, &[broker]));
+            let names: Vec<String> = names.collect();
+            let width = hands::beside(&names, ui, hand);
+            for (index, (broker, name)) in all.into_iter().zip(&names).enumerate() {
                 let mut checked = draft.brokers.0.contains(&broker);
-                let name = hand.say(Word::BrokerNumber, &[&broker]);
-                ui.horizontal_wrapped(|ui| {
-                    if class {
-                        hands::count(draft, index, &name, ui, hand);
-                    }
+                hands::row(draft, (index, name), class.then_some(width), ui, hand, |draft, ui| {
                     let check = ui.checkbox(&mut checked, name);
+                    outlined(ui, &check, hand);
                     if fresh && index == 0 && !class {
                         check.request_focus();
                     }
@@ -166,9 +237,22 @@ fn write(asked: &mut Asked, ui: &mut Ui, hand: &mut Hand, class: bool) {
     }
 }
 
-/// A field for a number, with a name for those who do not see it.
+/// An option with the letter by which it is called.
+pub(super) fn lettered(index: u8, said: &str) -> String {
+    let letter = char::from(b'A'.saturating_add(index.min(25)));
+    format!("{letter}. {said}")
+}
+
+/// A field for a number, with a name for those who do not see it and an edge for those who do.
 pub(super) fn field(ui: &mut Ui, typed: &mut String, name: &str, width: f32) -> egui::Response {
-    let response = ui.add(TextEdit::singleline(typed).desired_width(width).char_limit(12));
+    let edit = TextEdit::singleline(typed).desired_width(width).char_limit(12);
+    let response = ui
+        .scope(|ui| {
+            let edge = egui::Stroke::new(1.0, ui.visuals().weak_text_color());
+            ui.visuals_mut().widgets.inactive.bg_stroke = edge;
+            ui.add(edit)
+        })
+        .inner;
     let value = typed.clone();
     response.widget_info(|| {
         let mut info = WidgetInfo::text_edit(true, "", value.as_str(), "");

@@ -45,21 +45,8 @@ pub(super) fn show(window: &Window, ui: &mut Ui, hand: &mut Hand) {
     ui.add_space(2.0);
 }
 
-/// The caption of the presenter's view: large, and nothing else.
-pub(super) fn caption(window: &Window, ui: &mut Ui, hand: &Hand) {
-    if let Screen::Lab(lab) = &window.screen {
-        ui.add_space(6.0);
-        ui.label(RichText::new(narration(lab)).heading());
-        ui.label(RichText::new(happened(lab)));
-        ui.horizontal_wrapped(|ui| {
-            ui.label(window.position().unwrap_or_default());
-        });
-    }
-    notice(window, ui, hand);
-    ui.add_space(6.0);
-}
-
-fn notice(window: &Window, ui: &mut Ui, hand: &Hand) {
+/// What the program has to say.
+pub(super) fn notice(window: &Window, ui: &mut Ui, hand: &Hand) {
     let Some(notice) = &window.notice else { return };
     let text = notice.say(hand.language);
     ui.label(RichText::new(text).color(hand.colour(Hue::Danger)));
@@ -151,7 +138,7 @@ fn counts(view: &View) -> [usize; 3] {
 }
 
 /// Whether the whole run was as the scenario expects.
-fn verdict(lab: &Lab, ui: &mut Ui, hand: &Hand) {
+fn verdict(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
     let Some(outcome) = lab.outcome() else { return };
     if outcome.passed() {
         ui.label(hand.word(Word::Passed));
@@ -161,5 +148,13 @@ fn verdict(lab: &Lab, ui: &mut Ui, hand: &Hand) {
     let wrong =
         unmet + outcome.violations.len() + outcome.missed_steps.len() + outcome.panics.len();
     let text = hand.say(Word::NotPassed, &[&wrong]);
-    ui.label(RichText::new(text).color(hand.colour(Hue::Danger)));
+    let text = RichText::new(text).color(hand.colour(Hue::Danger));
+    // What it was is in the guide; its place is one click away.
+    match super::verdict::first(lab) {
+        Some(seq) if ui.link(text.clone()).clicked() => hand.go = Some(seq),
+        Some(_) => {}
+        None => {
+            ui.label(text);
+        }
+    }
 }
