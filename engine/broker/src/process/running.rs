@@ -287,7 +287,8 @@ impl Running {
         if let Some(broker) = &self.broker {
             broker.each_deadline(&mut see);
         }
-        let rooms = [self.raft_deadline, self.controller.as_ref().and_then(Controller::next_deadline)];
+        let rooms =
+            [self.raft_deadline, self.controller.as_ref().and_then(Controller::next_deadline)];
         rooms.into_iter().flatten().for_each(&mut see);
         let mut timed = |at: Option<Time>, why| {
             if let Some(at) = at {
