@@ -31,7 +31,8 @@ mod picking;
 mod predicting;
 mod sharing;
 
-pub use asking::{Cause, Change, Changes, Listed, differences};
+pub(crate) use asking::Listed;
+pub use asking::{Cause, Change, Changes, differences};
 pub use doings::Choice;
 
 /// How long a frame may spend on events that came.

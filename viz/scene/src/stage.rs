@@ -157,7 +157,7 @@ pub(crate) struct Draw<'a> {
     /// Where the next thing goes.
     pub y: Tenths,
     pub tab: Tab,
-    pinned: Pinned,
+    pub pinned: Pinned,
 }
 
 /// The margin around a picture.

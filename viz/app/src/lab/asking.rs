@@ -77,11 +77,11 @@ struct ListKey {
 
 /// A list of numbers as it is told: what each line is about, and what it says.
 #[derive(Debug, Default)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The lines.
     pub lines: Vec<(Subject, String)>,
     /// How high they are.
-    pub(crate) heights: Heights,
+    pub heights: Heights,
 }
 
 /// Answers that are known.
@@ -152,7 +152,7 @@ impl Lab {
     }
 
     /// The numbers of what is picked as lines, or with `changed` those that changed.
-    pub fn listed(&mut self, changed: bool, language: Language) -> Rc<Listed> {
+    pub(crate) fn listed(&mut self, changed: bool, language: Language) -> Rc<Listed> {
         let since = changed.then(|| self.since());
         let (here, selection) = (self.seq(), self.selection.clone());
         let key = ListKey { here, since, selection, language };

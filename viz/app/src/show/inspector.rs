@@ -97,7 +97,7 @@ fn event(lab: &mut Lab, ui: &mut Ui, hand: &Hand) -> Option<Click> {
     ui.add_space(4.0);
     event.kind.visit(&mut |key, value| {
         if !value.is_silent() {
-            click = field(lab, key, value, ui).map(Click::Pick).or(click.take());
+            click = field(lab, key, value, ui).map(Click::Pick).or_else(|| click.take());
         }
     });
     hand.title(ui, Word::Because);

@@ -150,11 +150,11 @@ fn verdict(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
     let text = hand.say(Word::NotPassed, &[&wrong]);
     let text = RichText::new(text).color(hand.colour(Hue::Danger));
     // What it was is in the guide; its place is one click away.
-    match super::verdict::first(lab) {
-        Some(seq) if ui.link(text.clone()).clicked() => hand.go = Some(seq),
-        Some(_) => {}
-        None => {
-            ui.label(text);
-        }
+    let Some(seq) = super::verdict::first(lab) else {
+        ui.label(text);
+        return;
+    };
+    if ui.link(text).clicked() {
+        hand.go = Some(seq);
     }
 }
