@@ -43,7 +43,7 @@ fn topics_that_differ_in_dots_and_underscores_collide() {
         r#"topics: [(name: "a.b")],
         steps: [(at: "1s", do: [CreateTopic("a_b"), DeleteTopic("a.b")])]"#,
     );
-    assert_eq!(complaints(&again), "3:46 topic 'a_b' collides with topic 'a.b'\n");
+    assert_eq!(complaints(&again), "3:45 topic 'a_b' collides with topic 'a.b'\n");
 }
 
 #[test]
