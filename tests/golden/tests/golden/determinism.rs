@@ -22,10 +22,10 @@ const OLDEST: [&str; 6] = [
 ];
 /// How many of any other scenario, at most.
 const FEWER_SEEDS: u64 = 50;
-/// How many events of any other lesson are worth looking at: a run of fifty thousand is tried under ten seeds.
-const EVENTS_OF_LESSON: u64 = 500_000;
+/// How many events of any other lesson are worth looking at: a run of fifty thousand is tried under seven seeds.
+const EVENTS_OF_LESSON: u64 = 350_000;
 /// How many events of any other scenario.
-const EVENTS: u64 = 250_000;
+const EVENTS: u64 = 150_000;
 /// How many runs that went wrong are told.
 const TOLD: usize = 12;
 
