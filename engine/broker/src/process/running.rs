@@ -290,16 +290,11 @@ impl Running {
         let rooms =
             [self.raft_deadline, self.controller.as_ref().and_then(Controller::next_deadline)];
         rooms.into_iter().flatten().for_each(&mut see);
-        let mut timed = |at: Option<Time>, why| {
-            if let Some(at) = at {
-                see((at, why));
-            }
-        };
-        timed(self.to_quorum.next_deadline(), "quorum-connection");
-        timed(self.server.next_deadline(), "idle-connection");
-        timed(self.server.throttle_deadline(), "throttled-connection");
+        due(self.to_quorum.next_deadline(), "quorum-connection", &mut see);
+        due(self.server.next_deadline(), "idle-connection", &mut see);
+        due(self.server.throttle_deadline(), "throttled-connection", &mut see);
         if let End::Resigning { deadline } = self.end {
-            timed(Some(deadline), "resign-timeout");
+            see((deadline, "resign-timeout"));
         }
     }
 
@@ -515,4 +510,10 @@ impl Running {
             self.messages.extend(out.into_iter().map(Message::controller));
         }
     }
+}
+
+/// Tells a deadline that knows no reason of its own, if there is one.
+#[inline]
+fn due(at: Option<Time>, why: &'static str, see: &mut impl FnMut((Time, &'static str))) {
+    at.into_iter().for_each(|at| see((at, why)));
 }

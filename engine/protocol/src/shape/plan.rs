@@ -8,7 +8,6 @@
 use super::{Kind, Shape, to_usize};
 
 /// What there is in one version of a structure, in order.
-#[derive(Debug)]
 pub(super) struct Plan {
     flexible: bool,
     steps: Box<[Step]>,
@@ -19,15 +18,6 @@ enum Step {
     Skip(usize),
     /// Anything else.
     Field(&'static Kind),
-}
-
-impl std::fmt::Debug for Step {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Skip(bytes) => write!(f, "Skip({bytes})"),
-            Self::Field(_) => f.write_str("Field"),
-        }
-    }
 }
 
 impl Plan {

@@ -84,8 +84,9 @@ impl Trace {
         if u64::from_le_bytes(input.array("the header's check")?) != found {
             return Err(TraceError::Corrupt { at, inside: "the header".to_owned() });
         }
-        if events != vocabulary() {
-            return Err(TraceError::OtherEvents { found: events, ours: vocabulary() });
+        let ours = vocabulary();
+        if events != ours {
+            return Err(TraceError::OtherEvents { found: events, ours });
         }
         let header: TraceHeader = decode(header, at, "the header")?;
         let mut events = EventStore::default();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use klamm_node::EventKind;
 use klamm_node::NodeId;
-use klamm_node::event::Event;
+use klamm_node::event::{Event, Named};
 
 use crate::header::NodeTable;
 
@@ -64,21 +64,15 @@ pub(crate) fn write_fields_with(
     });
 }
 
-/// The fields of an event that name nodes, with whom they name: people know nodes by their names.
-#[expect(clippy::wildcard_enum_match_arm, reason = "most events name no other node")]
+/// The fields of an event that name nodes by their places in the run, with whom they name: people know nodes by their names.
 pub fn node_fields(kind: &EventKind) -> Vec<(&'static str, NodeId)> {
-    match kind {
-        EventKind::LinkCut { from, to }
-        | EventKind::LinkHealed { from, to }
-        | EventKind::LinkChanged { from, to, .. }
-        | EventKind::LinkFlaky { from, to, .. }
-        | EventKind::RepliesHeld { from, to, .. } => vec![("from", *from), ("to", *to)],
-        EventKind::ConnectionOpening { to, .. } | EventKind::FrameSent { to, .. } => {
-            vec![("to", *to)]
-        }
-        EventKind::ConnectionOpened { peer, .. } | EventKind::ConnectionAccepted { peer, .. } => {
-            vec![("peer", *peer)]
-        }
-        _ => Vec::new(),
-    }
+    let mut fields = Vec::new();
+    kind.visit(&mut |key, value| {
+        value.each_node(&mut |named| {
+            if let Named::Node(node) = named {
+                fields.push((key, node));
+            }
+        });
+    });
+    fields
 }

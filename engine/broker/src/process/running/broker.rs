@@ -12,7 +12,7 @@ use klamm_node::{
 use klamm_protocol::MetadataRecord;
 use klamm_protocol::channel::{Client, ClientSettings};
 
-use super::{Broker, ProcessConfig};
+use super::{Broker, ProcessConfig, due};
 use crate::controller_channel::ControllerChannel;
 use crate::coordinators::Coordinators;
 use crate::lifecycle::{BrokerState, Lifecycle};
@@ -109,16 +109,11 @@ impl Broker {
             rooms.into_iter().flatten().for_each(&mut *see);
         }
         self.lifecycle.next_deadline().into_iter().for_each(&mut *see);
-        let mut timed = |at: Option<Time>, why| {
-            if let Some(at) = at {
-                see((at, why));
-            }
-        };
-        timed(self.to_controller.next_deadline(), "heartbeat-channel");
-        timed(self.alter_partition.next_deadline(), "alter-partition-channel");
-        timed(self.forwarding.next_deadline(), "forwarding-channel");
+        due(self.to_controller.next_deadline(), "heartbeat-channel", see);
+        due(self.alter_partition.next_deadline(), "alter-partition-channel", see);
+        due(self.forwarding.next_deadline(), "forwarding-channel", see);
         for pool in &self.to_leaders {
-            timed(pool.next_deadline(), "fetcher-connection");
+            due(pool.next_deadline(), "fetcher-connection", see);
         }
     }
 }
