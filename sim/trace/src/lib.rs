@@ -21,6 +21,7 @@ mod format;
 mod hash;
 mod header;
 mod invariant;
+mod parting;
 mod recorder;
 mod shared;
 mod store;
@@ -40,6 +41,7 @@ pub use invariant::{
     Findings, INVARIANTS, InvariantId, InvariantInfo, Invariants, PermittedLoss, PermittedReason,
     Quiescence, Severity, Violation,
 };
+pub use parting::{Matter, Parting, Turn, first_parting};
 pub use recorder::{Keep, Recorder};
 pub use shared::{Entries, Leaf, List, Sorted};
 pub use store::{EventStore, Events};

@@ -1,14 +1,18 @@
 //! Two runs side by side: a second run that keeps step with the first, where they part, and what differs.
 //!
 //! *Flows in*: a second run as it comes, and where the first one stands. *Flows out*: where the second one stands, the first event
-//! that differs, the numbers that differ. *Must never*: draw, or move the first run but in a step of both.
+//! that differs and, under two seeds, what the cluster did otherwise first; the numbers that differ. *Must never*: draw, or move the
+//! first run but in a step of both and to where the two part.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::rc::Rc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
 
 use klamm_node::{Seq, Time};
 use klamm_scene::{OpenTrace, Step, Subject};
-use klamm_trace::{Divergence, first_divergence};
+use klamm_trace::{Divergence, EventStore, Parting, first_divergence, first_parting};
 
 use crate::lab::{Change, Lab, differences};
 use crate::load::{News, Problem, Source, Wake, Worker};
@@ -22,16 +26,35 @@ pub enum With {
     Seed(u64),
 }
 
+/// How two runs part.
+#[derive(Clone, Debug)]
+struct Parted {
+    /// In which event first; none for two that are the same.
+    first: Option<Divergence>,
+    /// What the cluster did otherwise first, if the two have other dice; none where it did the same.
+    noted: Option<Option<Parting>>,
+}
+
+impl Parted {
+    /// Both runs are read to their ends: not for the window's thread.
+    fn of(left: &EventStore, right: &EventStore, other_dice: bool) -> Self {
+        let first = first_divergence(left, right);
+        Self { first, noted: other_dice.then(|| first_parting(left, right)) }
+    }
+}
+
 /// The second run, and how it stands to the first.
-#[derive(Debug)]
 pub struct Compare {
     /// Which branch it is.
     index: usize,
     source: Source,
     worker: Option<Worker>,
     other: Option<Lab>,
-    /// Where the two part, once both are there: none for two that are the same.
-    parted: Option<Option<Box<Divergence>>>,
+    /// Where the two part, once both are there and somebody has looked.
+    parted: Option<Box<Parted>>,
+    /// Who looks.
+    looking: Option<Receiver<Parted>>,
+    wake: Wake,
     /// Where the first one stood when the second one followed it last.
     followed: Option<Seq>,
     differs: Option<Differs>,
@@ -45,12 +68,18 @@ struct Differs {
     subjects: Rc<BTreeSet<Subject>>,
 }
 
+impl fmt::Debug for Compare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compare").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
 impl Compare {
     /// Begins to run what is compared with.
     pub(crate) fn begin(index: usize, source: Source, seed: u64, wake: Wake) -> Self {
-        let worker = Some(Worker::start(source.clone(), Some(seed), wake));
-        let (other, parted, followed, differs) = (None, None, None, None);
-        Self { index, source, worker, other, parted, followed, differs }
+        let worker = Some(Worker::start(source.clone(), Some(seed), wake.clone()));
+        let (other, parted, looking, followed, differs) = (None, None, None, None, None);
+        Self { index, source, worker, other, parted, looking, wake, followed, differs }
     }
 
     /// Which branch is compared with.
@@ -92,28 +121,88 @@ impl Compare {
             }
             (News::Grown(events), Some(other)) => other.grown(events),
             (News::Done(outcome), Some(other)) => other.done(outcome),
-            (News::Opened(trace), _) => self.other = Some(Lab::new(self.source.clone(), *trace)),
+            (News::Opened(trace, _), _) => self.other = Some(Lab::new(self.source.clone(), *trace)),
             (News::Failed(problem), _) => return Err(problem),
             (News::Grown(_) | News::Done(_) | News::Reading(..), _) => {}
         }
         Ok(())
     }
 
-    /// Where the two part; none while one of them is not there to its end.
+    /// Where the two part; none while that is not known yet.
     pub fn parted(&self) -> Option<Option<&Divergence>> {
-        self.parted.as_ref().map(|parted| parted.as_deref())
+        self.parted.as_ref().map(|parted| parted.first.as_ref())
     }
 
-    /// Lets the second run stand where the first one stands. Once both are there, the first one goes to where they part.
-    pub(crate) fn follow(&mut self, lab: &mut Lab) {
-        let Some(other) = &mut self.other else { return };
-        if self.parted.is_none() && lab.is_whole() && other.is_whole() {
-            let parted = first_divergence(lab.trace().events(), other.trace().events());
-            if let Some(parted) = &parted {
-                lab.go(Seq(parted.seq.0.min(lab.trace().last().0)));
+    /// What the cluster did otherwise first, or that it did the same: told of two runs with other dice, once it is known.
+    pub fn noted(&self) -> Option<Option<&Parting>> {
+        self.parted.as_ref()?.noted.as_ref().map(Option::as_ref)
+    }
+
+    /// Looks where the two part, beside the window's thread; true once it is known, just now.
+    fn look(&mut self, lab: &Lab) -> bool {
+        let Some(other) = self.other.as_ref().filter(|other| lab.is_whole() && other.is_whole())
+        else {
+            return false;
+        };
+        if let Some(looking) = &self.looking {
+            match looking.try_recv() {
+                Ok(parted) => self.parted = Some(Box::new(parted)),
+                Err(TryRecvError::Empty) => return false,
+                // It came to nothing: then it is found here.
+                Err(TryRecvError::Disconnected) => {
+                    let (left, right) = (lab.trace().events(), other.trace().events());
+                    self.parted = Some(Box::new(Parted::of(left, right, false)));
+                }
             }
-            self.parted = Some(parted.map(Box::new));
-            self.followed = None;
+            self.looking = None;
+            return true;
+        }
+        let (tell, hear) = channel();
+        let (left, right) = (lab.trace().events().clone(), other.trace().events().clone());
+        let other_dice = lab.trace().header().seed != other.trace().header().seed;
+        let wake = Wake::clone(&self.wake);
+        let thread = thread::Builder::new().name("comparing".to_owned());
+        // If there is no thread nobody tells, and that is heard.
+        drop(thread.spawn(move || {
+            // Whoever has stopped comparing does not listen.
+            drop(tell.send(Parted::of(&left, &right, other_dice)));
+            wake();
+        }));
+        self.looking = Some(hear);
+        (self.wake)();
+        false
+    }
+
+    /// Goes to where the two part: where the cluster did otherwise first, else to the first event that differs.
+    pub(crate) fn go_to_parting(&mut self, lab: &mut Lab) {
+        let Some(parted) = &self.parted else { return };
+        self.followed = None;
+        let noted = parted.noted.as_ref().and_then(Option::as_ref);
+        match noted.map(|it| (it.is_left_first(), &it.left, &it.right)) {
+            Some((true, Some(turn), _)) => lab.go(turn.seq),
+            Some((false, _, Some(turn))) => {
+                // There the second has gone its way, and the first is still as both were.
+                lab.go(lab.trace().at_time(turn.time));
+                if let Some(other) = &mut self.other {
+                    other.go(turn.seq);
+                    self.followed = Some(lab.seq());
+                }
+            }
+            Some(_) | None => {
+                if let Some(first) = &parted.first {
+                    lab.go(Seq(first.seq.0.min(lab.trace().last().0)));
+                }
+            }
+        }
+    }
+
+    /// Lets the second run stand where the first one stands. Once it is known where they part, both go there.
+    pub(crate) fn follow(&mut self, lab: &mut Lab) {
+        if self.other.is_none() {
+            return;
+        }
+        if self.parted.is_none() && self.look(lab) {
+            self.go_to_parting(lab);
         }
         if self.followed == Some(lab.seq()) {
             return;
@@ -138,8 +227,7 @@ impl Compare {
     /// Whether an event is the same in both.
     fn is_shared(&self, seq: Seq) -> bool {
         match &self.parted {
-            Some(Some(parted)) => seq < parted.seq,
-            Some(None) => true,
+            Some(parted) => parted.first.as_ref().is_none_or(|first| seq < first.seq),
             None => false,
         }
     }

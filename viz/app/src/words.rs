@@ -122,6 +122,11 @@ catalogue! {
     StillRuns: "It still runs", "아직 실행 중입니다";
     SameRun: "Both are the same run, event for event", "이벤트 하나하나까지 같은 실행입니다";
     PartAt: "They part at event {0}, in its {1}", "이벤트 {0}의 {1}에서 갈라집니다";
+    PartNoted: "The cluster did otherwise first here: {0}: A {1}, B {2}", "클러스터가 처음 다르게 움직인 곳: {0}: A {1}, B {2}";
+    PartTurn: "{0} at {1} s", "{1}초에 {0}";
+    PartStays: "stays as it was", "그대로";
+    PartInTimes: "The cluster did the same in both, only at other times: leaders, ISRs, groups, records acknowledged and given up", "두 실행에서 클러스터가 한 일은 같고 시각만 다릅니다: 리더, ISR, 그룹, 확인되거나 포기된 레코드";
+    RecordNumbered: "record {0}", "레코드 {0}";
     EndsHere: "it ends here", "여기서 끝납니다";
     Differences: "{0} numbers differ here", "여기서 다른 숫자 {0}개";
     DiffersBy: "{0}: A {1}, B {2}", "{0}: A {1}, B {2}";
@@ -319,6 +324,7 @@ catalogue! {
     Inspector: "Inspector", "살펴보기";
     Timeline: "Timeline", "시간표";
     Position: "{0} s, event {1} of {2}", "{0}초, 이벤트 {2}개 중 {1}";
+    PositionAlone: "{0} s, event {1}", "{0}초, 이벤트 {1}";
     RunsUntil: "runs, {0} of {1} s", "실행 중, {1}초 중 {0}초";
     Speed: "speed {0}", "속도 {0}";
     UnitMessage: "Message", "메시지";
@@ -340,6 +346,8 @@ catalogue! {
     FutureHidden: "the future is hidden", "앞일을 감춤";
     Seed: "seed {0}", "시드 {0}";
     Passed: "the whole run: everything held", "전체 실행: 모두 지켜짐";
+    CutShort: "this recording ends before its run: nothing is said of what was not decided until then", "이 기록은 실행이 끝나기 전에 끊겼습니다: 그때까지 정해지지 않은 것은 판정하지 않습니다";
+    NoVerdict: "this recording has no verdict: this version can't read its scenario", "이 기록에는 판정이 없습니다: 이 버전은 시나리오를 읽을 수 없습니다";
     NotPassed: "expectations and invariants that did not hold: {0}", "지켜지지 않은 기대와 불변 조건 {0}개";
     NotHeld: "What did not hold", "지켜지지 않은 것";
     UnmetAt: "line {0}, at {1} s, event {2}: {3}; found {4}", "{0}행, {1}초, 이벤트 {2}: {3}; 실제: {4}";
@@ -385,6 +393,9 @@ catalogue! {
     ChangedFrom: "{0}: {1} before, now {2}", "{0}: 전에는 {1}, 지금은 {2}";
     StretchMore: "Stretch the timeline", "시간표 늘이기";
     StretchLess: "Shrink the timeline", "시간표 줄이기";
+    BandTime: "Time", "시간";
+    TickEvery: "a mark every {0} s", "{0}초마다 눈금";
+    Seconds: "{0} s", "{0}초";
     BandSteps: "Steps", "단계";
     BandController: "Controller", "컨트롤러";
     BandFaults: "Faults", "장애";
@@ -431,7 +442,8 @@ catalogue! {
     OfMetadataEnd: "metadata log end", "메타데이터 로그 끝";
     OfMetadataCommitted: "metadata committed", "커밋된 메타데이터";
     OfBelievedLeader: "believed leader", "리더로 믿는 쪽";
-    OfCount: "acknowledged/read", "확인/읽음";
+    OfAcknowledged: "records acknowledged", "확인된 레코드";
+    OfRead: "records read", "읽은 레코드";
     OfGroupState: "state", "상태";
     OfGroupEpoch: "epoch", "에포크";
     OfInFlight: "frames on their way", "전송 중인 프레임";

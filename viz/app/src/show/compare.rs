@@ -4,7 +4,8 @@ use eframe::egui;
 use egui::{Align, CentralPanel, Layout, Panel, RichText, ScrollArea, Ui, UiBuilder};
 use klamm_node::Seq;
 use klamm_node::event::Event;
-use klamm_scene::{Hue, sentence, short_time};
+use klamm_scene::{Hue, Subject, sentence, short_time};
+use klamm_trace::{Matter, Parting, Turn};
 
 use super::hand::Hand;
 use super::{inspector, stage, timeline};
@@ -30,9 +31,10 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
         hand.say(Word::SideSecond, &[&titles(compare.index())]),
     ];
     let parted = compare.parted().map(|found| found.cloned());
+    let noted = compare.noted().map(|found| found.cloned());
     let differences = compare.differences(lab);
     let differ = compare.subjects(lab);
-    let mut to = None;
+    let (mut to, mut to_parting) = (None, false);
     Panel::bottom("both timelines").resizable(true).default_size(190.0).show(ui, |ui| {
         timeline::show(lab, compare.other(), ui, hand);
     });
@@ -56,8 +58,22 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
                     ui.label(RichText::new(hand.word(Word::SameRun)).strong());
                 }
                 Some(Some(parted)) => {
+                    match &noted {
+                        Some(Some(noted)) => {
+                            let text = told_parting(noted, lab, hand);
+                            to_parting = ui.link(RichText::new(text).strong()).clicked();
+                            ui.separator();
+                        }
+                        Some(None) => {
+                            ui.label(RichText::new(hand.word(Word::PartInTimes)).strong());
+                            ui.separator();
+                        }
+                        None => {}
+                    }
                     let text = hand.say(Word::PartAt, &[&parted.seq, &parted.field]);
-                    if ui.link(RichText::new(text).strong()).clicked() {
+                    let text = RichText::new(text);
+                    let text = if noted.is_none() { text.strong() } else { text };
+                    if ui.link(text).clicked() {
                         to = Some(parted.seq);
                     }
                     for (title, event, side) in [
@@ -120,6 +136,29 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
         lab.go(Seq(seq.0.min(lab.trace().last().0)));
         ui.ctx().request_repaint();
     }
+    if to_parting {
+        compare.go_to_parting(lab);
+        ui.ctx().request_repaint();
+    }
+}
+
+/// What the cluster did otherwise first, with when and how on either side.
+fn told_parting(parting: &Parting, lab: &Lab, hand: &Hand) -> String {
+    let named = |subject| label(&subject, lab.trace().nodes(), hand.language);
+    let matter = match &parting.matter {
+        Matter::Leader(partition) => named(Subject::Leader(partition.clone())),
+        Matter::Isr(partition) => named(Subject::Isr(partition.clone())),
+        Matter::Group(group) => named(Subject::GroupState(group.clone())),
+        Matter::Record(record) => hand.say(Word::RecordNumbered, &[record]),
+    };
+    let turn = |turn: &Option<Turn>| match turn {
+        None => hand.word(Word::PartStays).to_owned(),
+        Some(turn) => {
+            let value = if turn.value.is_empty() { "–" } else { &turn.value };
+            hand.say(Word::PartTurn, &[&value, &short_time(turn.time)])
+        }
+    };
+    hand.say(Word::PartNoted, &[&matter, &turn(&parting.left), &turn(&parting.right)])
 }
 
 /// The colour of a side; its letter says the same.
