@@ -40,7 +40,7 @@ pub use language::{Language, Phrase, filled, particle};
 pub use motion::{ARRIVED, between, passing, ringed, undoing};
 pub use opened::{
     Bands, Beat, Cursor, Fault, FaultKind, GivenUp, OpenTrace, Opening, PartitionPoint, Rebalance,
-    Segment, Step, TimeScale, is_interesting,
+    Segment, Step, Tick, TimeScale, is_interesting,
 };
 pub use raster::{RasterError, gif, png};
 pub use scene::{

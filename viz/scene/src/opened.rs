@@ -26,11 +26,13 @@ mod figures;
 mod marks;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod weight;
 
 pub use bands::{Bands, Fault, FaultKind, PartitionPoint, Rebalance};
 pub use clock::{Segment, TimeScale};
 pub use marks::{Beat, is_interesting};
+pub use ticks::Tick;
 
 use marks::Marks;
 
@@ -261,6 +263,11 @@ impl OpenTrace {
     /// Everything that the invariants found, losses that a promise permits included.
     pub fn findings(&self) -> &Findings {
         self.invariants.findings()
+    }
+
+    /// The invariants with what they remember after the last event: what only a run's end tells is asked of a copy.
+    pub fn invariants(&self) -> &Invariants {
+        &self.invariants
     }
 
     /// Time on an axis of a width, with the idle stretches folded.

@@ -10,7 +10,7 @@ use egui::{
     Color32, FontId, Painter, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke, Ui, pos2, vec2,
 };
 use klamm_node::{Time, TopicPartition};
-use klamm_scene::{Fault, FaultKind, Hue, PartitionPoint, TimeScale, short_time};
+use klamm_scene::{Fault, FaultKind, Hue, PartitionPoint, Tick, TimeScale, short_time};
 
 use super::hand::{Hand, color, named, points, tenths};
 use crate::lab::Lab;
@@ -18,6 +18,9 @@ use crate::words::Word;
 
 /// The width of the bands' names, at text size 100.
 const GUTTER: f32 = 104.0;
+
+/// The height of a band, at text size 100.
+const ROW: f32 = 18.0;
 
 /// What lasts shorter is as wide as this: it is there to be seen.
 const SHORTEST: f32 = 4.0;
@@ -42,11 +45,15 @@ enum Band {
     Violations,
 }
 
+/// Air between the words of a mark and the next mark.
+const AIR: f32 = 14.0;
+
 /// Where times are.
 struct Field<'a> {
     lab: &'a Lab,
     hand: &'a Hand,
     scale: Rc<TimeScale>,
+    ticks: &'a [Tick],
     left: f32,
     /// Nothing later is shown.
     shown: Time,
@@ -76,27 +83,67 @@ pub(super) fn show(lab: &mut Lab, other: Option<&Lab>, ui: &mut Ui, hand: &Hand)
         Some(other) => Rc::new(lab.trace().time_scale_with(other.trace(), tenths(width))),
         None => lab.time_scale(tenths(width)),
     };
+    let font = FontId::proportional(12.0 * size);
+    let seconds = |text: &str| hand.say(Word::Seconds, &[&text]);
+    let (ticks, every) = scale.ticks(|text| {
+        let words = ui.painter().layout_no_wrap(seconds(text), font.clone(), Color32::BLACK);
+        tenths(words.size().x + AIR * size)
+    });
     ScrollArea::both().id_salt("timeline").auto_shrink(false).show(ui, |ui| {
         let (left, top) = (ui.cursor().min.x + gutter, ui.cursor().min.y);
         // Names stay where they are while the bands are scrolled below them.
         let fixed = ui.clip_rect().min.x.max(ui.cursor().min.x);
         let shown = lab.curtain().map(|seq| lab.trace().time_of(seq));
-        let mut bottom = top;
+        let row = ROW * size;
+        let (axis, _) = ui.allocate_exact_size(vec2(gutter + width, row), Sense::hover());
+        let mut bottom = axis.max.y;
+        let mut last = Time::ZERO;
         for (run, side) in std::iter::once((&*lab, "A")).chain(other.map(|other| (other, "B"))) {
             let field = Field {
                 scale: Rc::clone(&scale),
+                ticks: &ticks,
                 left,
                 shown: shown.unwrap_or_else(|| run.trace().end()),
-                font: FontId::proportional(12.0 * size),
+                font: font.clone(),
                 lab: run,
                 hand,
                 side: other.map(|_| side),
             };
+            last = last.max(field.shown);
             if let Some(time) = field.rows(ui, (fixed, gutter, width), &mut bottom) {
                 to = Some(time);
             }
         }
         let x_of = |time: Time| left + points(scale.x_of(time));
+        // It stays at the upper edge while the bands are scrolled below it.
+        let axis = axis.translate(vec2(0.0, (ui.clip_rect().min.y - axis.min.y).max(0.0)));
+        let response = ui.interact(axis, ui.scope_id().with("axis"), Sense::click_and_drag());
+        let title = hand.word(Word::BandTime);
+        let name = if every.is_empty() {
+            title.to_owned()
+        } else {
+            hand.say(Word::BandCount, &[&title, &hand.say(Word::TickEvery, &[&every])])
+        };
+        named(&response, Role::Slider, &name);
+        if (response.clicked() || response.dragged())
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            to = Some(scale.time_at(tenths((at.x - left).max(0.0))));
+        }
+        ui.painter().rect_filled(axis, 0.0, color(hand.theme.panel));
+        let (ink, quiet) = (color(hand.theme.ink), color(hand.theme.quiet));
+        let marks = axis.with_min_x(fixed + gutter).intersect(ui.clip_rect());
+        let painter = ui.painter().with_clip_rect(marks);
+        for tick in ticks.iter().filter(|tick| tick.time <= last) {
+            let x = left + points(tick.x);
+            painter.vline(x, axis.y_range(), Stroke::new(1.0, quiet));
+            let place = pos2(x + 3.0, axis.center().y);
+            let words = seconds(&tick.text);
+            painter.text(place, egui::Align2::LEFT_CENTER, words, font.clone(), ink);
+        }
+        let place = pos2(fixed + 2.0, axis.center().y);
+        ui.painter().text(place, egui::Align2::LEFT_CENTER, title, font.clone(), ink);
+        response.on_hover_text_at_pointer(name);
         let x = x_of(lab.cursor().view().now);
         if x >= fixed + gutter - 5.0 {
             let line = Stroke::new(2.0, color(hand.theme.ink));
@@ -223,7 +270,7 @@ impl Field<'_> {
         bottom: &mut f32,
     ) -> Option<Time> {
         let mut to = None;
-        let row = 18.0 * self.font.size / 12.0;
+        let row = ROW * self.font.size / 12.0;
         let hand = self.hand;
         for (at, band) in bands(self.lab).iter().enumerate() {
             let (rect, response) =
@@ -377,6 +424,14 @@ impl Field<'_> {
             let x = self.left + points(fold.x0);
             let fold = Rect::from_x_y_ranges(x..=x + points(fold.x1 - fold.x0), rect.y_range());
             painter.rect_filled(fold, 0.0, color(self.hand.theme.faint).gamma_multiply(0.4));
+        }
+        let seen = painter.clip_rect().x_range();
+        let line = Stroke::new(1.0, color(self.hand.theme.faint).gamma_multiply(0.6));
+        for tick in self.ticks.iter().filter(|tick| tick.time <= self.shown) {
+            let x = self.left + points(tick.x);
+            if seen.contains(x) {
+                painter.vline(x, rect.y_range(), line);
+            }
         }
         match band {
             Band::Steps => {
