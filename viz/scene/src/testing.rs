@@ -41,6 +41,12 @@ pub(crate) fn two_groups() -> &'static OpenTrace {
     OPENED.get_or_init(|| open(&run("lessons/two-groups")))
 }
 
+/// A lesson in which a leader is cut off for long, opened.
+pub(crate) fn partitioned_leader() -> &'static OpenTrace {
+    static OPENED: OnceLock<OpenTrace> = OnceLock::new();
+    OPENED.get_or_init(|| open(&run("lessons/partitioned-leader")))
+}
+
 fn open(trace: &Trace) -> OpenTrace {
     OpenTrace::open(trace.clone(), &mut |_| std::ops::ControlFlow::Continue(()))
         .expect("nobody gave up")

@@ -4,7 +4,7 @@ use klamm_node::Seq;
 use klamm_node::event::EventKind;
 
 use super::*;
-use crate::geometry::Rect;
+use crate::geometry::{Rect, px};
 use crate::testing;
 
 /// A picture of a trace at an event.
@@ -78,6 +78,59 @@ fn the_lesson_is_told_in_words() {
     let korean = Style::new(Palette::Dark, Language::Korean);
     let scene = picture(trace, Tab::Logs, moment(trace, 1, 0), korean);
     assert!(name_of(&scene, "lane:orders-0@2").starts_with("broker-2, 1의 팔로워, ISR 안"));
+}
+
+#[test]
+fn frames_that_wait_at_a_cut_leave_its_sign_readable_and_their_number_is_told() {
+    let (crash, parted) = (testing::leader_crash(), testing::partitioned_leader());
+    let of_crash = [10, 60, 120, 180].map(|millis| (crash, moment(crash, 2, millis)));
+    let of_parted = (1..20).map(|part| (parted, Seq(parted.last().0 * part / 20)));
+    let mut most = 0;
+    for (trace, seq) in of_crash.into_iter().chain(of_parted) {
+        let view = trace.view_at(seq);
+        let waiting = |from: &str, to: &str| {
+            let frames = view.frames.iter().filter(|(_, frame)| {
+                let name = |node| trace.nodes().name(node);
+                (name(frame.from), name(frame.to)) == (from, to)
+            });
+            frames.count()
+        };
+        for (language, scale, width) in [
+            (Language::English, 100, 12_000),
+            (Language::Korean, 150, 12_000),
+            (Language::English, 100, 7_000),
+        ] {
+            let style = Style { scale, width, ..Style::new(Palette::Light, language) };
+            let scene = picture(trace, Tab::Cluster, seq, style);
+            let all = scene.all();
+            let cuts = all.iter().filter(|object| object.id.starts_with("cut:"));
+            for cut in cuts {
+                // The sign is the two short lines that are thicker than the way.
+                let sign = cut.parts.iter().filter_map(|part| {
+                    let Part::Shape(Shape::Path { points, look, .. }) = part else { return None };
+                    let thick = look.stroke.is_some_and(|stroke| stroke.width > px(2));
+                    let end = |at: usize| Rect::new(points[at].x, points[at].y, 0, 0);
+                    thick.then(|| end(0).union(end(1)))
+                });
+                let sign = sign.reduce(Rect::union).expect("a sign");
+                for frame in all.iter().filter(|object| object.id.starts_with("frames/")) {
+                    assert!(
+                        !frame.bounds.overlaps(sign),
+                        "{language:?} {scale} {width} {seq}: {} is over {}",
+                        frame.id,
+                        cut.id
+                    );
+                }
+                let ends: Vec<&str> = cut.id.split(':').skip(1).collect();
+                let count = waiting(ends[0], ends[1]) + waiting(ends[1], ends[0]);
+                let said = scene.object(&format!("waits:{}:{}", ends[0], ends[1]));
+                let expected = (count > 0).then(|| language.say(Phrase::WaitingAtCut, &[&count]));
+                assert_eq!(said.map(|it| it.name.clone()), expected);
+                most = most.max(count);
+            }
+        }
+    }
+    assert!(most > 1, "no more than {most} wait anywhere");
 }
 
 #[test]

@@ -21,6 +21,9 @@ const EACH: usize = 4;
 /// Frames that are drawn one by one in all.
 const ALL: usize = 60;
 
+/// How large the sign of a cut is; the gap around it is three times as wide.
+const REACH: i32 = 9;
+
 /// Ways that are cut or slow.
 pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
     let view = draw.view();
@@ -47,7 +50,7 @@ pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
             let points = way(layout, one, two, a, b);
             let middle = points.get(points.len() / 2).copied().unwrap_or(a);
             // A gap in the middle, with what cut it in the gap.
-            let reach = draw.em(9);
+            let reach = draw.em(REACH);
             let open = Rect::around(middle, reach * 3, reach * 3);
             let mut piece: Vec<Point> = Vec::new();
             for point in fine(&points) {
@@ -68,6 +71,20 @@ pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
                 arrow(ink, before.copied().unwrap_or(middle), tip, draw.em(9), danger);
             }
         });
+        let waits = view.frames.iter().filter(|(_, frame)| {
+            [(one, two), (two, one)].contains(&(frame.from, frame.to))
+                && view.cuts.contains_key(&(frame.from, frame.to))
+        });
+        let waits = waits.count();
+        if waits > 0 {
+            let text = draw.say(Phrase::WaitingAtCut, &[&waits]);
+            let points = way(layout, one, two, a, b);
+            let middle = points.get(points.len() / 2).copied().unwrap_or(a);
+            let kind = draw.small().colour(draw.theme.ink).anchor(Anchor::Middle);
+            canvas.object(format!("waits:{name_a}:{name_b}"), Role::Note, text.clone(), |ink| {
+                ink.text(middle.by(0, draw.em(REACH * 3 / 2 + 9)), kind, text);
+            });
+        }
     }
     for ((from, to), link) in &view.links {
         if !crate::link::is_impaired(link) {
@@ -218,8 +235,9 @@ pub(super) fn frames(draw: &mut Draw<'_>, layout: &Layout) {
         for ((from, to), frames) in by_way {
             let Some((a, b)) = ends(layout, from, to) else { continue };
             let points = way(layout, from, to, a, b);
-            if frames.len() > EACH || all > ALL {
-                bundle(draw, ink, &frames, &points);
+            let room = Room::of(draw, &points, (from, to));
+            if frames.len() > EACH.min(room.holds) || all > ALL {
+                bundle(draw, ink, &frames, &points, room);
                 continue;
             }
             let count = i32::try_from(frames.len()).unwrap_or(1);
@@ -227,11 +245,53 @@ pub(super) fn frames(draw: &mut Draw<'_>, layout: &Layout) {
                 // The oldest is the farthest.
                 let rank = count - index;
                 let part = 1000 * rank / (count + 1);
-                one(draw, ink, (*seq, frame), along(&points, part));
+                one(draw, ink, (*seq, frame), along(&points, room.part(part)));
             }
         }
     });
     draw.canvas = canvas;
+}
+
+/// Where on a way frames may be drawn: not over the sign of a cut.
+#[derive(Clone, Copy)]
+struct Room {
+    /// The way is cut for them: they wait before the sign.
+    waits: bool,
+    /// The part of the way that the sign leaves before it, in thousandths.
+    before: i32,
+    /// How many marks have room side by side.
+    holds: usize,
+}
+
+impl Room {
+    fn of(draw: &Draw<'_>, points: &[Point], (from, to): (NodeId, NodeId)) -> Self {
+        let cuts = &draw.view().cuts;
+        let waits = cuts.contains_key(&(from, to));
+        if !waits && !cuts.contains_key(&(to, from)) {
+            return Self { waits, before: 1000, holds: usize::MAX };
+        }
+        let pairs = points.iter().zip(points.iter().skip(1));
+        let length = pairs.map(|(a, b)| a.distance(*b)).sum::<i32>().max(1);
+        // The gap's half, and half of a mark.
+        let taken = draw.em(REACH) * 3 / 2 + draw.em(6);
+        let before = (500 - i64::from(taken) * 1000 / i64::from(length)).max(0);
+        let before = i32::try_from(before).unwrap_or(0);
+        let free = if waits { before } else { before * 2 };
+        let holds = i64::from(length) * i64::from(free) / 1000 / i64::from(draw.em(14).max(1));
+        Self { waits, before, holds: usize::try_from(holds).unwrap_or(0).max(1) }
+    }
+
+    /// The part of the way for a part of what is free of it, in thousandths.
+    fn part(self, part: i32) -> i32 {
+        if self.before == 1000 {
+            return part;
+        }
+        if self.waits {
+            return part * self.before / 1000;
+        }
+        let part = part * self.before * 2 / 1000;
+        if part <= self.before { part } else { part + 1000 - 2 * self.before }
+    }
 }
 
 fn family(draw: &Draw<'_>, frame: &FrameView) -> Family {
@@ -273,11 +333,18 @@ fn one(draw: &Draw<'_>, ink: &mut Ink, (seq, frame): (Seq, &FrameView), place: P
 }
 
 /// Many frames on one way.
-fn bundle(draw: &Draw<'_>, ink: &mut Ink, frames: &[(Seq, FrameView)], points: &[Point]) {
+fn bundle(
+    draw: &Draw<'_>,
+    ink: &mut Ink,
+    frames: &[(Seq, FrameView)],
+    points: &[Point],
+    room: Room,
+) {
     let Some((_, first)) = frames.first() else { return };
     let (from, to) = (draw.name_of(first.from), draw.name_of(first.to));
-    let name = draw.say(Phrase::FramesBetween, &[&frames.len(), &from, &to]);
-    let place = along(points, 600);
+    let phrase = if room.waits { Phrase::FramesWait } else { Phrase::FramesBetween };
+    let name = draw.say(phrase, &[&frames.len(), &from, &to]);
+    let place = along(points, room.part(600));
     let (colour, back) = (draw.theme.ink, draw.theme.background);
     ink.object(&format!("bundle:{from}:{to}"), Role::Mark, name.clone(), |ink| {
         mark(
@@ -287,6 +354,10 @@ fn bundle(draw: &Draw<'_>, ink: &mut Ink, frames: &[(Seq, FrameView)], points: &
             draw.em(6),
             Look::both(colour, Stroke::new(back, 10)),
         );
+        // How many wait stands at the sign, where there is room for it.
+        if room.waits {
+            return;
+        }
         ink.value(Subject::InFlight, name, |ink| {
             let kind = Type::new(draw.em(12), colour);
             ink.text(place.by(draw.em(9), draw.em(4)), kind, format!("×{}", frames.len()))
