@@ -222,10 +222,14 @@ impl Link {
     }
 
     fn is_slow(&self) -> bool {
-        self.network.latency_high > self.usual.latency_high
-            || (self.network.bandwidth > 0
-                && (self.usual.bandwidth == 0 || self.network.bandwidth < self.usual.bandwidth))
+        is_slower(self.network, self.usual)
     }
+}
+
+/// Whether a network has more latency or less bandwidth than another.
+pub(crate) fn is_slower(now: Network, usual: Network) -> bool {
+    now.latency_high > usual.latency_high
+        || (now.bandwidth > 0 && (usual.bandwidth == 0 || now.bandwidth < usual.bandwidth))
 }
 
 fn transmission(bytes: u64, bandwidth: u64) -> Span {

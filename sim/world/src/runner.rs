@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use klamm_node::{Command, EventKind, Incarnation, NodeId, Room, Seq, Span, StartFrom, Time};
 use klamm_scenario::Scenario;
-use klamm_scenario::model::{Client, Expectation, From, Target, Trigger};
+use klamm_scenario::model::{Client, Expectation, From, Step, Target, Trigger};
 use klamm_trace::{NodeTable, Quiescence, View};
 
 use crate::lab::room_bit;
@@ -130,30 +130,39 @@ pub struct Runner {
     watches: u16,
 }
 
+/// Every expectation of a scenario, none of them decided: those of the steps in their order, then those of the end.
+pub(crate) fn expected(scenario: &Scenario) -> Vec<ExpectationReport> {
+    let of_steps = scenario.steps.iter().flat_map(|step| &step.expect);
+    let all = of_steps.chain(&scenario.expect);
+    let report = |(index, expectation): (u32, &Expectation)| ExpectationReport {
+        index,
+        line: expectation.line,
+        text: text::condition(&expectation.condition),
+        met: None,
+        found: String::new(),
+        at: Time::ZERO,
+    };
+    (0..).zip(all).map(report).collect()
+}
+
+impl StepReport {
+    /// A step that did not happen: its time has not come, or it was stuck for want of somebody to act on.
+    pub(crate) fn new(step: u32, of: &Step, stuck: bool) -> Self {
+        let text = if stuck { "somebody to act on".to_owned() } else { text::trigger(&of.trigger) };
+        Self { step, line: of.line, text }
+    }
+}
+
 impl Runner {
     /// A scenario at its beginning, with the nodes of `table`.
     pub fn new(scenario: Arc<Scenario>, table: NodeTable, seed: u64) -> Self {
-        let mut reports = Vec::new();
-        let mut report = |expectation: &Expectation| {
-            reports.push(ExpectationReport {
-                index: u32::try_from(reports.len()).unwrap_or(u32::MAX),
-                line: expectation.line,
-                text: text::condition(&expectation.condition),
-                met: None,
-                found: String::new(),
-                at: Time::ZERO,
-            });
-            u32::try_from(reports.len() - 1).unwrap_or(u32::MAX)
-        };
         let mut next = 0;
         let steps = scenario
             .steps
             .iter()
             .map(|step| {
                 let first_expectation = next;
-                for expectation in &step.expect {
-                    next = report(expectation) + 1;
-                }
+                next += u32::try_from(step.expect.len()).unwrap_or(u32::MAX);
                 let stage = match step.trigger {
                     Trigger::At(time) => Stage::Due(time, None),
                     Trigger::When { .. } | Trigger::After(_) => Stage::Waiting,
@@ -162,9 +171,6 @@ impl Runner {
                 StepState { stage, mark, seq: None, acted_on: None, first_expectation }
             })
             .collect();
-        scenario.expect.iter().for_each(|expectation| {
-            report(expectation);
-        });
         let producers = scenario.clients.iter().filter_map(|client| match client {
             Client::Producer(producer) => Some(producer),
             Client::Consumer(_) | Client::Application(_) => None,
@@ -178,6 +184,7 @@ impl Runner {
             .collect();
         let after_all = u32::try_from(scenario.steps.len()).unwrap_or(u32::MAX);
         let nemesis = scenario.nemesis.as_ref();
+        let reports = expected(&scenario);
         Self {
             nemesis: nemesis.map(|declared| Nemesis::new(declared, seed, after_all)),
             scenario,
@@ -295,7 +302,12 @@ impl Runner {
     /// When the run may be judged for liveness: the driver asks [`klamm_trace::Recorder::at_quiescence`] at the end, before
     /// [`Runner::finish`], if no link and no disk is slower than the scenario began with.
     pub fn quiescence(&self) -> Quiescence {
-        quiet::quiescence(&self.scenario, &self.table)
+        Self::quiescence_of(&self.scenario, &self.table)
+    }
+
+    /// The same, of a scenario that somebody else has run.
+    pub(crate) fn quiescence_of(scenario: &Scenario, table: &NodeTable) -> Quiescence {
+        quiet::quiescence(scenario, table)
     }
 
     /// Each kind of random fault and what became of it so far.
@@ -314,13 +326,7 @@ impl Runner {
         missed
             .filter(|(_, state)| !matches!(state.stage, Stage::Done(_)))
             .map(|((index, step), state)| {
-                let text = match state.stage {
-                    Stage::Stuck(_) => "somebody to act on".to_owned(),
-                    Stage::Waiting | Stage::Due(..) | Stage::Done(_) => {
-                        text::trigger(&step.trigger)
-                    }
-                };
-                StepReport { step: index, line: step.line, text }
+                StepReport::new(index, step, matches!(state.stage, Stage::Stuck(_)))
             })
             .collect()
     }

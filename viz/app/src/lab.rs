@@ -16,7 +16,7 @@ use klamm_scene::{
     Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom, draw,
 };
 use klamm_trace::{EventStore, Violation};
-use klamm_world::Outcome;
+use klamm_world::{Outcome, Recorded};
 
 use crate::breakpoint::Breakpoint;
 use crate::load::Source;
@@ -95,6 +95,8 @@ pub struct Lab {
     /// When the run will be over, while it runs.
     until: Option<Time>,
     outcome: Option<Box<Outcome>>,
+    /// Why the outcome is not all that could be said of the run, if it is not.
+    partly: Option<Word>,
     /// The picture that is shown.
     pub tab: Tab,
     /// How near it is.
@@ -160,6 +162,7 @@ impl Lab {
             incoming: None,
             until,
             outcome: None,
+            partly: None,
             tab: Tab::Cluster,
             zoom: Zoom::Auto,
             selection: Selection::default(),
@@ -214,7 +217,7 @@ impl Lab {
         self.cursor.seq()
     }
 
-    /// What came of the run, if it ran here and is over.
+    /// What came of the run, if it is over.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_deref()
     }
@@ -227,6 +230,21 @@ impl Lab {
     /// The run is over.
     pub fn done(&mut self, outcome: Box<Outcome>) {
         self.outcome = Some(outcome);
+    }
+
+    /// It was recorded, and this is what its recording tells of what it came to; none if its scenario can't be read.
+    pub fn judged(&mut self, recorded: Option<Box<Recorded>>) {
+        self.partly = match &recorded {
+            None => Some(Word::NoVerdict),
+            Some(recorded) if !recorded.whole => Some(Word::CutShort),
+            Some(_) => None,
+        };
+        self.outcome = recorded.map(|it| Box::new(it.outcome));
+    }
+
+    /// Why the outcome is not all that could be said of the run.
+    pub fn partly(&self) -> Option<Word> {
+        self.partly
     }
 
     /// Where to stand once the run is there, as one types it; see [`place`].
@@ -475,9 +493,11 @@ impl Lab {
         }
     }
 
-    /// The violations that are not hidden.
+    /// The violations that are not hidden, with those that only the end of the run has told.
     pub fn violations(&self) -> impl Iterator<Item = &Violation> {
-        let all = self.trace.violations().iter();
+        let found = self.trace.violations();
+        let at_end = self.outcome.iter().flat_map(|outcome| &outcome.violations);
+        let all = found.iter().chain(at_end.filter(|it| !found.contains(it)));
         all.filter(|violation| !self.hides(violation.seq))
     }
 

@@ -16,7 +16,7 @@ use klamm_node::Time;
 use klamm_scenario::{Diagnostic, Scenario};
 use klamm_scene::OpenTrace;
 use klamm_trace::{EventStore, Keep, Trace, TraceHeader};
-use klamm_world::{Options, Outcome, World};
+use klamm_world::{Options, Outcome, Recorded, Recording, World, recorded};
 
 use crate::library;
 
@@ -83,8 +83,8 @@ pub enum News {
     Done(Box<Outcome>),
     /// A trace is being opened: so many events of so many.
     Reading(usize, usize),
-    /// A trace is open.
-    Opened(Box<OpenTrace>),
+    /// A trace is open; what its run came to, if that can be told of it.
+    Opened(Box<OpenTrace>, Option<Box<Recorded>>),
     /// It can't be opened.
     Failed(Problem),
 }
@@ -230,6 +230,7 @@ fn run(scenario: &Scenario, seed: Option<u64>, line: &Line) -> Result<(), Proble
 }
 
 fn index(trace: Trace, line: &Line) {
+    let hash = trace.hash;
     let opened = OpenTrace::open(trace, &mut |at| {
         if line.wanted() && line.say(News::Reading(at.taken, at.of)) {
             ControlFlow::Continue(())
@@ -239,6 +240,15 @@ fn index(trace: Trace, line: &Line) {
     });
     // Given up: nobody wants it.
     if let Ok(opened) = opened {
-        line.say(News::Opened(Box::new(opened)));
+        let recording = Recording {
+            header: opened.header(),
+            events: opened.events(),
+            hash,
+            invariants: opened.invariants().clone(),
+            view_at: &|seq| opened.view_at(seq),
+        };
+        // A scenario that this version can't read says nothing of what was expected.
+        let came_to = recorded(recording).ok().map(Box::new);
+        line.say(News::Opened(Box::new(opened), came_to));
     }
 }

@@ -49,7 +49,7 @@ fn run() -> &'static (OpenTrace, Source) {
                 }
                 News::Done(_) => {}
                 News::Failed(problem) => panic!("{problem}"),
-                News::Reading(..) | News::Opened(_) => panic!("this is no trace"),
+                News::Reading(..) | News::Opened(..) => panic!("this is no trace"),
             }
         }
         (lab.expect("it has begun").trace().clone(), source)

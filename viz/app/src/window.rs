@@ -259,7 +259,7 @@ impl Window {
         self.show_lab(Lab::new(source, trace));
     }
 
-    fn show_lab(&mut self, mut lab: Lab) {
+    pub(crate) fn show_lab(&mut self, mut lab: Lab) {
         if let Some(at) = self.start.at.take() {
             lab.want(at);
         }
@@ -340,10 +340,13 @@ impl Window {
                 }
             }
             News::Reading(taken, of) => self.screen = Screen::Opening(taken, of),
-            News::Opened(trace) => {
+            News::Opened(trace, came_to) => {
                 let source = self.opening.clone();
                 if let Some(source) = source {
                     self.show_run(source, *trace);
+                }
+                if let Some(lab) = self.lab_mut() {
+                    lab.judged(came_to);
                 }
             }
             News::Failed(problem) => {
@@ -370,10 +373,12 @@ impl Window {
     pub fn position(&self) -> Option<String> {
         let lab = self.lab()?;
         let (seq, last) = (lab.seq(), lab.trace().last());
-        let hidden = lab.curtain().is_some();
-        let last = if hidden { "…".to_owned() } else { last.to_string() };
-        let time = short_time(lab.cursor().view().now);
-        Some(Word::Position.say(self.settings.language, &[&time, &seq, &last]))
+        let (time, language) = (short_time(lab.cursor().view().now), self.settings.language);
+        // How many are still to come is hidden with them.
+        Some(match lab.curtain() {
+            Some(_) => Word::PositionAlone.say(language, &[&time, &seq]),
+            None => Word::Position.say(language, &[&time, &seq, &last]),
+        })
     }
 
     /// Keeps the settings, if they have changed. What goes wrong is said, and not tried again before the next change.

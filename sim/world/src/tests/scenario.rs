@@ -5,7 +5,7 @@ use klamm_node::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, Seq, TopicPartit
 use klamm_scenario::Scenario;
 
 use super::*;
-use crate::{Options, World, layout};
+use crate::{Options, Outcome, Recorded, Recording, World, layout, recorded};
 
 const STEPS: &str = r#"Scenario(
     version: 1,
@@ -113,6 +113,70 @@ fn steps_happen_at_their_time_on_their_condition_or_after_a_delay() {
     assert!(!outcome.passed());
     let idle: Vec<&str> = outcome.idle_faults().map(|fault| fault.text.as_str()).collect();
     assert_eq!(idle, ["heal the network"]);
+}
+
+/// What the recording of a world tells of it, read as somebody reads it who has the trace alone.
+fn retold(world: &World) -> Recorded {
+    let trace = klamm_trace::Trace::from_bytes(&world.recorder().to_trace().to_bytes());
+    let trace = trace.expect("a good trace");
+    let view_at = |seq: Seq| {
+        let mut view = klamm_trace::View::new(&trace.header);
+        for event in trace.events.iter().take_while(|event| event.seq <= seq) {
+            view.apply(&event);
+        }
+        view
+    };
+    let mut invariants = klamm_trace::Invariants::default();
+    let mut view = klamm_trace::View::new(&trace.header);
+    for event in trace.events.iter() {
+        view.apply(&event);
+        invariants.check(&view, &event);
+    }
+    let (header, events, hash) = (&trace.header, &trace.events, trace.hash);
+    recorded(Recording { header, events, hash, invariants, view_at: &view_at })
+        .expect("its scenario")
+}
+
+/// An outcome without what is not recorded.
+fn without_counts(outcome: Outcome) -> Outcome {
+    Outcome { faults: Vec::new(), mischief: Vec::new(), ..outcome }
+}
+
+#[test]
+fn a_recording_tells_what_its_run_came_to() {
+    // One that goes wrong in every way: met, not met, a step that never came.
+    let mut world = on_puppets();
+    let outcome = world.run();
+    assert!(outcome.missed_steps.len() == 1 && !outcome.passed());
+    let told = retold(&world);
+    assert_eq!((told.outcome, told.whole), (without_counts(outcome), true));
+    // One on real nodes whose producer's records are lost at its end, and whose broker never comes back.
+    let text = r#"Scenario(
+        version: 1,
+        title: "Both die",
+        question: "What is left?",
+        seed: 3,
+        duration: "40s",
+        cluster: (brokers: 2, controllers: 1),
+        topics: [(name: "orders", partitions: 1, replication_factor: 2)],
+        clients: [Producer(name: "shop", topic: "orders", rate: "20/s", start: "3s", stop: "6s")],
+        steps: [
+            (at: "5s", do: [Cut(from: ["broker-1"], to: ["broker-2"])]),
+            (when: LogEndIs("orders-0", 999999), say: "never"),
+        ],
+        expect: [AllInSync],
+    )"#;
+    let scenario = scenario(text);
+    let mut world = World::new(&scenario, 3);
+    let outcome = world.run();
+    let told = retold(&world);
+    assert_eq!((told.outcome, told.whole), (without_counts(outcome), true));
+    // Of one that ends early nothing is said to have been missed.
+    let mut world = World::new(&scenario, 3);
+    world.run_until(ms(4000));
+    let told = retold(&world);
+    assert!(!told.whole && told.outcome.missed_steps.is_empty());
+    assert_eq!(told.outcome.expectations[0].met, None);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn finished(source: Source) -> (Source, OpenTrace, Outcome) {
             }
             News::Done(done) => outcome = Some(*done),
             News::Failed(problem) => panic!("{problem}"),
-            News::Reading(..) | News::Opened(_) => panic!("this is no trace"),
+            News::Reading(..) | News::Opened(..) => panic!("this is no trace"),
         }
     }
     let lab = lab.expect("it has begun");

@@ -7,6 +7,7 @@ use egui::{RichText, Ui};
 use klamm_node::Room;
 use klamm_scene::{Hue, sentence, short_time};
 use klamm_trace::{ProcessState, View};
+use klamm_world::ExpectationReport;
 
 use super::hand::Hand;
 use crate::lab::Lab;
@@ -139,14 +140,22 @@ fn counts(view: &View) -> [usize; 3] {
 
 /// Whether the whole run was as the scenario expects.
 fn verdict(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
-    let Some(outcome) = lab.outcome() else { return };
-    if outcome.passed() {
-        ui.label(hand.word(Word::Passed));
-        return;
+    if let Some(partly) = lab.partly() {
+        ui.label(hand.word(partly));
     }
-    let unmet = outcome.expectations.iter().filter(|it| it.met != Some(true)).count();
+    let Some(outcome) = lab.outcome() else { return };
+    // Where a recording ends early, what was not decided may have been met.
+    let cut_short = lab.partly().is_some();
+    let unmet = |it: &&ExpectationReport| it.met == Some(false) || it.met.is_none() && !cut_short;
+    let unmet = outcome.expectations.iter().filter(unmet).count();
     let wrong =
         unmet + outcome.violations.len() + outcome.missed_steps.len() + outcome.panics.len();
+    if wrong == 0 {
+        if !cut_short {
+            ui.label(hand.word(Word::Passed));
+        }
+        return;
+    }
     let text = hand.say(Word::NotPassed, &[&wrong]);
     let text = RichText::new(text).color(hand.colour(Hue::Danger));
     // What it was is in the guide; its place is one click away.

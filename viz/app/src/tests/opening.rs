@@ -89,6 +89,48 @@ fn a_place_in_a_saved_trace_and_at_the_end_of_a_run_is_reached_and_one_that_is_n
 }
 
 #[test]
+fn a_saved_trace_says_what_its_run_came_to_or_why_that_is_not_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let expects = |what: &str| {
+        let text = format!(
+            "(version: 1, title: \"Little\", question: \"Does it come up?\", duration: \"2s\", expect: [{what}])"
+        );
+        klamm_scenario::parse("little.ron", &text).expect("a good scenario")
+    };
+    let opened = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        let mut harness = harness(opened(Source::File(path)));
+        until(&mut harness, is_open);
+        harness
+    };
+    let word = |word: Word| word.text(Language::English).to_owned();
+    let run = |what: &str, until: Option<klamm_node::Time>| {
+        let mut world = World::new(&expects(what), 3);
+        match until {
+            Some(time) => world.run_until(time),
+            None => drop(world.run()),
+        }
+        world.recorder().to_trace()
+    };
+    let harness = opened("good", &run("ControllerActive()", None).to_bytes());
+    assert!(harness.query_by_label(&word(Word::Passed)).is_some());
+    let wrong = run("Fenced(1)", None);
+    let harness = opened("bad", &wrong.to_bytes());
+    assert!(harness.query_by_label(&Word::NotPassed.say(Language::English, &[&1])).is_some());
+    let expected = harness.query_all_by_label_contains("broker 1 is fenced").count();
+    assert!(expected > 0, "what was expected is told");
+    let early = klamm_node::Time::ZERO + klamm_node::Span::secs(1);
+    let harness = opened("early", &run("Fenced(1)", Some(early)).to_bytes());
+    assert!(harness.query_by_label(&word(Word::CutShort)).is_some());
+    assert!(harness.query_by_label(&word(Word::Passed)).is_none(), "nothing is made up");
+    let mut unread = wrong;
+    unread.header.scenario = "of another time".into();
+    let harness = opened("unread", &unread.to_bytes());
+    assert!(harness.query_by_label(&word(Word::NoVerdict)).is_some());
+}
+
+#[test]
 fn a_card_opens_its_scenario_and_the_library_is_searched() {
     for language in Language::ALL {
         let mut window = Window::new(Start::default(), None);
@@ -138,7 +180,7 @@ fn traces_open_and_damaged_ones_say_what_is_wrong() {
         let worker = Worker::start(Source::File(path), None, Arc::new(|| {}));
         while let Some(news) = worker.wait(Duration::from_secs(60)).expect("it goes on") {
             match news {
-                News::Opened(trace) => return Ok(trace.last()),
+                News::Opened(trace, _) => return Ok(trace.last()),
                 News::Failed(problem) => return Err(problem.to_string()),
                 News::Reading(..) => {}
                 News::Begun(..) | News::Grown(_) | News::Done(_) => panic!("{news:?}"),
