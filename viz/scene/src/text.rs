@@ -25,6 +25,13 @@ pub const FONT: &[u8] = include_bytes!("../font/klamm-sans.ttf");
 /// The font's family.
 pub const FAMILY: &str = "Klamm Sans";
 
+/// A font for text in columns: ASCII alone, each sign half as wide as a Hangul syllable of the other. For windows; pictures have no
+/// columns.
+pub const MONO: &[u8] = include_bytes!("../font/klamm-mono.ttf");
+
+/// Its family.
+pub const MONO_FAMILY: &str = "Klamm Mono";
+
 /// The advance of a sign, in thousandths of the size.
 fn advance(sign: char) -> i32 {
     match sign {

@@ -76,13 +76,44 @@ fn visuals(theme: &Theme) -> Visuals {
     visuals
 }
 
-/// The font of all pictures is the window's too: one width for one text, in both languages, on every machine.
+/// The font of all pictures is the window's too: one width for one text, in both languages, on every machine. What stands in columns
+/// has a font of its own for ASCII, and two columns for whatever it has not.
 pub fn fonts() -> FontDefinitions {
     let mut fonts = FontDefinitions::empty();
-    let name = text::FAMILY.to_owned();
-    fonts.font_data.insert(name.clone(), Arc::new(FontData::from_static(text::FONT)));
-    for family in [FontFamily::Proportional, FontFamily::Monospace] {
-        fonts.families.insert(family, vec![name.clone()]);
+    let (sans, mono) = (text::FAMILY.to_owned(), text::MONO_FAMILY.to_owned());
+    for (name, bytes) in [(&sans, text::FONT), (&mono, text::MONO)] {
+        fonts.font_data.insert(name.clone(), Arc::new(FontData::from_static(bytes)));
     }
+    fonts.families.insert(FontFamily::Proportional, vec![sans.clone()]);
+    fonts.families.insert(FontFamily::Monospace, vec![mono, sans]);
     fonts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_even_and_a_syllable_takes_two_of_them() {
+        let ctx = Context::default();
+        ctx.set_fonts(fonts());
+        let width = |text: &str| {
+            let mut width = 0.0;
+            let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
+                let font = FontId::monospace(50.0);
+                let galley = ui.painter().layout_no_wrap(text.to_owned(), font, egui::Color32::RED);
+                width = galley.size().x;
+            });
+            output.textures_delta.clear();
+            width
+        };
+        let column = width("m");
+        assert!(column > 10.0);
+        for (text, columns) in
+            [("i", 1.0), ("(", 1.0), ("iiiiiiii", 8.0), ("가", 2.0), ("리더 leader", 11.0)]
+        {
+            let off = width(text) / column - columns;
+            assert!(off.abs() < 0.05, "{text} takes {} columns", columns + off);
+        }
+    }
 }

@@ -15,6 +15,9 @@ use crate::action::Action;
 use crate::window::Window;
 use crate::words::Word;
 
+/// The height of letters at text size 100: in columns they are smaller than elsewhere.
+const SIZE: f32 = 14.5;
+
 /// The width of the line numbers, at text size 100.
 const GUTTER: f32 = 38.0;
 
@@ -35,8 +38,8 @@ pub(super) fn show(window: &mut Window, ui: &mut Ui, hand: &mut Hand) {
     let below = if found.is_empty() { 30.0 } else { (height * 0.34).min(260.0) };
     let danger = hand.theme.tint(Hue::Danger, 25);
     let (ink, tint) = (color(hand.theme.ink), color(danger));
-    let size = 13.0 * f32::from(hand.style.scale) / 100.0;
-    let gutter = GUTTER * size / 13.0;
+    let size = SIZE * f32::from(hand.style.scale) / 100.0;
+    let gutter = GUTTER * size / SIZE;
     let jump = editor.jump.take();
     ScrollArea::both().id_salt("editor").max_height(height - below).auto_shrink(false).show(
         ui,
