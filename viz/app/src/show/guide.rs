@@ -14,7 +14,9 @@ use crate::words::Word;
 pub(super) fn show(lab: &mut Lab, ui: &mut Ui, hand: &mut Hand) {
     let mut to = None;
     let mut gone = None;
-    ScrollArea::vertical().id_salt("guide").auto_shrink(false).show(ui, |ui| {
+    // Not animated: what is asked for is so in the next frame, and asked for twice it goes no farther.
+    let area = ScrollArea::vertical().id_salt("guide").auto_shrink(false).animated(false);
+    area.show(ui, |ui| {
         question(lab, ui);
         super::question::show(lab, ui, hand, false);
         branches(ui, hand);
@@ -88,7 +90,7 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
         let response = ui.add(egui::Button::selectable(now == Some(beat.seq), text).wrap());
         // What is asked or answered here is what one has to see first.
         if now == Some(beat.seq) && !super::question::is_new(lab) {
-            follow(ui, (beat.seq, beats.len()), &response);
+            follow(ui, beat.seq, &response);
         }
         if response.clicked() {
             to = Some(beat.seq);
@@ -97,33 +99,45 @@ fn steps(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     to
 }
 
-/// For so many frames one tries to bring a step into sight: what stands above it may take its final height only then.
+/// For so many frames one tries to bring a step into sight: what is higher than the pane never is whole.
 const TRIES: u8 = 12;
 
-/// One tries every so many frames: a scroll is seen some frames after it was asked for, and asked for twice it goes too far.
-const REST: u8 = 4;
+/// How the step where one stands is to be seen.
+#[derive(Clone, Copy)]
+enum Sight {
+    /// It is being brought; so many frames are left for it.
+    Sought(u8),
+    /// It is whole in sight, with the pane scrolled so far.
+    Whole(f32),
+    /// Somebody has scrolled away from it.
+    LetGo,
+}
 
-/// Brings the step where one stands into sight when it is another than before, when there are more steps, or when the pane has another
-/// size. Once it was whole in sight, whoever scrolls away is let go.
-fn follow(ui: &Ui, (seq, count): (Seq, usize), response: &egui::Response) {
+/// Brings the step where one stands into sight when it is another than before, and when the pane's size or what stands above it has
+/// moved it out of sight. Whoever scrolls away is let go.
+fn follow(ui: &Ui, step: Seq, response: &egui::Response) {
     let id = egui::Id::unique("the step that is brought into sight");
     let (seen, rect) = (ui.clip_rect(), response.rect);
-    let now = (seq, count, seen.size());
-    let known = ui.data_mut(|data| data.get_temp::<((Seq, usize, egui::Vec2), u8)>(id));
-    let left = known.filter(|(before, _)| *before == now).map_or(TRIES, |(_, left)| left);
-    if left == 0 {
-        return;
-    }
-    let whole = seen.min.y <= rect.min.y && rect.max.y <= seen.max.y;
-    let left = if whole { 0 } else { left - 1 };
-    ui.data_mut(|data| data.insert_temp(id, (now, left)));
-    if !whole && (left + 1) % REST == 0 {
+    let scrolled = seen.min.y - ui.min_rect().min.y;
+    let known = ui.data(|data| data.get_temp::<(Seq, Sight)>(id));
+    let known = known.filter(|(before, _)| *before == step).map(|(_, sight)| sight);
+    let sight = if seen.min.y <= rect.min.y && rect.max.y <= seen.max.y {
+        Sight::Whole(scrolled)
+    } else {
+        match known {
+            None => Sight::Sought(TRIES),
+            Some(Sight::Sought(left)) => Sight::Sought(left.saturating_sub(1)),
+            // Nobody has scrolled, so it was moved.
+            Some(Sight::Whole(before)) if (before - scrolled).abs() < 0.5 => Sight::Sought(TRIES),
+            Some(Sight::Whole(_) | Sight::LetGo) => Sight::LetGo,
+        }
+    };
+    ui.data_mut(|data| data.insert_temp(id, (step, sight)));
+    if let Sight::Sought(1..) = sight {
         // No farther than it takes: what stands above it, the branches for one, is wanted as well.
         let align = (rect.height() > seen.height()).then_some(egui::Align::Min);
         ui.scroll_to_rect_animation(rect, align, egui::style::ScrollAnimation::none());
-    }
-    if !whole {
-        ui.ctx().request_repaint();
+        ui.request_repaint();
     }
 }
 

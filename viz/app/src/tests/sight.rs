@@ -271,3 +271,129 @@ fn the_guide_brings_the_step_where_one_stands_into_sight_and_lets_one_scroll_awa
     harness.run();
     assert!(step(&harness, last - 1).max.y <= below);
 }
+
+/// Every text that is drawn, with its place.
+fn drawn(harness: &Harness<'_, Window>) -> Vec<(String, egui::Rect)> {
+    fn gather(shape: &egui::Shape, all: &mut Vec<(String, egui::Rect)>) {
+        if let egui::Shape::Vec(shapes) = shape {
+            shapes.iter().for_each(|shape| gather(shape, all));
+        } else if let egui::Shape::Text(text) = shape {
+            all.push((text.galley.text().to_owned(), text.visual_bounding_rect()));
+        }
+    }
+    let mut all = Vec::new();
+    for shape in &harness.output().shapes {
+        gather(&shape.shape, &mut all);
+    }
+    all
+}
+
+/// The marks of the timeline in seconds, from left to right, with their places.
+fn marks(harness: &Harness<'_, Window>, language: Language) -> Vec<(f64, egui::Rect)> {
+    let every = Word::TickEvery.text(language);
+    let words = every.split("{0}").max_by_key(|part| part.len()).expect("some words");
+    let axis = harness.get_by_label_contains(words).rect().expand(1.0);
+    let unit = Word::Seconds.say(language, &[&""]);
+    let mut all: Vec<(f64, egui::Rect)> = drawn(harness)
+        .into_iter()
+        .filter(|(_, rect)| axis.contains_rect(*rect))
+        .filter_map(|(text, rect)| Some((text.strip_suffix(unit.as_str())?.parse().ok()?, rect)))
+        .collect();
+    all.sort_by(|(one, _), (two, _)| one.total_cmp(two));
+    all
+}
+
+#[test]
+fn the_timeline_has_marks_of_time() {
+    for language in Language::ALL {
+        let mut harness = harness(window(language));
+        let told = |harness: &Harness<'_, Window>| {
+            let all = marks(harness, language);
+            assert!(all.len() > 3, "{language:?}: {all:?}");
+            let apart = all.windows(2).all(|two| two[0].1.max.x < two[1].1.min.x);
+            assert!(apart, "{language:?}: none is over another: {all:?}");
+            all
+        };
+        let all = told(&harness);
+        // A click on a mark goes to its time.
+        let (seconds, place) = all[2];
+        harness.drag_at(place.left_center() - egui::vec2(3.0, 0.0));
+        harness.drop_at(place.left_center() - egui::vec2(3.0, 0.0));
+        harness.run();
+        let open = lab(harness.state_mut());
+        let near = |seconds: f64| {
+            let millis = format!("{:.0}", seconds * 1000.0).parse().expect("not negative");
+            open.trace().at_time(klamm_node::Time::ZERO + klamm_node::Span::millis(millis))
+        };
+        let (low, high) = (near(seconds - 0.1), near(seconds + 0.1));
+        let here = open.seq();
+        assert!(low <= here && here <= high, "{language:?}: {here} is not from {low} to {high}");
+        // Stretched there are more of them in the same room.
+        let step = |all: &[(f64, egui::Rect)]| all[1].0 - all[0].0;
+        for _ in 0..3 {
+            harness.get_by_label(Word::StretchMore.text(language)).click();
+            harness.run();
+        }
+        let stretched = marks(&harness, language);
+        assert!(step(&stretched) < step(&all) / 2.0, "{stretched:?}");
+        for _ in 0..3 {
+            harness.get_by_label(Word::StretchLess.text(language)).click();
+        }
+        // What is hidden has no marks: they would tell how long it lasts.
+        lab(harness.state_mut()).hide_future = true;
+        harness.run();
+        let last = marks(&harness, language).last().map_or(0.0, |(seconds, _)| *seconds);
+        assert!(last <= seconds + 0.1, "{language:?}: {last}");
+    }
+}
+
+#[test]
+fn the_guide_keeps_the_step_in_sight_while_a_run_streams_in_and_the_window_changes_its_size() {
+    let (whole, source) = super::run();
+    let mut recorder =
+        klamm_trace::Recorder::new(whole.header().clone(), klamm_trace::Keep::EVENTS);
+    let mut open = window(Language::English);
+    open.settings.scale = 150;
+    let until = whole.end();
+    let empty = klamm_scene::OpenTrace::new(whole.header().clone());
+    open.show_lab(crate::lab::Lab::begun(source.clone(), empty, until));
+    let mut harness = sized(open, [1280.0, 800.0]);
+    let beats = whole.beats();
+    let last = beats.len() - 1;
+    let mut went = false;
+    for (frame, events) in whole.events().iter().collect::<Vec<_>>().chunks(400).enumerate() {
+        for event in events {
+            recorder.record(event.time, event.node, event.cause, event.kind.clone());
+        }
+        let open = lab(harness.state_mut());
+        open.grown(recorder.events().clone());
+        if !went && open.trace().last() >= beats[last].seq {
+            open.go(beats[last].seq);
+            went = true;
+        }
+        // Somebody pulls at the window's edge all the while.
+        let height = if frame % 2 == 0 { 800.0 } else { 740.0 };
+        harness.set_size(egui::vec2(1280.0, height));
+        harness.step();
+    }
+    while lab(harness.state_mut()).take() {}
+    lab(harness.state_mut()).go(beats[last].seq);
+    let check = |harness: &mut Harness<'_, Window>, height: f32| {
+        harness.set_size(egui::vec2(1280.0, height));
+        harness.run_ok();
+        let below = place(harness, Word::Timeline.text(Language::English)).min.y;
+        let time = klamm_scene::short_time(beats[last].time);
+        let step =
+            place(harness, &Word::StepAt.say(Language::English, &[&time, &beats[last].text]));
+        assert!(step.max.y <= below && step.min.y > 60.0, "{height}: {step:?} above {below}");
+    };
+    for height in [800.0, 740.0, 900.0, 760.0] {
+        check(&mut harness, height);
+        // Two sizes in two frames: what was asked for the first is not added to what the second takes.
+        harness.set_size(egui::vec2(1280.0, height - 60.0));
+        harness.step();
+        harness.set_size(egui::vec2(1280.0, height + 40.0));
+        harness.step();
+    }
+    check(&mut harness, 750.0);
+}
