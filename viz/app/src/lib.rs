@@ -27,6 +27,7 @@ pub mod launch;
 pub mod layout;
 pub mod library;
 pub mod load;
+mod meanings;
 pub mod nowhere;
 pub mod playback;
 pub mod predictions;

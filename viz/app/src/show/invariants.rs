@@ -8,6 +8,7 @@ use klamm_trace::{INVARIANTS, InvariantInfo, Severity};
 
 use super::hand::Hand;
 use crate::lab::Lab;
+use crate::meanings::meaning;
 use crate::words::Word;
 
 /// Draws the page; where a click leads.
@@ -26,7 +27,7 @@ pub(super) fn show(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     let mut all: Vec<&InvariantInfo> = INVARIANTS.iter().collect();
     all.sort_by_key(|info| first(info.code).map_or(Seq(u64::MAX), |violation| violation.seq));
     for info in all {
-        let doc: String = info.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let doc = meaning(info, hand.language);
         match first(info.code) {
             Some(violation) => {
                 let at = short_time(violation.time);
