@@ -177,7 +177,14 @@ fn show(window: Window) -> Result<(), String> {
         .with_app_id("klamm")
         .with_inner_size([1440.0, 900.0])
         .with_min_inner_size([800.0, 560.0]);
-    let options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
+    let mut options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if nowhere::takes_x11(|name| env::var_os(name)) {
+        use winit::platform::x11::EventLoopBuilderExtX11 as _;
+        options.event_loop_builder = Some(Box::new(|builder| {
+            builder.with_x11();
+        }));
+    }
     let creator = move |made: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, _> {
         made.egui_ctx.set_fonts(crate::show::fonts());
         Ok(Box::new(window))

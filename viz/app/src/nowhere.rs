@@ -4,6 +4,8 @@
 //! *Must never*: name places on the machine that built the program.
 
 use std::ffi::OsString;
+#[cfg(all(unix, not(target_os = "macos")))]
+use std::path::PathBuf;
 
 /// Where nothing can be drawn at all, pictures still can be made.
 const WITHOUT: &str = "Pictures without a window: klamm render";
@@ -16,6 +18,21 @@ pub fn no_display(variable: impl Fn(&str) -> Option<OsString>) -> Option<String>
     (unix && !found).then(|| {
         format!("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set. {WITHOUT}")
     })
+}
+
+/// Whether X11 has to be taken although a Wayland display is named: nobody listens there, as after a session that has ended, and an X11
+/// display is named as well. Left to itself, the one is tried and the other never is.
+#[cfg(all(unix, not(target_os = "macos")))]
+pub fn takes_x11(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let value = |name: &str| variable(name).filter(|value| !value.is_empty());
+    // A socket that was handed down is open already.
+    if value("WAYLAND_SOCKET").is_some() || value("DISPLAY").is_none() {
+        return false;
+    }
+    let Some(display) = value("WAYLAND_DISPLAY") else { return false };
+    // A whole path stays as it is; a name without a folder to look in is found by nobody.
+    let folder = value("XDG_RUNTIME_DIR").unwrap_or_default();
+    std::os::unix::net::UnixStream::connect(PathBuf::from(folder).join(display)).is_err()
 }
 
 /// What could not be had.
@@ -134,6 +151,35 @@ mod tests {
         );
         let said = say(Missing::Display, RAW, with(&[("WAYLAND_DISPLAY", ""), ("DISPLAY", ":4")]));
         assert!(said.starts_with("the display ':4'"), "what is empty is not set: {said}");
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn a_wayland_display_that_nobody_listens_at_leaves_x11() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dead = folder.path().join("wayland-7");
+        // A socket that nobody listens at any more, as a session leaves it.
+        drop(std::os::unix::net::UnixListener::bind(&dead).expect("a socket"));
+        assert!(dead.exists());
+        let alive = folder.path().join("wayland-8");
+        let _listens = std::os::unix::net::UnixListener::bind(&alive).expect("a socket");
+        let runtime = folder.path().to_str().expect("a plain name");
+        let (dead, alive) = (dead.to_str().expect("plain"), alive.to_str().expect("plain"));
+        let takes = |wayland: &str, x: &str| {
+            let set = [("XDG_RUNTIME_DIR", runtime), ("WAYLAND_DISPLAY", wayland), ("DISPLAY", x)];
+            takes_x11(with(&set))
+        };
+        for (wayland, x, expected) in [
+            ("wayland-7", ":0", true),
+            (dead, ":0", true),
+            ("wayland-9", ":0", true),
+            ("wayland-8", ":0", false),
+            (alive, ":0", false),
+            ("wayland-7", "", false),
+            ("", ":0", false),
+        ] {
+            assert_eq!(takes(wayland, x), expected, "{wayland} and {x}");
+        }
     }
 
     #[test]
