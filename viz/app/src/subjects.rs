@@ -2,13 +2,13 @@
 
 use klamm_node::{BrokerId, NodeId, TopicPartition};
 use klamm_scene::{Language, Subject};
-use klamm_trace::NodeTable;
+use klamm_trace::{NodeKind, NodeTable};
 
 use crate::words::Word;
 
 /// A number's name: what it is, and of whom.
 pub(crate) fn label(subject: &Subject, table: &NodeTable, language: Language) -> String {
-    let what = word(subject).text(language);
+    let what = word(subject, table).text(language);
     let node = |node: &NodeId| table.name(*node).to_owned();
     let broker = |id: &BrokerId| broker_name(*id, table);
     let whose = match subject {
@@ -47,7 +47,7 @@ fn broker_name(id: BrokerId, table: &NodeTable) -> String {
     table.node_of(id).map_or_else(|| id.to_string(), |node| table.name(node).to_owned())
 }
 
-fn word(subject: &Subject) -> Word {
+fn word(subject: &Subject, table: &NodeTable) -> Word {
     match subject {
         Subject::Leader(_) => Word::OfLeader,
         Subject::LeaderEpoch(_) => Word::OfLeaderEpoch,
@@ -73,7 +73,10 @@ fn word(subject: &Subject) -> Word {
         Subject::MetadataEnd(_) => Word::OfMetadataEnd,
         Subject::MetadataCommitted(_) => Word::OfMetadataCommitted,
         Subject::BelievedLeader(..) => Word::OfBelievedLeader,
-        Subject::Count(_) => Word::OfCount,
+        Subject::Count(node) => {
+            let reads = table.get(*node).is_some_and(|info| info.kind == NodeKind::Consumer);
+            if reads { Word::OfRead } else { Word::OfAcknowledged }
+        }
         Subject::GroupState(_) => Word::OfGroupState,
         Subject::GroupEpoch(_) => Word::OfGroupEpoch,
         Subject::InFlight => Word::OfInFlight,

@@ -1,7 +1,7 @@
 //! Quorum: who votes and who only listens, in which epoch, and how far each one's metadata log and image are.
 
 use klamm_node::{NodeId, Offset};
-use klamm_trace::ProcessState;
+use klamm_trace::{NodeView, ProcessState};
 
 use crate::geometry::{Rect, Tenths, at, px};
 use crate::language::Phrase;
@@ -103,7 +103,7 @@ fn lane(draw: &mut Draw<'_>, node: NodeId, axis: &Axis) {
     let mut name = vec![name_of.clone(), says.to_owned(), epoch.clone()];
     name.extend(voted.clone());
     name.push(draw.say(Phrase::LogEndIs, &[&end]));
-    name.push(draw.say(Phrase::CommittedUpTo, &[&member.committed]));
+    name.push(committed_word(draw, state));
     name.push(applied_word.clone());
     let hue = if leads {
         Hue::Leader
@@ -159,6 +159,12 @@ fn lane(draw: &mut Draw<'_>, node: NodeId, axis: &Axis) {
     draw.y = top + height;
 }
 
+/// Up to where a node knows the metadata log to be committed; one that does not run knows nothing.
+fn committed_word(draw: &Draw<'_>, state: &NodeView) -> String {
+    let known = state.is_alive().then(|| state.raft.committed.to_string());
+    draw.say(Phrase::CommittedUpTo, &[&known.as_deref().unwrap_or("–")])
+}
+
 /// The metadata log: what is committed filled, what is behind it outlined, a notch where the image is.
 fn log(draw: &Draw<'_>, ink: &mut Ink, node: NodeId, axis: &Axis, (hue, top): (Hue, Tenths)) {
     let Some(state) = draw.view().nodes.get(&node) else { return };
@@ -168,9 +174,9 @@ fn log(draw: &Draw<'_>, ink: &mut Ink, node: NodeId, axis: &Axis, (hue, top): (H
     let (x0, x1) = (axis.x_of(start), axis.x_of(end));
     let bar = Rect::new(x0, top + draw.em(12), (x1 - x0).max(px(1)), draw.em(20));
     let committed = axis.x_of(member.committed.min(end));
-    let said = draw.say(Phrase::CommittedUpTo, &[&member.committed]);
+    let said = committed_word(draw, state);
     ink.value(Subject::MetadataCommitted(node), said, |ink| {
-        if committed > x0 {
+        if state.is_alive() && committed > x0 {
             let filled = Rect::new(x0, bar.y, committed - x0, bar.h);
             ink.rect(filled, px(2), Look::fill(theme.hue(hue)));
         }

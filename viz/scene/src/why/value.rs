@@ -1,5 +1,7 @@
 //! The value of a subject, as text: what is shown, compared and explained.
 
+use klamm_trace::NodeKind;
+
 use super::{BrokerId, ReplicaRole, Subject, View, list};
 
 /// The value of a number at a View; none if there is no such thing.
@@ -86,7 +88,11 @@ fn shown(view: &View, subject: &Subject) -> Option<String> {
         Subject::QuorumRole(n) => node(n)?.raft.role.to_string(),
         Subject::QuorumEpoch(n) => node(n)?.raft.epoch.to_string(),
         Subject::MetadataEnd(n) => node(n)?.raft.log.end().to_string(),
-        Subject::MetadataCommitted(n) => node(n)?.raft.committed.to_string(),
+        // What is committed a node is told: one that does not run has forgotten it.
+        Subject::MetadataCommitted(n) => {
+            let node = node(n)?;
+            if node.is_alive() { node.raft.committed.to_string() } else { "–".to_owned() }
+        }
         Subject::BelievedLeader(n, p) => {
             let node = node(n)?;
             let belief = node.beliefs.get(p).map(|belief| belief.leader);
@@ -94,7 +100,8 @@ fn shown(view: &View, subject: &Subject) -> Option<String> {
         }
         Subject::Count(n) => {
             let client = &node(n)?.client;
-            format!("{}/{}", client.acknowledged, client.read)
+            let reads = view.table.get(*n).is_some_and(|it| it.kind == NodeKind::Consumer);
+            if reads { client.read } else { client.acknowledged }.to_string()
         }
         Subject::GroupState(g) => view.group(g)?.1.state.to_string(),
         Subject::GroupEpoch(g) => view.group(g)?.1.epoch.to_string(),
