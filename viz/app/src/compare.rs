@@ -138,6 +138,14 @@ impl Compare {
         self.parted.as_ref()?.noted.as_ref().map(Option::as_ref)
     }
 
+    /// As if the two had been found to part so: few seeds do, and to look for one takes longer than a test may.
+    #[cfg(test)]
+    pub(crate) fn part_so(&mut self, parting: Parting) {
+        if let Some(parted) = &mut self.parted {
+            parted.noted = Some(Some(parting));
+        }
+    }
+
     /// Looks where the two part, beside the window's thread; true once it is known, just now.
     fn look(&mut self, lab: &Lab) -> bool {
         let Some(other) = self.other.as_ref().filter(|other| lab.is_whole() && other.is_whole())

@@ -4,14 +4,13 @@ use eframe::egui::{Event, Key};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use klamm_node::Seq;
-use klamm_scene::{Language, Step, short_time, value_of};
-use klamm_trace::{Turn, first_divergence, first_parting};
+use klamm_scene::{Language, OpenTrace, Step, short_time, value_of};
+use klamm_trace::{Matter, Parting, Turn, first_divergence};
 
 use super::{harness, lab, press, run, until, window};
 use crate::compare::With;
 use crate::deed::{Deed, Doing};
-use crate::load::Source;
-use crate::window::{Overlay, Start, Window};
+use crate::window::{Overlay, Window};
 use crate::words::Word;
 
 fn parted(window: &Window) -> bool {
@@ -181,6 +180,35 @@ fn two_seeds_are_compared_and_the_same_run_is_said_to_be_the_same() {
     assert_eq!(compare.noted(), Some(None));
     let said = Word::PartInTimes.text(Language::English);
     assert!(harness.query_by_label(said).is_some());
+    // Where it does something else, both go there: to the side that was first.
+    for (left, right) in [(Some(900), Some(1200)), (Some(1400), None), (Some(1500), Some(700))] {
+        let window = harness.state_mut();
+        let one = window.lab().expect("open").trace().clone();
+        let compare = window.compare.as_mut().expect("two");
+        let two = compare.other().expect("two").trace().clone();
+        let turn = |trace: &OpenTrace, seq: Option<u64>, value: &str| {
+            let time = |seq| trace.time_of(seq);
+            seq.map(|seq| Turn { seq: Seq(seq), time: time(Seq(seq)), value: value.to_owned() })
+        };
+        let (left, right) = (turn(&one, left, "2"), turn(&two, right, "3"));
+        let matter = Matter::Leader(klamm_node::TopicPartition::new("orders", 0));
+        let parting = Parting { matter, left: left.clone(), right: right.clone() };
+        let left_first = parting.is_left_first();
+        compare.part_so(parting);
+        harness.run();
+        let of = left.as_ref().or(right.as_ref()).expect("one of the two");
+        let said = Word::PartTurn.say(Language::English, &[&of.value, &short_time(of.time)]);
+        harness.get_by_label_contains(&said).click_accesskit();
+        harness.run();
+        let (first, second) = places(&harness);
+        if left_first {
+            let left = left.expect("it was first");
+            assert_eq!((first, second), (left.seq, two.at_time(left.time)));
+        } else {
+            let right = right.expect("it was first");
+            assert_eq!((first, second), (one.at_time(right.time), right.seq));
+        }
+    }
     // The seed is a branch like any other, and the run that is shown stays.
     assert_eq!(harness.state().branches.tree(), [(0, 0), (1, 1)]);
     assert_eq!(harness.state().branches.shown(), 0);
@@ -191,56 +219,4 @@ fn two_seeds_are_compared_and_the_same_run_is_said_to_be_the_same() {
     harness.step();
     until(&mut harness, parted);
     assert!(harness.query_by_label(Word::SameRun.text(Language::English)).is_some());
-}
-
-/// Faults that are drawn at random: two seeds do not have the same.
-const DRAWN: &str = r#"Scenario(
-    version: 1,
-    title: "Drawn",
-    question: "Who leads?",
-    seed: 1,
-    duration: "12s",
-    cluster: (brokers: 3, controllers: 1),
-    topics: [(name: "orders", partitions: 2, replication_factor: 3)],
-    clients: [Producer(name: "shop", topic: "orders", rate: "20/s", start: "2s", stop: "10s")],
-    nemesis: (start: "3s", stop: "11s", every: ("300ms", "1s"), lasting: ("1s", "3s"), at_once: 2, swarm: false),
-)"#;
-
-#[test]
-fn under_two_seeds_they_stand_where_the_cluster_did_otherwise_and_are_told_what() {
-    let mut open = Window::new(Start::default(), None);
-    open.settings.asks = false;
-    let mut harness = harness(open);
-    let wake_it = wake(&harness);
-    let source = Source::Text { name: "drawn".to_owned(), text: DRAWN.to_owned() };
-    harness.state_mut().open(source, wake_it);
-    until(&mut harness, |window| window.lab().is_some_and(crate::lab::Lab::is_whole));
-    let wake_it = wake(&harness);
-    harness.state_mut().compare_with(With::Seed(2), wake_it);
-    harness.step();
-    until(&mut harness, parted);
-    let (first, second) = places(&harness);
-    let window = harness.state();
-    let compare = window.compare.as_ref().expect("two");
-    let (one, two) = (window.lab().expect("open").trace(), compare.other().expect("two").trace());
-    let expected = first_parting(one.events(), two.events()).expect("they do not do the same");
-    assert!(compare.parted().expect("known").expect("two runs").seq < Seq(200));
-    assert_eq!(compare.noted(), Some(Some(&expected)));
-    let stands = |turn: &Option<Turn>| turn.as_ref().map(|turn| turn.seq);
-    if expected.is_left_first() {
-        assert_eq!(Some(first), stands(&expected.left));
-    } else {
-        assert_eq!(Some(second), stands(&expected.right));
-    }
-    let (at_one, at_two) = (one.time_of(first), two.time_of(second));
-    assert!(at_one.max(at_two).since(at_one.min(at_two)) < klamm_node::Span::secs(1));
-    let turn = expected.left.as_ref().or(expected.right.as_ref()).expect("one of the two");
-    let said = Word::PartTurn.say(Language::English, &[&turn.value, &short_time(turn.time)]);
-    assert!(harness.query_by_label_contains(&said).is_some(), "{said}");
-    // From elsewhere its line leads back.
-    lab(harness.state_mut()).go(Seq(1));
-    harness.run();
-    harness.get_by_label_contains(&said).click_accesskit();
-    harness.run();
-    assert_eq!(places(&harness), (first, second));
 }
