@@ -107,8 +107,8 @@ const TRIES: u8 = 12;
 enum Sight {
     /// It is being brought; so many frames are left for it.
     Sought(u8),
-    /// It is whole in sight, with the pane scrolled so far.
-    Whole(f32),
+    /// It is whole in sight. Whether somebody has a hand on the pane: only then is it scrolled by the next frame.
+    Whole(bool),
     /// Somebody has scrolled away from it.
     LetGo,
 }
@@ -118,17 +118,17 @@ enum Sight {
 fn follow(ui: &Ui, step: Seq, response: &egui::Response) {
     let id = egui::Id::unique("the step that is brought into sight");
     let (seen, rect) = (ui.clip_rect(), response.rect);
-    let scrolled = seen.min.y - ui.min_rect().min.y;
+    let held = ui.input(|input| input.smooth_scroll_delta().y != 0.0 || input.pointer.any_down());
     let known = ui.data(|data| data.get_temp::<(Seq, Sight)>(id));
     let known = known.filter(|(before, _)| *before == step).map(|(_, sight)| sight);
     let sight = if seen.min.y <= rect.min.y && rect.max.y <= seen.max.y {
-        Sight::Whole(scrolled)
+        Sight::Whole(held)
     } else {
         match known {
             None => Sight::Sought(TRIES),
             Some(Sight::Sought(left)) => Sight::Sought(left.saturating_sub(1)),
             // Nobody has scrolled, so it was moved.
-            Some(Sight::Whole(before)) if (before - scrolled).abs() < 0.5 => Sight::Sought(TRIES),
+            Some(Sight::Whole(false)) if !held => Sight::Sought(TRIES),
             Some(Sight::Whole(_) | Sight::LetGo) => Sight::LetGo,
         }
     };
