@@ -175,13 +175,18 @@ fn log(draw: &Draw<'_>, ink: &mut Ink, node: NodeId, axis: &Axis, (hue, top): (H
     let bar = Rect::new(x0, top + draw.em(12), (x1 - x0).max(px(1)), draw.em(20));
     let committed = axis.x_of(member.committed.min(end));
     let said = committed_word(draw, state);
-    ink.value(Subject::MetadataCommitted(node), said, |ink| {
+    let shape = |ink: &mut Ink| {
         if state.is_alive() && committed > x0 {
             let filled = Rect::new(x0, bar.y, committed - x0, bar.h);
             ink.rect(filled, px(2), Look::fill(theme.hue(hue)));
         }
         ink.rect(bar, px(2), Look::edge(Stroke::new(theme.hue(hue), 15)));
-    });
+    };
+    if state.is_alive() {
+        ink.value(Subject::MetadataCommitted(node), said, shape);
+    } else {
+        ink.object("log", Role::Mark, said, shape);
+    }
     let said = draw.say(Phrase::LogEndIs, &[&end]);
     ink.value(Subject::MetadataEnd(node), said, |ink| {
         let kind = Type::new(draw.em(14), theme.ink).strong();

@@ -82,7 +82,9 @@ pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
             let middle = points.get(points.len() / 2).copied().unwrap_or(a);
             let kind = draw.small().colour(draw.theme.ink).anchor(Anchor::Middle);
             canvas.object(format!("waits:{name_a}:{name_b}"), Role::Note, text.clone(), |ink| {
-                ink.text(middle.by(0, draw.em(REACH * 3 / 2 + 9)), kind, text);
+                ink.value(Subject::InFlight, text.clone(), |ink| {
+                    ink.text(middle.by(0, draw.em(REACH * 3 / 2 + 9)), kind, text);
+                });
             });
         }
     }
