@@ -484,6 +484,7 @@ fn s25_f_a_metadata_log_that_begins_where_no_snapshot_ends_and_g_a_leader_that_l
     started.at(node(3001), EventKind::NodeCrashed {});
     started.at(node(3001), EventKind::NodeStarted { incarnation: Incarnation(2) });
     started.quorum_leader(3001, 2);
+    started.at(node(3001), EventKind::MetadataCommitted { to: offset.plus(1) });
     started.at(node(3001), EventKind::SnapshotLoaded { offset, epoch });
     started.violates(&[]);
     started.at(node(3001), EventKind::SnapshotLoaded { offset, epoch });
