@@ -35,7 +35,10 @@ impl Sessions {
     /// Simplified: Kafka's combined processes do wait.
     pub(crate) fn fresh(timeout: Span, image: &MetadataImage, own: BrokerId, now: Time) -> Self {
         let mut sessions = Self::new(timeout);
-        for broker in image.brokers().filter(|broker| !broker.fenced && broker.id != own) {
+        let forgets = klamm_node::planted("failover_forgets_sessions");
+        let held =
+            |broker: &&crate::image::BrokerImage| !broker.fenced && broker.id != own && !forgets;
+        for broker in image.brokers().filter(held) {
             sessions.touch(broker.id, broker.epoch, now);
             if broker.in_controlled_shutdown {
                 sessions.begin_shutdown(broker.id, image.applied());

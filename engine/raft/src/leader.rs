@@ -239,6 +239,9 @@ impl Leader {
 
     /// How many voters a majority needs beside this one: one more where this one has no vote.
     fn others_for_majority(&self) -> usize {
+        if planted("raft_check_quorum_wants_all") {
+            return self.voters.len();
+        }
         let own = usize::from(self.own_votes);
         ((self.voters.len() + own) / 2 + 1).saturating_sub(own)
     }

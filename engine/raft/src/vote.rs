@@ -182,7 +182,8 @@ impl Raft {
     /// The epoch of the last record: of the log, or of the snapshot that the empty log begins behind; else 0, as Kafka
     /// says it.
     pub(crate) fn last_epoch(&self) -> LeaderEpoch {
-        let of_snapshot = || self.snapshots.latest().map(|id| id.epoch);
+        let forgets = planted("raft_forgets_epoch_of_snapshot");
+        let of_snapshot = || self.snapshots.latest().map(|id| id.epoch).filter(|_| !forgets);
         self.log.latest_epoch().or_else(of_snapshot).unwrap_or(LeaderEpoch(0))
     }
 }

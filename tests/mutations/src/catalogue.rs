@@ -185,6 +185,27 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["L2", "L7"], "quorum", 1),
     },
     Fault {
+        id: "raft_check_quorum_wants_all",
+        room: "raft",
+        does: "A leader resigns unless every voter fetches.",
+        known: "KAFKA-15489's neighbour",
+        noticed: by(&["expectation"], "lessons/controller-failover", 1),
+    },
+    Fault {
+        id: "raft_forgets_epoch_of_snapshot",
+        room: "raft",
+        does: "A replica with a snapshot and no log after it says that its last epoch is 0.",
+        known: "KIP-630",
+        noticed: by(&["L2", "expectation"], "questions/controller-fetches-snapshot", 1),
+    },
+    Fault {
+        id: "raft_snapshot_not_synced",
+        room: "raft",
+        does: "A snapshot is renamed into place before its bytes are synced.",
+        known: "KIP-630; Z59's neighbour",
+        noticed: by(&["S25"], "snapshotpower", 1),
+    },
+    Fault {
         id: "dedup_window_zero",
         room: "storage",
         does: "A leader remembers a producer's last number and none of its batches: a retry of what it has is out of order.",
@@ -226,6 +247,20 @@ pub const FAULTS: &[Fault] = &[
         does: "Truncation leaves the epoch cache as it was.",
         known: "KIP-101",
         noticed: by(&["L1"], "schedules/z09-single-shot-epoch-lookup", 1),
+    },
+    Fault {
+        id: "recovery_skips_epoch_zero",
+        room: "storage",
+        does: "Recovery leaves epoch 0 out of the epoch cache.",
+        known: "KAFKA-10432; Z58",
+        noticed: by(&["S9"], "crash", 1),
+    },
+    Fault {
+        id: "roll_without_sync",
+        room: "storage",
+        does: "A full segment is not synced when the next one begins, and is said to be.",
+        known: "",
+        noticed: by(&["S9"], "rollpower", 1),
     },
     Fault {
         id: "truncate_to_high_watermark",
@@ -504,6 +539,27 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S29", "S8", "S9"], "recreate", 1),
     },
     Fault {
+        id: "log_start_checkpoint_lost",
+        room: "replica",
+        does: "A restarted broker takes its logs to begin where their files begin.",
+        known: "KIP-107; Z61's neighbour",
+        noticed: by(&["S28"], "deleted", 1),
+    },
+    Fault {
+        id: "follower_ignores_log_start",
+        room: "replica",
+        does: "A follower never learns where the leader's log begins.",
+        known: "KIP-107",
+        noticed: by(&["expectation"], "lessons/delete-records", 1),
+    },
+    Fault {
+        id: "hw_waits_for_fenced",
+        room: "replica",
+        does: "The high watermark waits for a dead replica that was caught up a moment ago.",
+        known: "KIP-841",
+        noticed: by(&["expectation"], "lessons/delete-records", 1),
+    },
+    Fault {
         id: "replicas_miss_changes",
         room: "broker",
         does: "The replicas are told nothing more of what metadata changes.",
@@ -700,6 +756,20 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["S12"], "roll", 1),
     },
     Fault {
+        id: "overlapping_producer_ids",
+        room: "controller",
+        does: "The controller gives the same block of producer ids again.",
+        known: "KAFKA-20031; Z74",
+        noticed: by(&["S16"], "ids", 1),
+    },
+    Fault {
+        id: "failover_forgets_sessions",
+        room: "controller",
+        does: "A new controller watches no broker that it has not heard from.",
+        known: "KIP-631",
+        noticed: by(&["L2"], "failover", 1),
+    },
+    Fault {
         id: "coordinator_answers_uncommitted",
         room: "coordinator",
         does: "What a coordinator has written is answered before its replicas have it.",
@@ -784,6 +854,20 @@ pub const FAULTS: &[Fault] = &[
         noticed: by(&["expectation"], "questions/rebalance-storm", 1),
     },
     Fault {
+        id: "loaded_members_never_expire",
+        room: "coordinator",
+        does: "Members that a coordinator has loaded have no session.",
+        known: "",
+        noticed: by(&["L5"], "ghost", 1),
+    },
+    Fault {
+        id: "silence_counts_as_revoked",
+        room: "coordinator",
+        does: "A heartbeat that does not say what its member owns counts as if it owned nothing.",
+        known: "KIP-848",
+        noticed: by(&["S21"], "nemesis/groups-consumer", 1),
+    },
+    Fault {
         id: "producer_drops_retry",
         room: "client",
         does: "A batch that is to be sent again is forgotten.",
@@ -849,5 +933,12 @@ pub const FAULTS: &[Fault] = &[
         noticed: nobody(
             "no scenario with groups yet; the room's own situations fail with it (`engine/client`).",
         ),
+    },
+    Fault {
+        id: "metadata_goes_back",
+        room: "client",
+        does: "A client believes an answer that is older than what it knows.",
+        known: "KIP-320, KAFKA-7738",
+        noticed: by(&["S12"], "nemesis/everything", 1),
     },
 ];

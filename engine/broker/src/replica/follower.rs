@@ -121,7 +121,8 @@ impl Partition {
         }
         self.move_high_watermark(cx, to, Because::Input);
         // KIP-107: what the leader has dropped is dropped here, up to what is known to be committed.
-        if data.log_start_offset > self.log.log_start().0 {
+        if data.log_start_offset > self.log.log_start().0 && !planted("follower_ignores_log_start")
+        {
             self.move_log_start(cx, Offset(data.log_start_offset))?;
         }
         Ok(Followed::On)

@@ -182,7 +182,7 @@ impl Partition {
         };
         let Role::Leader(leader) = &self.role else { return false };
         let eligible = |id, state: &super::leader::FollowerState| {
-            image::is_isr_eligible(image, id, state.broker_epoch)
+            image::is_isr_eligible(image, id, state.broker_epoch) || planted("hw_waits_for_fenced")
         };
         match leader.watermark_limit(view, eligible) {
             Some(to) if to > self.high_watermark || planted("hw_may_fall") => {

@@ -111,7 +111,11 @@ impl Replicas {
             let opening = Opening {
                 clean: marker.is_some(),
                 recovery_point: at(&self.recovery_points),
-                log_start: at(&self.log_starts),
+                log_start: if planted("log_start_checkpoint_lost") {
+                    Offset(0)
+                } else {
+                    at(&self.log_starts)
+                },
             };
             let config = LogConfig::from(&image.topic_config(&partition.topic, &self.config));
             let (log, recovery) = Log::open_at(cx.disk, dir, config, opening)?;

@@ -33,6 +33,8 @@ impl Decider<'_> {
         let Some(next_producer_id) = first.checked_add(i64::from(BLOCK)) else {
             return refuse(ErrorCode::UNKNOWN_SERVER_ERROR);
         };
+        let next_producer_id =
+            if klamm_node::planted("overlapping_producer_ids") { first } else { next_producer_id };
         let mut decision = Decision::only(());
         let record = ProducerIds { broker_id: broker, broker_epoch, next_producer_id };
         decision.records.push(record.into());

@@ -153,7 +153,9 @@ impl GroupShard {
             group.volatile.topics_changed_at = Some(op.topics.version());
             let timer = |timer: Timer| GroupTimer::Consumer(id.clone(), timer);
             for member in group.members() {
-                op.arm(timer(Timer::Session(member.id.clone())), session);
+                if !klamm_node::planted("loaded_members_never_expire") {
+                    op.arm(timer(Timer::Session(member.id.clone())), session);
+                }
                 if member.state == MemberState::UnrevokedPartitions {
                     let rebalance = Span::from_wire_millis(member.rebalance_timeout_ms.into());
                     op.arm(timer(Timer::Rebalance(member.id.clone())), rebalance);

@@ -207,7 +207,8 @@ fn replay_epochs(
 
 /// Epoch 0 counts as well (KAFKA-10432).
 fn note_epoch(epochs: &mut EpochCache, epoch: LeaderEpoch, start: Offset) {
-    if epochs.latest().is_none_or(|last| epoch > last.epoch) {
+    let skips = epoch.0 == 0 && planted("recovery_skips_epoch_zero");
+    if epochs.latest().is_none_or(|last| epoch > last.epoch) && !skips {
         epochs.assign(epoch, start);
     }
 }

@@ -255,6 +255,61 @@ fn s28_a_high_watermark_that_an_orderly_stop_did_not_keep() {
 }
 
 #[test]
+fn s28_deleted_records_that_an_orderly_stop_brings_back() {
+    let mut story = Story::committed();
+    let (from, to) = ("recovery".into(), "running".into());
+    story.at(node(1), EventKind::BrokerStateChanged { from, to });
+    story.at(node(1), EventKind::LogStartMoved { partition: orders(), to: Offset(1) });
+    let recovered = |start| EventKind::LogRecovered {
+        partition: orders(),
+        log_start: Offset(start),
+        log_end: Offset(2),
+        high_watermark: Offset(2),
+        last_epoch: LeaderEpoch(0),
+        truncated_bytes: 0,
+    };
+    // A crash may take what was not written down yet.
+    let mut crashed = story.clone();
+    crashed.at(node(1), EventKind::NodeCrashed {});
+    crashed.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(2) });
+    crashed.at(node(1), recovered(0));
+    crashed.violates(&[]);
+    story.at(node(1), EventKind::NodeStopped { reason: "shut down".to_owned(), orderly: true });
+    story.at(node(1), EventKind::NodeStarted { incarnation: Incarnation(2) });
+    let mut kept = story.clone();
+    kept.at(node(1), recovered(1));
+    kept.violates(&[]);
+    story.at(node(1), recovered(0));
+    let sentence = story.violates(&[Id::CrashRecovery]);
+    assert!(sentence.contains("knows its log start to be 0; it was 1"), "{sentence}");
+}
+
+#[test]
+fn s12_a_client_that_goes_back_to_an_older_leader() {
+    let learned = |leader, epoch| EventKind::ClientLearned {
+        partition: orders(),
+        leader: BrokerId(leader),
+        leader_epoch: LeaderEpoch(epoch),
+    };
+    let mut story = Story::begun();
+    story.at(CONSUMER, learned(1, 0));
+    story.at(CONSUMER, learned(2, 1));
+    story.at(CONSUMER, learned(-1, 1));
+    // Another client, a new process, and one that was told that there is no such topic know nothing of it.
+    let mut others = story.clone();
+    others.at(PRODUCER, learned(1, 0));
+    others.at(CONSUMER, learned(-1, -1));
+    others.at(CONSUMER, learned(1, 0));
+    others.at(CONSUMER, learned(2, 1));
+    others.at(CONSUMER, EventKind::NodeStarted { incarnation: Incarnation(2) });
+    others.at(CONSUMER, learned(1, 0));
+    others.violates(&[]);
+    story.at(CONSUMER, learned(1, 0));
+    let sentence = story.violates(&[Id::MetadataMonotone]);
+    assert_eq!(sentence, "orders-0: consumer-1 knew of leader epoch 1, and goes back to 0");
+}
+
+#[test]
 fn s5_an_answer_that_tells_what_is_not_committed() {
     let mut story = Story::committed();
     let answer = |isr: &[i32], epoch| EventKind::IsrCommitted {

@@ -3,6 +3,7 @@
 //!
 //! The page cache belongs to the machine, not to the process; only a power failure may take what was not synced. After an
 //! orderly stop the replica knows its high watermark as well: the last thing that a broker does is to write it down (KAFKA-1647).
+//! So it is with the beginning of its log: what was deleted before the stop does not come back (KIP-107).
 //!
 //! Broken, it looks like this: a restarted broker's log is shorter than it may be, and the replica silently forgets.
 
@@ -23,10 +24,17 @@ fn check_log(cx: &mut Check<'_>) {
     }
 }
 
-/// The high watermarks of brokers that have stopped in an orderly way and not started since.
+/// What a replica knew when its broker stopped in an orderly way.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    log_start: Offset,
+    high_watermark: Offset,
+}
+
+/// The replicas of brokers that have stopped in an orderly way and not started since.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CrashRecovery {
-    left: BTreeMap<NodeId, BTreeMap<TopicPartition, Offset>>,
+    left: BTreeMap<NodeId, BTreeMap<TopicPartition, Left>>,
     /// Brokers that have opened their logs in the life that they are in. One that leaves before that leaves its disk as it was.
     open: BTreeSet<NodeId>,
 }
@@ -54,35 +62,54 @@ impl CrashRecovery {
             EventKind::PowerFailed { .. } | EventKind::DiskWiped {} => {
                 self.left.remove(&node);
             }
-            EventKind::LogRecovered { partition, log_end, high_watermark, .. } => {
+            EventKind::LogRecovered { partition, log_start, log_end, high_watermark, .. } => {
                 let left = self.left.get_mut(&node).and_then(|left| left.remove(partition));
-                let Some(left) = left.map(|left| left.min(*log_end)) else { return };
-                if *high_watermark >= left {
-                    return;
+                let Some(left) = left else { return };
+                let known = left.high_watermark.min(*log_end);
+                if *high_watermark < known {
+                    forgot(cx, partition, "watermark", "high watermark", *high_watermark, known);
                 }
-                let name = cx.view.table.name(node);
-                cx.reporter.report(Finding {
-                    id: InvariantId::CrashRecovery,
-                    severity: Severity::Amber,
-                    subject: format!("{partition} watermark {}", cx.event.seq.0),
-                    partition: Some(partition),
-                    offset: Some(*high_watermark),
-                    sentence: format!(
-                        "{partition}: after an orderly stop {name} knows its high watermark to be {high_watermark}; it was {left}"
-                    ),
-                    events: Vec::new(),
-                });
+                if *log_start < left.log_start {
+                    forgot(cx, partition, "start", "log start", *log_start, left.log_start);
+                }
             }
             _ => {}
         }
     }
 }
 
-/// The high watermarks of a broker's replicas.
-fn known(cx: &Check<'_>, broker: BrokerId) -> BTreeMap<TopicPartition, Offset> {
+/// What a broker's replicas know.
+fn known(cx: &Check<'_>, broker: BrokerId) -> BTreeMap<TopicPartition, Left> {
     let replicas = cx.view.partitions.iter();
     let of = replicas.filter_map(|(name, state)| Some((name, state.replicas.get(&broker)?)));
-    of.map(|(name, replica)| (name.clone(), replica.high_watermark)).collect()
+    of.map(|(name, replica)| {
+        let (log_start, high_watermark) = (replica.log.start(), replica.high_watermark);
+        (name.clone(), Left { log_start, high_watermark })
+    })
+    .collect()
+}
+
+/// A broker has come back from an orderly stop with less than it knew.
+fn forgot(
+    cx: &mut Check<'_>,
+    partition: &TopicPartition,
+    subject: &str,
+    what: &str,
+    now: Offset,
+    before: Offset,
+) {
+    let name = cx.view.table.name(cx.event.node);
+    cx.reporter.report(Finding {
+        id: InvariantId::CrashRecovery,
+        severity: Severity::Amber,
+        subject: format!("{partition} {subject} {}", cx.event.seq.0),
+        partition: Some(partition),
+        offset: Some(now),
+        sentence: format!(
+            "{partition}: after an orderly stop {name} knows its {what} to be {now}; it was {before}"
+        ),
+        events: Vec::new(),
+    });
 }
 
 fn check_recovery(cx: &mut Check<'_>, partition: &TopicPartition) {

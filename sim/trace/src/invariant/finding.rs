@@ -75,7 +75,7 @@ invariants! {
     WatermarkSanity = "S10";
     /// What a consumer has read at an offset is what every consumer reads there.
     RepeatableRead = "S11";
-    /// A partition's epochs never fall, and one epoch has one leader.
+    /// A partition's epochs never fall, one epoch has one leader, and no client goes back to an older one.
     MetadataMonotone = "S12";
     /// Only registered, unfenced replicas are in an ISR or lead.
     MembershipEligible = "S13";

@@ -477,8 +477,18 @@ fn s25_f_a_metadata_log_that_begins_where_no_snapshot_ends_and_g_a_leader_that_l
     assert!(begins(2).violates(&[Id::Raft]).contains("where no snapshot of its ends"));
     let mut story = Story::begun();
     let (offset, epoch) = (Offset(story.metadata - 1), LeaderEpoch(1));
+    let mut started = story.clone();
     story.at(node(3001), EventKind::SnapshotLoaded { offset, epoch });
     assert!(story.violates(&[Id::Raft]).contains("loads a snapshot"));
+    // Who is elected right after its start has nothing yet; it begins with one, and with one only.
+    started.at(node(3001), EventKind::NodeCrashed {});
+    started.at(node(3001), EventKind::NodeStarted { incarnation: Incarnation(2) });
+    started.quorum_leader(3001, 2);
+    started.at(node(3001), EventKind::MetadataCommitted { to: offset.plus(1) });
+    started.at(node(3001), EventKind::SnapshotLoaded { offset, epoch });
+    started.violates(&[]);
+    started.at(node(3001), EventKind::SnapshotLoaded { offset, epoch });
+    assert!(started.violates(&[Id::Raft]).contains("loads a snapshot"));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! (e) A leader from which no majority of the voters has fetched for the check-quorum time (one and a half fetch timeouts)
 //! serves no more (KAFKA-15489), and nobody leads an epoch without an election since its process started (KAFKA-10527).
 //! (f) A metadata log that does not begin at 0 begins exactly where a snapshot ends, and snapshots end where a batch ends
-//! (KIP-630, KAFKA-14618). (g) A leader never loads a snapshot: it has everything already.
+//! (KIP-630, KAFKA-14618). (g) A leader never loads a snapshot: it has everything already. Only one whose process has just
+//! started, and was elected before anything was known to be committed, begins with one.
 //!
 //! Broken, it looks like this: brokers go on asking a controller that was replaced long ago, and believe its answers; or a
 //! new voter can't get the metadata between a snapshot and the log.
@@ -40,6 +41,8 @@ pub(super) struct QuorumService {
     elected: BTreeMap<NodeId, LeaderEpoch>,
     /// The ends of the snapshots on each node's disk.
     snapshots: BTreeMap<NodeId, BTreeSet<Offset>>,
+    /// Processes that have metadata in memory.
+    informed: BTreeSet<NodeId>,
     /// Where a metadata log began to begin, and when: judged once time has moved on.
     starts: BTreeMap<NodeId, (Offset, Time)>,
 }
@@ -88,6 +91,7 @@ impl QuorumService {
             | EventKind::NodeCrashed {}
             | EventKind::PowerFailed { .. }
             | EventKind::NodeStopped { .. } => {
+                self.informed.remove(&node);
                 self.leading.remove(&node);
                 self.elected.remove(&node);
             }
@@ -114,9 +118,14 @@ impl QuorumService {
             EventKind::MetadataLogStartMoved { to } => {
                 self.starts.insert(node, (*to, now));
             }
-            EventKind::SnapshotLoaded { .. } | EventKind::SnapshotFetchStarted { .. } => {
+            EventKind::MetadataApplied { .. } => {
+                self.informed.insert(node);
+            }
+            kind @ (EventKind::SnapshotLoaded { .. } | EventKind::SnapshotFetchStarted { .. }) => {
+                let loads = matches!(kind, EventKind::SnapshotLoaded { .. });
+                let begins = loads && self.informed.insert(node);
                 let raft = cx.view.nodes.get(&node).map(|view| &view.raft);
-                if raft.is_some_and(|raft| raft.role == "leader") {
+                if raft.is_some_and(|raft| raft.role == "leader") && !begins {
                     report(
                         cx,
                         Severity::Red,

@@ -1,5 +1,5 @@
-//! S16 (a) and (c): in the committed log an idempotent producer's batches follow one another by their numbers, each once
-//! (KIP-98).
+//! S16 (a), (c) and (d): in the committed log an idempotent producer's batches follow one another by their numbers, each once
+//! (KIP-98), and no two producers are given the same id (KAFKA-20031).
 //!
 //! Of a producer id and epoch no sequence number occurs at two offsets, and none is left out between two that are there; a new
 //! epoch begins with 0 (KIP-360), and an older one does not come back. With which number a producer appears first is not said:
@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use klamm_node::{
-    EventKind, Offset, ProducerEpoch, ProducerId, ProducerSequence, Seq, TopicPartition,
+    EventKind, NodeId, Offset, ProducerEpoch, ProducerId, ProducerSequence, Seq, TopicPartition,
 };
 
 use super::observer::replica_of;
@@ -39,6 +39,8 @@ struct Producers {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequences {
     partitions: BTreeMap<TopicPartition, Producers>,
+    /// The producer ids that were given, to whom and when. One that is asked for anew is a new one, so that none comes twice.
+    given: BTreeMap<i64, (NodeId, Seq)>,
 }
 
 impl Sequences {
@@ -46,11 +48,30 @@ impl Sequences {
     pub(super) fn check(&mut self, cx: &mut Check<'_>) {
         match &cx.event.kind {
             EventKind::HighWatermarkMoved { partition, .. } => self.committed(cx, partition),
+            EventKind::ProducerIdAssigned { producer_id, .. } => self.given(cx, *producer_id),
             EventKind::TopicDeleted { topic, .. } => {
                 self.partitions.retain(|partition, _| partition.topic != *topic);
             }
             _ => {}
         }
+    }
+
+    /// Two producers with one id take each other's batches for their own: numbers of the one are duplicates of the other's.
+    fn given(&mut self, cx: &mut Check<'_>, producer_id: i64) {
+        let here = (cx.event.node, cx.event.seq);
+        let Some((before, seq)) = self.given.insert(producer_id, here) else { return };
+        let (name, before) = (cx.view.table.name(cx.event.node), cx.view.table.name(before));
+        cx.reporter.report(Finding {
+            id: InvariantId::NoDuplicates,
+            severity: Severity::Red,
+            subject: format!("producer id {producer_id}"),
+            partition: None,
+            offset: None,
+            sentence: format!(
+                "{name} is given the producer id {producer_id}, which {before} was given before"
+            ),
+            events: vec![seq],
+        });
     }
 
     /// Takes in what is newly committed, as the bystander remembers it.
@@ -155,7 +176,7 @@ mod tests {
     use klamm_node::Quiet;
 
     use super::*;
-    use crate::testing::{Story, batch, node, orders};
+    use crate::testing::{PRODUCER, RIVAL, Story, batch, node, orders};
 
     /// Leader 1 stores one record a batch with these numbers of producer 7, and all of it is committed.
     fn story(numbers: &[(i16, i32)]) -> Story {
@@ -209,6 +230,22 @@ mod tests {
     fn s16_an_epoch_that_comes_back() {
         let sentence = story(&[(0, 0), (1, 0), (0, 1)]).violates(&[InvariantId::NoDuplicates]);
         assert!(sentence.ends_with("in epoch 0, though epoch 1 had begun"), "{sentence}");
+    }
+
+    #[test]
+    fn s16_a_producer_id_that_is_given_twice() {
+        let given = |producer_id| EventKind::ProducerIdAssigned { producer_id, producer_epoch: 0 };
+        let mut story = Story::begun();
+        story.at(PRODUCER, given(1000));
+        story.at(RIVAL, given(2000));
+        story.at(PRODUCER, given(1001));
+        story.violates(&[]);
+        story.at(RIVAL, given(1001));
+        let sentence = story.violates(&[InvariantId::NoDuplicates]);
+        assert_eq!(
+            sentence,
+            "consumer-2 is given the producer id 1001, which producer-1 was given before"
+        );
     }
 
     #[test]
