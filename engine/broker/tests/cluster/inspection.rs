@@ -76,7 +76,7 @@ fn a_broker_tells_how_much_room_each_of_its_replicas_takes() {
 }
 
 #[test]
-fn a_follower_tells_what_it_has_not_got_yet_and_a_stranger_to_the_partition_nothing() {
+fn a_broker_without_the_replica_tells_nothing_of_it() {
     let mut lab = started(62);
     create(&mut lab, "broker-1", "orders", 1, 1);
     lab.run(Span::secs(1));
