@@ -6,11 +6,17 @@
 pub mod alter_configs;
 pub mod api_versions;
 pub mod authorized;
+pub mod create_acls;
 pub mod create_topics;
+pub mod delete_acls;
+pub mod describe_acls;
 pub mod describe_client_quotas;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod describe_topic_partitions;
 pub mod find_coordinator;
 pub mod init_producer_id;
+pub mod list_config_resources;
 pub mod metadata;
+pub mod sasl_authenticate;
+pub mod sasl_handshake;

@@ -157,7 +157,8 @@ kinds! {
     IncrementalAlterConfigs AlterPartitionReassignments ListPartitionReassignments DescribeClientQuotas
     AlterClientQuotas DescribeQuorum UpdateFeatures Envelope FetchSnapshot UnregisterBroker AllocateProducerIds
     ControllerRegistration AssignReplicasToDirs AddRaftVoter RemoveRaftVoter UpdateRaftVoter
-    DescribeTopicPartitions
+    DescribeTopicPartitions DescribeLogDirs DescribeProducers ListConfigResources SaslHandshake
+    SaslAuthenticate DescribeAcls CreateAcls DeleteAcls
     OffsetCommit OffsetFetch JoinGroup Heartbeat LeaveGroup SyncGroup DescribeGroups ListGroups DeleteGroups
     TxnOffsetCommit OffsetDelete ConsumerGroupHeartbeat ConsumerGroupDescribe
 }

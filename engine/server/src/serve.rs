@@ -137,6 +137,7 @@ async fn run(options: Options, on_ready: impl FnOnce(Ready)) -> Result<(), Serve
     config.broker_port = clients.1;
     config.controller_port = quorum.1;
     config.advertised = Some(bootstrap.clone());
+    config.log_dir = std::path::absolute(&data).map_err(in_data)?.display().to_string();
     config.cluster_id = cluster_id;
     config.settings = options.settings;
 

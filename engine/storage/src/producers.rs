@@ -118,6 +118,13 @@ impl Producers {
         if header.base_sequence == next { Sequence::Next } else { Sequence::OutOfOrder }
     }
 
+    /// Every producer by id: its epoch and its last batch.
+    pub fn iter(&self) -> impl Iterator<Item = (ProducerId, ProducerEpoch, &KnownBatch)> {
+        self.by_id
+            .iter()
+            .filter_map(|(id, state)| state.batches.back().map(|last| (*id, state.epoch, last)))
+    }
+
     /// How many producers are known.
     pub fn len(&self) -> usize {
         self.by_id.len()

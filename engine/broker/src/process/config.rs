@@ -41,6 +41,8 @@ pub struct ProcessConfig {
     pub advertised: Option<Endpoint>,
     /// `broker.rack`.
     pub rack: Option<String>,
+    /// Its one log directory (`log.dirs`), by the name that clients are told.
+    pub log_dir: String,
     /// The cluster's id, which the disk must agree with.
     pub cluster_id: String,
     /// `controller.quorum.voters`: the controllers and where they listen. Empty where the metadata log names the voters
@@ -72,6 +74,7 @@ impl ProcessConfig {
             controller_port: 9093,
             advertised: None,
             rack: None,
+            log_dir: "/tmp/kafka-logs".to_owned(),
             cluster_id: "klamm-cluster-AAAAAAAA".to_owned(),
             voters,
             bootstrap_controllers: Vec::new(),
@@ -111,6 +114,7 @@ impl ProcessConfig {
         tell("controller.quorum.voters", voters.join(","));
         tell("listeners", format!("PLAINTEXT://{}:{}", self.host, self.broker_port));
         tell("advertised.listeners", format!("PLAINTEXT://{}", self.advertised()));
+        tell("log.dirs", self.log_dir.clone());
         if let Some(rack) = &self.rack {
             tell("broker.rack", rack.clone());
         }

@@ -25,6 +25,8 @@
 mod checkpoint;
 mod closest;
 mod delete_records;
+mod describe_log_dirs;
+mod describe_producers;
 mod directories;
 mod fetch;
 mod fetcher;

@@ -31,16 +31,7 @@ impl Partition {
         if !header.has_producer_id() {
             return Ok(Sequence::Next);
         }
-        let here = (self.log.log_end(), self.leader_epoch);
-        let fits = |memory: &ProducerMemory| (memory.folded_to, memory.leader_epoch) == here;
-        if !self.producers.as_ref().is_some_and(fits) {
-            let headers = self.log.headers(cx.disk).map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
-            let (folded_to, leader_epoch) = here;
-            let known = if planted("producer_state_not_from_log") { &[] } else { &*headers };
-            let producers = Producers::fold(known);
-            self.producers = Some(ProducerMemory { producers, folded_to, leader_epoch });
-        }
-        let judged = self.producers.as_ref().map(|memory| memory.producers.judge(header));
+        let judged = self.known_producers(cx)?.judge(header);
         let refuse = |code: ErrorCode, what: &str| {
             let message = format!(
                 "{what} for producer {} in epoch {}: the sequence number {}",
@@ -48,11 +39,32 @@ impl Partition {
             );
             Err(Refusal { code, message: Some(message), record_errors: Vec::new() })
         };
-        match judged.unwrap_or(Sequence::Next) {
+        match judged {
             Sequence::OutOfOrder => refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, "out of order"),
             Sequence::Fenced => refuse(ErrorCode::INVALID_PRODUCER_EPOCH, "an old epoch"),
             judged @ (Sequence::Next | Sequence::Duplicate(_)) => Ok(judged),
         }
+    }
+
+    /// What the log says of its producers. Looks at the log only if the memory does not fit any more.
+    pub(super) fn known_producers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Result<&Producers, ErrorCode> {
+        let here = (self.log.log_end(), self.leader_epoch);
+        let fits = |memory: &ProducerMemory| (memory.folded_to, memory.leader_epoch) == here;
+        let memory = match self.producers.take().filter(fits) {
+            Some(memory) => memory,
+            None => {
+                let headers =
+                    self.log.headers(cx.disk).map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+                let (folded_to, leader_epoch) = here;
+                let known = if planted("producer_state_not_from_log") { &[] } else { &*headers };
+                let producers = Producers::fold(known);
+                ProducerMemory { producers, folded_to, leader_epoch }
+            }
+        };
+        Ok(&self.producers.insert(memory).producers)
     }
 
     /// Keeps the memory fit after this leader appended a batch at the end of its log.

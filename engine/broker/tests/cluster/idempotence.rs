@@ -10,7 +10,7 @@ use klamm_protocol::{Compression, ErrorCode};
 use crate::driver::Lab;
 use crate::{create, fetch, leader_of, produce, running, started};
 
-fn batch(id: i64, epoch: i16, sequence: i32, value: &str) -> Bytes {
+pub(crate) fn batch(id: i64, epoch: i16, sequence: i32, value: &str) -> Bytes {
     let mut builder = BatchBuilder::new(Compression::None).by_producer(
         ProducerId(id),
         ProducerEpoch(epoch),

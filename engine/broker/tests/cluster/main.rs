@@ -5,6 +5,7 @@ mod driver;
 mod forwarding;
 mod groups;
 mod idempotence;
+mod inspection;
 mod metadata;
 mod settings;
 

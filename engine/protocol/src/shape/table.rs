@@ -33,6 +33,7 @@ macro_rules! shape {
 
 mod admin;
 mod groups;
+mod inspection;
 
 shape! { PRODUCE_REQUEST_PARTITION_PRODUCE_DATA flexible from 9 {
     index: Fixed(4), 3, 13;
@@ -610,7 +611,9 @@ pub(super) fn request(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_REQUEST),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_REQUEST),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_REQUEST),
-        other => admin::request(other).or_else(|| groups::request(other)),
+        other => admin::request(other)
+            .or_else(|| groups::request(other))
+            .or_else(|| inspection::request(other)),
     }
 }
 
@@ -636,6 +639,8 @@ pub(super) fn response(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DescribeCluster => Some(&DESCRIBE_CLUSTER_RESPONSE),
         ApiKey::BrokerRegistration => Some(&BROKER_REGISTRATION_RESPONSE),
         ApiKey::BrokerHeartbeat => Some(&BROKER_HEARTBEAT_RESPONSE),
-        other => admin::response(other).or_else(|| groups::response(other)),
+        other => admin::response(other)
+            .or_else(|| groups::response(other))
+            .or_else(|| inspection::response(other)),
     }
 }

@@ -22,6 +22,8 @@ const KNOWN: &[&str] = &[
     "css",
     "proptest-regressions",
     "py",
+    "mjs",
+    "json",
     "ttf",
 ];
 

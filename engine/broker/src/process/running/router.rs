@@ -81,6 +81,30 @@ impl Running {
                 let answer = api::describe_client_quotas::answer(&body, &broker.image);
                 self.server.respond(cx, token, Some(&ResponseKind::DescribeClientQuotas(answer)));
             }
+            (Listener::Broker, RequestKind::ListConfigResources(body)) => {
+                let Some(broker) = &self.broker else { return };
+                let version = token.api_version;
+                let answer = api::list_config_resources::answer(&body, version, &broker.image);
+                self.server.respond(cx, token, Some(&ResponseKind::ListConfigResources(answer)));
+            }
+            (Listener::Broker, RequestKind::DescribeLogDirs(body)) => {
+                let Some(broker) = &self.broker else { return };
+                let answer = broker.replicas.describe_log_dirs(&body, &self.config.log_dir);
+                self.server.respond(cx, token, Some(&ResponseKind::DescribeLogDirs(answer)));
+            }
+            (Listener::Broker, RequestKind::DescribeProducers(body)) => {
+                let Some(Broker { replicas, image, .. }) = &mut self.broker else { return };
+                let answer = replicas.describe_producers(cx, image, &body);
+                self.server.respond(cx, token, Some(&ResponseKind::DescribeProducers(answer)));
+            }
+            (
+                Listener::Broker,
+                body @ (RequestKind::SaslHandshake(_)
+                | RequestKind::SaslAuthenticate(_)
+                | RequestKind::DescribeAcls(_)
+                | RequestKind::CreateAcls(_)
+                | RequestKind::DeleteAcls(_)),
+            ) => self.without_security(cx, token, &body),
             (Listener::Broker, RequestKind::InitProducerId(body)) => {
                 let Some(broker) = &mut self.broker else { return };
                 let ids = &mut broker.producer_ids;
@@ -115,6 +139,30 @@ impl Running {
                 self.ask_replicas(cx, token, client_id, body);
             }
         }
+    }
+
+    /// Who somebody is and what he may do, nobody asks here.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the router sends no others here")]
+    fn without_security(&mut self, cx: &mut Context<'_>, token: RequestToken, body: &RequestKind) {
+        let response = match body {
+            RequestKind::SaslHandshake(_) => {
+                ResponseKind::SaslHandshake(api::sasl_handshake::answer())
+            }
+            RequestKind::SaslAuthenticate(_) => {
+                ResponseKind::SaslAuthenticate(api::sasl_authenticate::answer())
+            }
+            RequestKind::DescribeAcls(_) => {
+                ResponseKind::DescribeAcls(api::describe_acls::answer())
+            }
+            RequestKind::CreateAcls(body) => {
+                ResponseKind::CreateAcls(api::create_acls::answer(body))
+            }
+            RequestKind::DeleteAcls(body) => {
+                ResponseKind::DeleteAcls(api::delete_acls::answer(body))
+            }
+            _ => return self.server.hang_up(cx, token, CloseReason::Unsupported),
+        };
+        self.server.respond(cx, token, Some(&response));
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the server lets only APIs of the table in")]
