@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_node::{BrokerId, EventKind, LeaderEpoch, NodeId, TopicName, TopicPartition};
 
 use super::{Check, Finding, InvariantId, Severity};
+use crate::header::NodeKind;
 use crate::view::PartitionState;
 
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,10 @@ impl MetadataMonotone {
     fn learned(&mut self, cx: &mut Check<'_>, partition: &TopicPartition, epoch: LeaderEpoch) {
         let node = cx.event.node;
         let before = self.learned.insert((node, partition.clone()), epoch);
+        // An application's clients know what each of them has heard.
+        if cx.view.table.get(node).is_some_and(|node| node.kind == NodeKind::Application) {
+            return;
+        }
         // A client that is told of an error knows nothing any more.
         let Some(before) = before.filter(|before| epoch < *before && epoch.0 >= 0) else { return };
         if self.deleted.contains(&partition.topic) {
