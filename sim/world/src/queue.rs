@@ -68,36 +68,68 @@ impl<T> Ord for Entry<T> {
     }
 }
 
-/// What is due, earliest first.
+/// How many entries stand in a row at most.
+const NEAR: usize = 64;
+
+/// What is due, earliest first. A frame is on its way for a moment and a timer runs for long: what is due soonest stands in
+/// a row, into which a frame is put near the end after a look at few others, and the heap has the rest.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue<T> {
-    heap: BinaryHeap<Entry<T>>,
+    /// The latest first. None of them is due later than anything in the heap.
+    near: Vec<Entry<T>>,
+    far: BinaryHeap<Entry<T>>,
     serial: u64,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), serial: 0 }
+        Self { near: Vec::new(), far: BinaryHeap::new(), serial: 0 }
     }
 }
 
 impl<T> Queue<T> {
     pub(crate) fn push(&mut self, time: Time, tie: u32, what: T) {
         self.serial += 1;
-        self.heap.push(Entry::new(time, tie, self.serial, what));
+        let entry = Entry::new(time, tie, self.serial, what);
+        if self.near.len() == NEAR && self.is_near(entry.key) {
+            self.far.extend(self.near.drain(..NEAR / 2));
+        }
+        if self.is_near(entry.key) {
+            let at = self.near.partition_point(|other| other.key > entry.key);
+            self.near.insert(at, entry);
+        } else {
+            self.far.push(entry);
+        }
+    }
+
+    /// Whether nothing in the heap is due before it.
+    fn is_near(&self, key: u128) -> bool {
+        self.far.is_empty() || self.near.first().is_some_and(|latest| key < latest.key)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, T)> {
-        self.heap.pop().map(|entry| (entry.time(), entry.what))
+        if self.near.is_empty() {
+            self.fetch();
+        }
+        self.near.pop().map(|entry| (entry.time(), entry.what))
+    }
+
+    /// Takes what is due next from the heap into the row.
+    fn fetch(&mut self) {
+        let sooner = std::iter::from_fn(|| self.far.pop()).take(NEAR / 2);
+        self.near.extend(sooner);
+        self.near.reverse();
     }
 
     pub(crate) fn next_time(&self) -> Option<Time> {
-        self.heap.peek().map(Entry::time)
+        self.near.last().or_else(|| self.far.peek()).map(Entry::time)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -109,6 +141,32 @@ mod tests {
         queue.push(Time(1), 9, "third by age");
         let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(_, what)| what).collect();
         assert_eq!(order, ["first by draw", "second by draw", "third by age", "later"]);
+    }
+
+    #[test]
+    fn whatever_comes_and_goes_the_earliest_is_next() {
+        let mut dice = TieBreak::new(3, 3);
+        let (mut queue, mut plain) = (Queue::default(), BTreeSet::<(u64, u32, u32)>::new());
+        for serial in 0_u32..5_000 {
+            let now = plain.first().map_or(0, |(time, ..)| *time);
+            // Bursts of what is due soon, some of it at one time, among what is due late.
+            let ahead =
+                if dice.draw().is_multiple_of(4) { dice.draw() % 5_000 } else { dice.draw() % 8 };
+            let (time, tie) = (now + u64::from(ahead), dice.draw() % 2);
+            queue.push(Time(time), tie, serial);
+            plain.insert((time, tie, serial));
+            let takes = if serial / 100 % 2 == 0 { dice.draw() % 2 } else { dice.draw() % 3 };
+            for _ in 0..takes {
+                let first = plain.pop_first().map(|(time, _, serial)| (Time(time), serial));
+                assert_eq!(queue.next_time(), first.map(|(time, _)| time));
+                assert_eq!(queue.pop(), first);
+            }
+        }
+        assert!(plain.len() > 2 * NEAR, "much is left");
+        while let Some((time, _, serial)) = plain.pop_first() {
+            assert_eq!(queue.pop(), Some((Time(time), serial)));
+        }
+        assert_eq!((queue.next_time(), queue.pop()), (None, None));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Load {
 
     /// The record that is due.
     pub(super) fn take(&mut self) -> Option<Command> {
-        let load = self.workload.clone()?;
+        let load = self.workload.as_ref()?;
         let index = self.sent;
         self.sent += 1;
         self.next += load.every;
@@ -71,17 +71,21 @@ impl Load {
         };
         let (low, high) = (u64::from(load.value_size.0), u64::from(load.value_size.1));
         let size = usize::try_from(self.dice.between(low, high.max(low))).unwrap_or(0);
-        let id = self.fresh_id();
+        let id = fresh(&mut self.ids);
         // The value carries the id, so that a reader can tell which record it is.
-        let mut value = format!("record-{id}");
-        value.push_str(&".".repeat(size.saturating_sub(value.len())));
+        let mut value = format!("record-{id}").into_bytes();
+        value.resize(size.max(value.len()), b'.');
         Some(record(id, &load.topic, load.partition, key, value))
     }
 
     pub(super) fn fresh_id(&mut self) -> RecordId {
-        self.ids += 1;
-        RecordId(self.ids)
+        fresh(&mut self.ids)
     }
+}
+
+fn fresh(ids: &mut u64) -> RecordId {
+    *ids += 1;
+    RecordId(*ids)
 }
 
 /// The command that sends a record. It needs no words: the producer's `RecordAccepted` tells it.
@@ -90,14 +94,14 @@ pub(super) fn record(
     topic: &TopicName,
     partition: Option<i32>,
     key: Option<String>,
-    value: String,
+    value: impl Into<Bytes>,
 ) -> Command {
     let record = ProduceRecord {
         id,
         topic: topic.clone(),
         partition,
         key: key.map(Bytes::from),
-        value: Some(Bytes::from(value)),
+        value: Some(value.into()),
         headers: Vec::new(),
         timestamp: None,
     };
