@@ -15,6 +15,7 @@
 //!   versions      every API in every version that is advertised
 //! ```
 
+mod consoles;
 mod determinism;
 mod faults;
 mod groups;

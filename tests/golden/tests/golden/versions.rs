@@ -30,7 +30,7 @@ use klamm_world::BROKER_PORT;
 
 use crate::lone::Lone;
 use crate::operators;
-use crate::{groups, quorum, settings};
+use crate::{consoles, groups, quorum, settings};
 
 const NONE: i16 = 0;
 const OFFSET_OUT_OF_RANGE: i16 = 1;
@@ -280,6 +280,7 @@ fn questions(key: ApiKey, version: i16, topic: Topic, unknown: Topic) -> Vec<Que
             .or_else(|| settings::questions(other, version, topic.name))
             .or_else(|| quorum::questions(other))
             .or_else(|| groups::questions(other, version, topic.name))
+            .or_else(|| consoles::questions(other, version, topic.name))
         {
             Some(asked) => {
                 asked.into_iter().map(|(request, error)| question(request, error)).collect()
@@ -354,6 +355,7 @@ fn error_of(version: i16, response: &ResponseKind) -> i16 {
             .or_else(|| settings::error_of(version, other))
             .or_else(|| quorum::error_of(version, other))
             .or_else(|| groups::error_of(version, other))
+            .or_else(|| consoles::error_of(version, other))
         {
             Some(error) => error,
             None => panic!("an answer of another kind: {other:?}"),

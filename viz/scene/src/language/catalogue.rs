@@ -178,7 +178,7 @@ catalogue! {
     ResponseArrived: "{0} response from {1} to {2}", "{1}에서 {2}<으로/로> 간 {0} 응답";
     FrameLost: "{0} from {1} never reached {2}", "{1}에서 보낸 {0}, {2}에 닿지 못함";
     CutBoth: "the link between {0} and {1} is cut both ways", "{0}<과/와> {1} 사이 양방향 단절";
-    FramesWait: "{0} frames wait at the cut from {1} to {2}", "{1}에서 {2}<으로/로> 끊긴 곳에서 기다리는 프레임 {0}개";
+    FramesWait: "{0} frames wait at the cut from {1} to {2}", "{1}에서 {2}<으로/로> 가는 길의 끊긴 곳에서 기다리는 프레임 {0}개";
     WaitingAtCut: "waiting: {0}", "대기 {0}개";
     CutOneWay: "nothing passes from {0} to {1}", "{0}에서 {1}<으로/로> 단방향 단절";
     SlowWay: "from {0} to {1}: {2}", "{0}에서 {1}<으로/로>: {2}";

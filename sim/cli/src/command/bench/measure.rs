@@ -171,23 +171,26 @@ pub(super) fn workload(
     };
     let options = Options { keep, ..Options::default() };
     let began = Instant::now();
-    let mut best: Option<(Duration, World)> = None;
+    let mut best: Option<Sample> = None;
     let mut runs = 0;
     while runs < 2 || began.elapsed() < at_least {
         let (wall, world) = once(&scenario, &options, workload.until);
         runs += 1;
         match &best {
-            Some((_, first)) if first.hash() != world.hash() => {
+            Some(first) if first.hash != world.hash().to_string() => {
                 return Err(Failure::Input(format!("{} ran twice to two hashes", workload.name)));
             }
-            Some((least, _)) if *least <= wall => {}
-            Some(_) | None => best = Some((wall, world)),
+            Some(least) if least.wall <= wall.as_secs_f64() => {}
+            // No world outlives its turn: the peak is that of one.
+            Some(_) | None => best = Some(sample(workload, wall, &world)),
         }
     }
-    let Some((wall, world)) = best else {
-        return Err(Failure::Input("nothing was measured".to_owned()));
-    };
-    let peak = peak();
+    let best = best.ok_or_else(|| Failure::Input("nothing was measured".to_owned()))?;
+    Ok(Sample { runs, peak: peak(), ..best })
+}
+
+/// What one run came to.
+fn sample(workload: &Workload, wall: Duration, world: &World) -> Sample {
     let recorder = world.recorder();
     let frames = recorder
         .events()
@@ -195,21 +198,21 @@ pub(super) fn workload(
         .filter(|event| matches!(event.kind, EventKind::FrameSent { .. }))
         .count();
     let outcome = world.outcome();
-    Ok(Sample {
+    Sample {
         events: outcome.events,
         frames: frames as u64,
         stored: recorder.events().bytes() as u64,
         virtual_seconds: Duration::from_nanos(world.now().0).as_secs_f64(),
         wall: wall.as_secs_f64(),
-        runs,
+        runs: 1,
         hash: outcome.hash.to_string(),
         passed: if workload.until.is_some() {
             outcome.violations.is_empty()
         } else {
             outcome.passed()
         },
-        peak,
-    })
+        peak: None,
+    }
 }
 
 fn once(scenario: &Scenario, options: &Options, until: Option<Span>) -> (Duration, World) {
