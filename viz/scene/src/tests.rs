@@ -142,6 +142,16 @@ fn frames_that_wait_at_a_cut_leave_its_sign_readable_and_their_number_is_told() 
                 let said = scene.object(&format!("waits:{}:{}", ends[0], ends[1]));
                 let expected = (count > 0).then(|| language.say(Phrase::WaitingAtCut, &[&count]));
                 assert_eq!(said.map(|it| it.name.clone()), expected);
+                // In a narrow picture the ways around a box have no room for words.
+                let boxes = all.iter().filter(|it| it.role == Role::Stop && width >= 12_000);
+                for (said, stop) in said.iter().flat_map(|it| boxes.clone().map(move |b| (it, b))) {
+                    assert!(
+                        !said.bounds.overlaps(stop.bounds),
+                        "{language:?} {scale} {width} {seq}: {} is behind {}",
+                        said.id,
+                        stop.id
+                    );
+                }
                 most = most.max(count);
             }
         }

@@ -81,9 +81,12 @@ pub(super) fn ways(draw: &mut Draw<'_>, layout: &Layout) {
             let points = way(layout, one, two, a, b);
             let middle = points.get(points.len() / 2).copied().unwrap_or(a);
             let kind = draw.small().colour(draw.theme.ink).anchor(Anchor::Middle);
+            // Between two boxes that stand close together there is room for the number alone.
+            let shown =
+                if length(&points) < draw.em(72) { waits.to_string() } else { text.clone() };
             canvas.object(format!("waits:{name_a}:{name_b}"), Role::Note, text.clone(), |ink| {
-                ink.value(Subject::InFlight, text.clone(), |ink| {
-                    ink.text(middle.by(0, draw.em(REACH * 3 / 2 + 9)), kind, text);
+                ink.value(Subject::InFlight, text, |ink| {
+                    ink.text(middle.by(0, draw.em(REACH * 3 / 2 + 9)), kind, shown);
                 });
             });
         }
@@ -254,6 +257,10 @@ pub(super) fn frames(draw: &mut Draw<'_>, layout: &Layout) {
     draw.canvas = canvas;
 }
 
+fn length(points: &[Point]) -> i32 {
+    points.iter().zip(points.iter().skip(1)).map(|(a, b)| a.distance(*b)).sum()
+}
+
 /// Where on a way frames may be drawn: not over the sign of a cut.
 #[derive(Clone, Copy)]
 struct Room {
@@ -272,8 +279,7 @@ impl Room {
         if !waits && !cuts.contains_key(&(to, from)) {
             return Self { waits, before: 1000, holds: usize::MAX };
         }
-        let pairs = points.iter().zip(points.iter().skip(1));
-        let length = pairs.map(|(a, b)| a.distance(*b)).sum::<i32>().max(1);
+        let length = length(points).max(1);
         // The gap's half, and half of a mark.
         let taken = draw.em(REACH) * 3 / 2 + draw.em(6);
         let before = (500 - i64::from(taken) * 1000 / i64::from(length)).max(0);
