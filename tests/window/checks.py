@@ -24,7 +24,7 @@ def expect(so, what):
 def event_of(app):
     """The number of the event at which the window stands."""
     line = app.wait(" s, event ").get_name()
-    return int(re.search(r"event (\d+) of", line)[1])
+    return int(re.search(r"event (\d+)", line)[1])
 
 
 def stands_at(app, event):
