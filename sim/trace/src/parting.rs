@@ -39,6 +39,12 @@ pub struct Turn {
     pub value: String,
 }
 
+impl Turn {
+    fn value(&self) -> &str {
+        &self.value
+    }
+}
+
 /// The first matter that went another way in two runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parting {
@@ -69,12 +75,10 @@ pub fn first_parting(left: &EventStore, right: &EventStore) -> Option<Parting> {
     let (left, right) = (courses(left), courses(right));
     let matters: BTreeSet<&Matter> = left.keys().chain(right.keys()).collect();
     let partings = matters.into_iter().filter_map(|matter| {
-        let course =
-            |of: &'_ BTreeMap<Matter, Vec<Turn>>| of.get(matter).cloned().unwrap_or_default();
-        let (left, right) = (course(&left), course(&right));
-        let longer = left.len().max(right.len());
-        let value = |course: &[Turn], at: usize| course.get(at).map(|turn| turn.value.clone());
-        let at = (0..longer).find(|at| value(&left, *at) != value(&right, *at))?;
+        let left = left.get(matter).map_or(&[][..], Vec::as_slice);
+        let right = right.get(matter).map_or(&[][..], Vec::as_slice);
+        let same = |at: &usize| left.get(*at).map(Turn::value) == right.get(*at).map(Turn::value);
+        let at = (0..left.len().max(right.len())).find(|at| !same(at))?;
         let (left, right) = (left.get(at).cloned(), right.get(at).cloned());
         // What became of a record in one run may not be known yet at the end of the other.
         let is_open = matches!(matter, Matter::Record(_)) && (left.is_none() || right.is_none());

@@ -16,7 +16,7 @@ use klamm_scene::{
     Cursor, OpenTrace, Scene, Selection, Stage, Step, Style, Subject, Tab, TimeScale, Zoom, draw,
 };
 use klamm_trace::{EventStore, Violation};
-use klamm_world::{Outcome, Recorded};
+use klamm_world::{ExpectationReport, Outcome, Recorded};
 
 use crate::breakpoint::Breakpoint;
 use crate::load::Source;
@@ -245,6 +245,13 @@ impl Lab {
     /// Why the outcome is not all that could be said of the run.
     pub fn partly(&self) -> Option<Word> {
         self.partly
+    }
+
+    /// The expectations that did not hold. Where a recording ends early, what was not decided may have been met.
+    pub fn unmet(&self) -> impl Iterator<Item = &ExpectationReport> {
+        let cut_short = self.partly.is_some();
+        let all = self.outcome.iter().flat_map(|outcome| &outcome.expectations);
+        all.filter(move |it| it.met == Some(false) || it.met.is_none() && !cut_short)
     }
 
     /// Where to stand once the run is there, as one types it; see [`place`].

@@ -7,7 +7,6 @@ use egui::{RichText, Ui};
 use klamm_node::Room;
 use klamm_scene::{Hue, sentence, short_time};
 use klamm_trace::{ProcessState, View};
-use klamm_world::ExpectationReport;
 
 use super::hand::Hand;
 use crate::lab::Lab;
@@ -144,14 +143,12 @@ fn verdict(lab: &Lab, ui: &mut Ui, hand: &mut Hand) {
         ui.label(hand.word(partly));
     }
     let Some(outcome) = lab.outcome() else { return };
-    // Where a recording ends early, what was not decided may have been met.
-    let cut_short = lab.partly().is_some();
-    let unmet = |it: &&ExpectationReport| it.met == Some(false) || it.met.is_none() && !cut_short;
-    let unmet = outcome.expectations.iter().filter(unmet).count();
-    let wrong =
-        unmet + outcome.violations.len() + outcome.missed_steps.len() + outcome.panics.len();
+    let wrong = lab.unmet().count()
+        + outcome.violations.len()
+        + outcome.missed_steps.len()
+        + outcome.panics.len();
     if wrong == 0 {
-        if !cut_short {
+        if lab.partly().is_none() {
             ui.label(hand.word(Word::Passed));
         }
         return;

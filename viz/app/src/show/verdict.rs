@@ -9,7 +9,6 @@ use egui::{Button, RichText, Ui};
 use klamm_node::{NodeId, Offset, Seq, TopicPartition};
 use klamm_scene::{Hue, short_time};
 use klamm_trace::{PermittedLoss, PermittedReason};
-use klamm_world::ExpectationReport;
 
 use super::hand::Hand;
 use crate::lab::Lab;
@@ -27,10 +26,7 @@ pub(super) fn first(lab: &Lab) -> Option<Seq> {
 pub(super) fn show(lab: &Lab, ui: &mut Ui, hand: &Hand) -> Option<Seq> {
     let outcome = lab.outcome().filter(|_| !lab.hide_future && lab.curtain().is_none())?;
     let mut lines: Vec<(String, Option<Seq>)> = Vec::new();
-    // Where a recording ends early, what was not decided may have been met.
-    let cut_short = lab.partly().is_some();
-    let counts = |it: &&ExpectationReport| it.met == Some(false) || it.met.is_none() && !cut_short;
-    for it in outcome.expectations.iter().filter(counts) {
+    for it in lab.unmet() {
         lines.push(if it.met.is_none() {
             (hand.say(Word::NeverAsked, &[&it.line, &it.text]), None)
         } else {
